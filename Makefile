@@ -1,0 +1,59 @@
+# Everything here needs Python 3.11 or later and make, and nothing else: the first target that needs
+# it makes .venv and installs what requirements.lock names.
+
+PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; do \
+  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export BAYPLAN_DATA ?= $(CURDIR)/../shared/data
+# Two processes on a two-core machine; more cores are used where they are.
+TEST_WORKERS ?= auto
+
+.PHONY: help demo test lint types unit bench reproduce docs clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+demo: $(READY) ## pack the built-in trace by every policy; writes demo/
+	@mkdir -p demo
+	$(BIN)/bayplan replay --policy all --seeds 1-5 --json demo/replay.json --plot demo/replay.svg
+
+test: lint types unit ## all checks: lint, import contracts, types, tests
+
+lint: $(READY) ## ruff, and who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
+
+types: $(READY) ## mypy, strict
+	$(BIN)/mypy
+
+unit: $(READY) ## pytest, then the kernels again as plain Python
+	$(BIN)/python -m bayplan.kernels.warm
+	$(BIN)/pytest -n $(TEST_WORKERS)
+	NUMBA_DISABLE_JIT=1 HYPOTHESIS_PROFILE=small $(BIN)/pytest -n $(TEST_WORKERS) -q tests/kernels
+
+bench: $(READY) ## measure speed; writes bench/results/ and the table in README.md
+	$(BIN)/python bench/replay.py
+	$(BIN)/python bench/decide.py
+	$(BIN)/python bench/tables.py
+
+reproduce: $(READY) ## the published packing table beside ours (needs BAYPLAN_DATA)
+	@mkdir -p reproduce
+	$(BIN)/python bench/reproduce.py --workers 2 --json reproduce/fgd.json
+
+docs: $(READY) ## write the generated parts of docs/
+	$(BIN)/python docs/generate.py
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) demo reproduce build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml requirements.lock
+	@test -n "$(PYTHON)" || \
+	  { echo "no Python 3.11 or later found; name one: make PYTHON=/path/to/python3.11"; exit 2; }
+	@echo "Making $(VENV) and installing into it; this takes about a minute."
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar=on -c requirements.lock -e '.[dev]'
+	@touch $@

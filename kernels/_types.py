@@ -1,0 +1,38 @@
+"""The argument types of kernels, named once: what an annotation says is what is compiled.
+
+All arrays are C-contiguous. ``Key`` is an unsigned 64-bit hash key.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Key: TypeAlias = int | np.uint64
+IntArray: TypeAlias = NDArray[np.int64]
+IntTable: TypeAlias = NDArray[np.int64]
+CountTable: TypeAlias = NDArray[np.int32]
+BoolArray: TypeAlias = NDArray[np.bool_]
+BoolTable: TypeAlias = NDArray[np.bool_]
+FloatArray: TypeAlias = NDArray[np.float64]
+CodeArray: TypeAlias = NDArray[np.int8]
+KeyArray: TypeAlias = NDArray[np.uint64]
+
+NUMBA_TYPES = {
+    "None": "void",
+    "int": "int64",
+    "float": "float64",
+    "bool": "boolean",
+    "Key": "uint64",
+    "IntArray": "int64[::1]",
+    "IntTable": "int64[:, ::1]",
+    "CountTable": "int32[:, ::1]",
+    "BoolArray": "boolean[::1]",
+    "BoolTable": "boolean[:, ::1]",
+    "FloatArray": "float64[::1]",
+    "CodeArray": "int8[::1]",
+    "KeyArray": "uint64[::1]",
+}
+"""What each annotation means to the compiler."""

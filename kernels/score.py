@@ -1,0 +1,146 @@
+"""Score columns of the simple placement policies: one float a node, higher is better.
+
+The formulas and the truncation toward zero are those of the FGD paper's baselines (Weng et al.,
+USENIX ATC 2023); free values are those before the placement. Arrays as in ``fit``; ``idle_milli``
+(n_nodes,) is the free milli-GPU of all GPUs of a node.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from bayplan.kernels._jit import kernel
+from bayplan.kernels._types import CountTable, FloatArray, IntArray
+from bayplan.kernels.choose import choose_best_fit
+from bayplan.kernels.fit import WHOLE, needed_mib, needed_milli
+
+
+@kernel
+def score_best_fit(
+    rows: IntArray,
+    cpu: int,
+    count: int,
+    milli: int,
+    mib: int,
+    cpu_scale: float,
+    gpu_scale: float,
+    cpu_free_milli: IntArray,
+    gpu_memory_mib: IntArray,
+    idle_milli: IntArray,
+    out: FloatArray,
+) -> None:
+    """100 × (1 - mean of what stays free of CPU and of GPU, each over its scale)."""
+    for i in range(rows.size):
+        row = rows[i]
+        wanted = count * needed_milli(milli, mib, gpu_memory_mib[row])
+        left = (
+            0.5 * (cpu_free_milli[row] - cpu) / cpu_scale
+            + 0.5 * (idle_milli[row] - wanted) / gpu_scale
+        )
+        out[row] = math.trunc(100.0 * (1.0 - left))
+
+
+@kernel
+def score_dot_product(
+    rows: IntArray,
+    cpu: int,
+    count: int,
+    milli: int,
+    mib: int,
+    cpu_scale: float,
+    gpu_scale: float,
+    cpu_free_milli: IntArray,
+    gpu_memory_mib: IntArray,
+    idle_milli: IntArray,
+    out: FloatArray,
+) -> None:
+    """100 × (1 - half the dot product of the free and the asked vector (CPU, GPU), scaled)."""
+    for i in range(rows.size):
+        row = rows[i]
+        wanted = count * needed_milli(milli, mib, gpu_memory_mib[row])
+        product = (cpu_free_milli[row] / cpu_scale) * (cpu / cpu_scale) + (
+            idle_milli[row] / gpu_scale
+        ) * (wanted / gpu_scale)
+        out[row] = math.trunc(100.0 * (1.0 - 0.5 * product))
+
+
+@kernel
+def score_gpu_clustering(
+    rows: IntArray,
+    gpu_class: int,
+    gpu_scale: int,
+    idle_milli: IntArray,
+    class_pods: CountTable,
+    out: FloatArray,
+) -> None:
+    """Keep pods of one GPU class together: share, 1 GPU, 2 GPUs, … (``class_pods`` counts them).
+
+    ``class_pods`` : (n_nodes, n_classes), running pods by class; class 0 is a share, k is k GPUs.
+    ``gpu_class`` -1: a pod without GPUs, to which all nodes are alike.
+    """
+    for i in range(rows.size):
+        row = rows[i]
+        if gpu_class < 0:
+            out[row] = 0.0
+            continue
+        same = gpu_class < class_pods.shape[1] and class_pods[row, gpu_class] > 0
+        other = False
+        for k in range(class_pods.shape[1]):
+            if k != gpu_class and class_pods[row, k] > 0:
+                other = True
+        score = (25 * (gpu_scale - idle_milli[row])) // gpu_scale
+        if same:
+            score += 50 if other else 75
+        elif not other:
+            score += 25
+        out[row] = score
+
+
+@kernel
+def score_gpu_packing(
+    rows: IntArray,
+    count: int,
+    milli: int,
+    mib: int,
+    gpu_start: IntArray,
+    gpu_count: IntArray,
+    gpu_memory_mib: IntArray,
+    gpu_free_milli: IntArray,
+    gpu_free_mib: IntArray,
+    out: FloatArray,
+) -> None:
+    """Prefer GPUs in use, then free GPUs of nodes in use, then idle nodes (fewest GPUs first).
+
+    The published formula, made for nodes of up to 16 GPUs: beyond, an idle node scores its number
+    of GPUs.
+    """
+    chosen = np.empty(64, np.int64)
+    for i in range(rows.size):
+        row = rows[i]
+        if count == 0:
+            out[row] = 0.0
+            continue
+        start = gpu_start[row]
+        n_gpus = gpu_count[row]
+        untouched = 0
+        for gpu in range(start, start + n_gpus):
+            if gpu_free_milli[gpu] == WHOLE:
+                untouched += 1
+        if untouched == n_gpus:
+            out[row] = max(33 - n_gpus, n_gpus)
+            continue
+        each_milli = needed_milli(milli, mib, gpu_memory_mib[row])
+        each_mib = needed_mib(milli, mib, gpu_memory_mib[row])
+        choose_best_fit(
+            start, n_gpus, count, each_milli, each_mib, gpu_free_milli, gpu_free_mib, chosen
+        )
+        fresh = 0
+        percent = 0
+        for k in range(count):
+            free = gpu_free_milli[start + chosen[k]]
+            percent += free * 100 // WHOLE
+            if free == WHOLE:
+                fresh += 1
+        out[row] = max(50 - fresh, 33) if fresh > 0 else max(100 - percent // 10, 50)

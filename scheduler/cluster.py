@@ -1,0 +1,371 @@
+"""The only owner of a cluster's state. Everything that happens to it is an event for ``apply``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from bayplan.kernels.change import change_room
+from bayplan.scheduler.changelog import ChangeLog
+from bayplan.scheduler.check import check_cluster
+from bayplan.scheduler.errors import Conflict, Duplicate, Unknown
+from bayplan.scheduler.events import (
+    Bound,
+    Checkpointed,
+    Event,
+    Gone,
+    Held,
+    HoldExpired,
+    NodeChanged,
+    NodeGone,
+    NodeUp,
+)
+from bayplan.scheduler.rows import MAX_GPUS, Rows
+from bayplan.scheduler.taking import has_room, suits, taken_by
+from bayplan.scheduler.tenancy import NO_CLASS, Claim, Tenancy
+from bayplan.scheduler.trial import Trial
+from bayplan.scheduler.types import (
+    Decision,
+    Node,
+    Placement,
+    Pod,
+)
+from bayplan.scheduler.view import BoolArray, View
+
+Touched = tuple[int, ...]
+"""Flat numbers of the GPUs that an event touched."""
+
+
+class Cluster:
+    """Nodes, GPUs and the pods on them, as arrays (``view``) and tables (``nodes``, ``pods``).
+
+    Rows are given to nodes in the order in which they come, the lowest free row first; policies
+    break ties by the lowest row. A row's version is the number of its latest change: it only
+    grows and is never reused, by a rolled back trial neither.
+
+    Parameters
+    ----------
+    nodes
+        Nodes to start with, in the order of their rows.
+
+    Attributes
+    ----------
+    view
+        The arrays. Read them; only ``apply`` writes.
+    log
+        The ring of changes.
+    nodes, pods, claims, tenancies
+        Read-only tables: nodes by name, pods (bound and held) by uid, shared allocations by
+        claim name, what each pod by itself takes of its node (claims aside) by uid.
+    """
+
+    def __init__(self, nodes: Iterable[Node] = ()) -> None:
+        self.view = View()
+        self.log = ChangeLog()
+        self._rows = Rows(self.view)
+        self._pods: dict[str, Pod] = {}
+        self._tenancies: dict[str, Tenancy] = {}
+        self._claims: dict[str, Claim] = {}
+        self._on_row: dict[int, set[str]] = {}
+        self._shrunk: set[str] = set()
+        self._journal: list[tuple[Callable[..., Any], tuple[Any, ...]]] | None = None
+        self._scratch = np.zeros((3, MAX_GPUS), np.int64)
+        self._publish()
+        for node in nodes:
+            self.apply(NodeUp(node))
+
+    def _publish(self) -> None:
+        self.nodes: Mapping[str, Node] = MappingProxyType(self._rows.nodes)
+        self.pods: Mapping[str, Pod] = MappingProxyType(self._pods)
+        self.claims: Mapping[str, Claim] = MappingProxyType(self._claims)
+        self.tenancies: Mapping[str, Tenancy] = MappingProxyType(self._tenancies)
+
+    # --- reading ---------------------------------------------------------------------------
+
+    @property
+    def shrunk(self) -> frozenset[str]:
+        """Nodes whose capacity was lowered since they came: their use may exceed it."""
+        return frozenset(self._shrunk)
+
+    def row(self, name: str) -> int:
+        """Return the row of a node; ``Unknown`` if there is none of that name."""
+        return self._rows.row(name)
+
+    def name(self, row: int) -> str:
+        """Return the name of the node at a row."""
+        return self._rows.names[row]
+
+    def node_at(self, row: int) -> Node:
+        """Return the node at a row."""
+        return self._rows.nodes[self._rows.names[row]]
+
+    def labelled(self, labels: tuple[tuple[str, str], ...]) -> BoolArray:
+        """Return the mask (n_rows,) of the rows with all ``labels``; empty for no labels."""
+        return self._rows.labelled(labels)[: self.view.n_rows]
+
+    def pods_on(self, row: int) -> list[str]:
+        """Return the uids of the pods on a row, sorted."""
+        return sorted(self._on_row.get(row, ()))
+
+    def check(self) -> None:
+        """Recompute all arrays from the tables and compare; ``AssertionError`` on a difference."""
+        check_cluster(self)
+
+    def copy(self) -> Cluster:
+        """Return an independent cluster in the same state; a trial under way is part of it."""
+        twin = Cluster()
+        twin.view = self.view.copy()
+        twin.log = self.log.copy()
+        twin._rows = self._rows.copy(twin.view)
+        twin._pods = dict(self._pods)
+        twin._tenancies = dict(self._tenancies)
+        twin._claims = dict(self._claims)
+        twin._shrunk = set(self._shrunk)
+        twin._on_row = {row: set(uids) for row, uids in self._on_row.items()}
+        twin._publish()
+        return twin
+
+    # --- writing ---------------------------------------------------------------------------
+
+    def apply(self, event: Event) -> Touched:
+        """Let an event happen, and return the flat numbers of the GPUs that it touched.
+
+        Raises
+        ------
+        Conflict
+            A ``Bound`` or ``Held`` whose placement no longer fits, or a ``NodeChanged`` that
+            changes GPUs in use.
+        Duplicate, Unknown
+            A uid or node name that is there already, or is not there. Whatever is raised,
+            nothing has changed.
+        """
+        return _HANDLERS[type(event)](self, event)
+
+    def trial(self) -> Trial:
+        """Open a trial: what is applied inside is rolled back at its end, unless it is kept."""
+        return Trial(self)
+
+    def _node_up(self, event: NodeUp) -> Touched:
+        row = self._rows.add(event.node)
+        self._done(row, self._remove_node, event.node.name)
+        return self._rows.gpus(row)
+
+    def _remove_node(self, name: str) -> None:
+        row = self._rows.row(name)
+        start = self.view.gpu_start.item(row)
+        node = self._rows.remove(name)
+        shrunk = name in self._shrunk
+        self._shrunk.discard(name)
+        self._done(row, self._put_node, node, row, start, shrunk)
+
+    def _put_node(self, node: Node, row: int, start: int, shrunk: bool) -> None:
+        self._rows.put(node, row, start)
+        if shrunk:
+            self._shrunk.add(node.name)
+        self._done(row, self._remove_node, node.name)
+
+    def _node_gone(self, event: NodeGone) -> Touched:
+        row = self._rows.row(event.name)
+        touched = self._rows.gpus(row)
+        for uid in self.pods_on(row):
+            self._remove_pod(uid)
+        self._remove_node(event.name)
+        return touched
+
+    def _node_changed(self, event: NodeChanged) -> Touched:
+        node = event.node
+        row = self._rows.row(node.name)
+        before = self._rows.nodes[node.name]
+        start = self.view.gpu_start.item(row)
+        shrunk = node.name in self._shrunk
+        self._rows.change(row, node)
+        if _smaller(node, before):
+            self._shrunk.add(node.name)
+        self._done(row, self._change_back, before, start, shrunk)
+        return self._rows.gpus(row)
+
+    def _change_back(self, node: Node, start: int, shrunk: bool) -> None:
+        # The very same GPUs: what else is taken back names them by their flat numbers.
+        row = self._rows.row(node.name)
+        self._rows.change(row, node, start)
+        if not shrunk:
+            self._shrunk.discard(node.name)
+        self._done(row, self._node_changed, NodeChanged(node))
+
+    def _bound(self, event: Bound) -> Touched:
+        pod = Pod(
+            event.decision.request,
+            _placement_of(event.decision),
+            event.start_s,
+            event.expected_end_s,
+            event.start_s,
+        )
+        return self._place(event.decision, pod)
+
+    def _held(self, event: Held) -> Touched:
+        decision = event.decision
+        pod = Pod(
+            decision.request, _placement_of(decision), decision.now_s, held_until_s=event.until_s
+        )
+        return self._place(decision, pod)
+
+    def _place(self, decision: Decision, pod: Pod) -> Touched:
+        uid = pod.request.uid
+        present = self._pods.get(uid)
+        if present is not None and present.held_until_s is None:
+            raise Duplicate(f"pod {uid} is bound already, to {present.placement.node}")
+        if present is None:
+            return self._add_decided(decision, pod)
+        # A hold gives way to the binding (or to a newer hold) only if that one fits.
+        with self.trial() as trial:
+            touched = self._remove_pod(uid)
+            touched += self._add_decided(decision, pod)
+            trial.keep()
+        return tuple(sorted(set(touched)))
+
+    def _add_decided(self, decision: Decision, pod: Pod) -> Touched:
+        placement = pod.placement
+        row = self._rows.rows.get(placement.node, -1)
+        if row < 0:
+            raise Conflict(f"pod {pod.request.uid}: node {placement.node} is gone; decide again")
+        own, shared = taken_by(pod.request, placement, row, self.view, self._claims)
+        unchanged = ((placement.node, self.view.version.item(row)),) == decision.rests_on
+        new = [claim.tenancy for name, claim in shared.items() if name not in self._claims]
+        # Room is checked even then: a decision may come from another copy of this cluster.
+        fits = has_room(self.view, own, new)
+        if not fits or not (unchanged or suits(pod.request, placement, self.node_at(row))):
+            why = (
+                "the placement takes what is not free; decide on this cluster, and look at the"
+                " policy's choice of GPUs"
+                if unchanged
+                else "it no longer fits: the node changed since the decision; decide again"
+            )
+            raise Conflict(f"pod {pod.request.uid} on {placement.node}: {why}")
+        return self._add_pod(pod, own, shared)
+
+    def _add_pod(self, pod: Pod, own: Tenancy, shared: Mapping[str, Claim]) -> Touched:
+        uid, row = pod.request.uid, own.row
+        self._pods[uid] = pod
+        self._tenancies[uid] = own
+        self._on_row.setdefault(row, set()).add(uid)
+        self._change(-1, own)
+        touched = own.gpus
+        for name, claim in shared.items():
+            if name not in self._claims:
+                self._change(-1, claim.tenancy)
+            self._claims[name] = claim
+            touched += claim.tenancy.gpus
+        self._done(row, self._remove_pod, uid)
+        return touched
+
+    def _remove_pod(self, uid: str) -> Touched:
+        pod = self._pods.pop(uid)
+        own = self._tenancies.pop(uid)
+        self._on_row[own.row].discard(uid)
+        self._change(1, own)
+        touched = own.gpus
+        left: dict[str, Claim] = {}
+        for device in pod.request.devices:
+            if not device.claim:
+                continue
+            claim = self._claims.pop(device.claim)
+            left[device.claim] = claim
+            touched += claim.tenancy.gpus
+            if claim.users == {uid}:
+                self._change(1, claim.tenancy)
+            else:
+                self._claims[device.claim] = replace(claim, users=claim.users - {uid})
+        self._done(own.row, self._add_pod, pod, own, left)
+        return touched
+
+    def _change(self, sign: int, tenancy: Tenancy) -> None:
+        view, row = self.view, tenancy.row
+        gpus, milli, mib = self._scratch
+        for k, gpu in enumerate(tenancy.gpus):
+            gpus[k] = gpu
+            milli[k] = tenancy.milli[k]
+            mib[k] = tenancy.mib[k]
+        change_room(
+            sign,
+            row,
+            tenancy.cpu,
+            tenancy.memory,
+            gpus,
+            milli,
+            mib,
+            len(tenancy.gpus),
+            view.cpu_free_milli,
+            view.memory_free_mib,
+            view.idle_milli,
+            view.gpu_free_milli,
+            view.gpu_free_mib,
+        )
+        for column, amount in tenancy.resources:
+            view.resources_free[row, column] += sign * amount
+        if tenancy.gpu_class != NO_CLASS:
+            if tenancy.gpu_class >= view.class_pods.shape[1]:
+                view.reserve_classes(tenancy.gpu_class)
+            view.class_pods[row, tenancy.gpu_class] -= sign
+
+    def _gone(self, event: Gone) -> Touched:
+        self._known(event.uid)
+        return self._remove_pod(event.uid)
+
+    def _hold_expired(self, event: HoldExpired) -> Touched:
+        if self._known(event.uid).held_until_s is None:
+            raise Conflict(f"pod {event.uid} is bound: there is no hold to expire")
+        return self._remove_pod(event.uid)
+
+    def _checkpointed(self, event: Checkpointed) -> Touched:
+        pod = self._known(event.uid)
+        self._set_pod(replace(pod, last_checkpoint_s=event.at_s))
+        return ()
+
+    def _set_pod(self, pod: Pod) -> None:
+        before = self._pods[pod.request.uid]
+        self._pods[pod.request.uid] = pod
+        if self._journal is not None:
+            self._journal.append((self._set_pod, (before,)))
+
+    def _known(self, uid: str) -> Pod:
+        pod = self._pods.get(uid)
+        if pod is None:
+            raise Unknown(f"no pod {uid} in the cluster")
+        return pod
+
+    def _done(self, row: int, undo: Callable[..., Any], *arguments: Any) -> None:
+        """Give a changed row its new version, and note how to take the change back."""
+        self.log.add(row, self.view)
+        if self._journal is not None:
+            self._journal.append((undo, arguments))
+
+
+def _smaller(node: Node, before: Node) -> bool:
+    amounts = dict(node.resources)
+    return (
+        node.cpu_milli < before.cpu_milli
+        or node.memory_mib < before.memory_mib
+        or any(amounts.get(name, 0) < amount for name, amount in before.resources)
+    )
+
+
+def _placement_of(decision: Decision) -> Placement:
+    if decision.placement is None:
+        raise Conflict(f"the decision for pod {decision.request.uid} has no placement to commit")
+    return decision.placement
+
+
+_HANDLERS: dict[type, Callable[[Cluster, Any], Touched]] = {
+    NodeUp: Cluster._node_up,
+    NodeChanged: Cluster._node_changed,
+    NodeGone: Cluster._node_gone,
+    Bound: Cluster._bound,
+    Held: Cluster._held,
+    HoldExpired: Cluster._hold_expired,
+    Checkpointed: Cluster._checkpointed,
+    Gone: Cluster._gone,
+}

@@ -1,0 +1,158 @@
+"""Score columns, one for each request shape, kept up to date by scoring only what changed.
+
+The cache is bounded in bytes; the column that was used longest ago is dropped first. A dropped
+or new shape is scored on every node once.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayplan.kernels.fit import refit
+from bayplan.scheduler.cluster import Cluster
+from bayplan.scheduler.policies._base import PlacementPolicy
+from bayplan.scheduler.shape import Shape
+from bayplan.scheduler.view import BoolArray, CodeArray, FloatArray, IntArray, View
+
+_NOTHING = np.zeros(0, np.int64)
+
+
+@dataclass(slots=True)
+class Column:
+    """The scores of a shape as of change number ``since``, and why rows do not fit.
+
+    ``scores`` (capacity,), -inf where it does not fit; ``codes`` (capacity,) are ``Reason``, -1
+    without a node; ``allowed`` (n_models,); ``wanted`` and ``amounts`` (n,) the other resources
+    by their column.
+    """
+
+    scores: FloatArray
+    codes: CodeArray
+    allowed: BoolArray
+    wanted: IntArray
+    amounts: IntArray
+    since: int = 0
+    known_resources: int = -1
+
+
+class Columns:
+    """The score columns of one cluster under one policy.
+
+    Parameters
+    ----------
+    max_bytes
+        What all columns together may take. One column is always kept.
+    """
+
+    def __init__(self, cluster: Cluster, policy: PlacementPolicy, max_bytes: int) -> None:
+        self._cluster = cluster
+        self._policy = policy
+        self._max_bytes = max_bytes
+        self._columns: OrderedDict[Shape, Column] = OrderedDict()
+        self._rows = np.zeros(0, np.int64)
+        self._fitting = np.zeros(0, np.int64)
+
+    @property
+    def n_bytes(self) -> int:
+        """What the cached columns take."""
+        return sum(c.scores.nbytes + c.codes.nbytes for c in self._columns.values())
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+    def __contains__(self, shape: Shape) -> bool:
+        return shape in self._columns
+
+    def scores(self, shape: Shape) -> FloatArray:
+        """Return the scores (n_rows,) of a shape, up to date: read them before the next change."""
+        return self._current(shape).scores[: self._cluster.view.n_rows]
+
+    def codes(self, shape: Shape) -> CodeArray:
+        """Return why each row does not fit (n_rows,), up to date: ``Reason``, -1 without a node."""
+        return self._current(shape).codes[: self._cluster.view.n_rows]
+
+    def _current(self, shape: Shape) -> Column:
+        view, log = self._cluster.view, self._cluster.log
+        column = self._columns.get(shape)
+        if column is None or column.scores.size != view.alive.size:
+            column = self._new_column(shape, view)
+            n = -1
+        else:
+            self._columns.move_to_end(shape)
+            if column.since == log.number:
+                return column
+            n = log.rows_since(column.since, view, self._rows)
+        self._bring_up(shape, column, np.arange(view.n_rows) if n < 0 else self._rows[:n])
+        column.since = log.number
+        return column
+
+    def _new_column(self, shape: Shape, view: View) -> Column:
+        self._columns.pop(shape, None)
+        size = view.alive.size
+        if self._rows.size != size:
+            self._rows = np.zeros(size, np.int64)
+            self._fitting = np.zeros(size, np.int64)
+        column = Column(
+            np.full(size, -np.inf),
+            np.zeros(size, np.int8),
+            np.zeros(0, np.bool_),
+            _NOTHING,
+            np.array([amount for _, amount in shape.resources], np.int64),
+        )
+        keep = max(1, self._max_bytes // max(1, column.scores.nbytes + column.codes.nbytes))
+        while len(self._columns) >= keep:
+            self._columns.popitem(last=False)
+        self._columns[shape] = column
+        return column
+
+    def _bring_up(self, shape: Shape, column: Column, rows: IntArray) -> None:
+        view = self._cluster.view
+        if column.allowed.size != len(view.model_names):
+            column.allowed = _allowed_models(view, shape)
+        if column.known_resources != len(view.resource_names):
+            column.wanted = _wanted_resources(view, shape)
+            column.known_resources = len(view.resource_names)
+        n = refit(
+            rows,
+            shape.cpu,
+            shape.memory,
+            shape.count,
+            shape.milli,
+            shape.mib,
+            column.allowed,
+            self._cluster.labelled(shape.labels),
+            column.wanted,
+            column.amounts,
+            view.alive,
+            view.schedulable,
+            view.cpu_milli,
+            view.cpu_free_milli,
+            view.memory_mib,
+            view.memory_free_mib,
+            view.resources,
+            view.resources_free,
+            view.model,
+            view.anonymous,
+            view.gpu_start,
+            view.gpu_count,
+            view.gpu_memory_mib,
+            view.gpu_free_milli,
+            view.gpu_free_mib,
+            column.codes,
+            column.scores,
+            self._fitting,
+        )
+        if n:
+            self._policy.score(view, shape, self._fitting[:n], column.scores)
+
+
+def _wanted_resources(view: View, shape: Shape) -> IntArray:
+    columns = {name: i for i, name in enumerate(view.resource_names)}
+    return np.array([columns.get(name, -1) for name, _ in shape.resources], np.int64)
+
+
+def _allowed_models(view: View, shape: Shape) -> BoolArray:
+    return np.array([not shape.models or m in shape.models for m in view.model_names], np.bool_)

@@ -1,0 +1,283 @@
+"""The engine: answers questions about a cluster, and changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bayplan.kernels.fit import count_codes, fitting_gpus
+from bayplan.kernels.hashing import mix
+from bayplan.kernels.pick import pick_first_among, pick_hashed
+from bayplan.scheduler.cluster import Cluster
+from bayplan.scheduler.columns import Columns
+from bayplan.scheduler.grants import GrantTable
+from bayplan.scheduler.policies import PlacementPolicy, Ties
+from bayplan.scheduler.policies._base import ask_of
+from bayplan.scheduler.rows import MAX_GPUS, stable_key
+from bayplan.scheduler.shape import Shape, shapes_of
+from bayplan.scheduler.tenancy import Claim
+from bayplan.scheduler.types import Decision, Placement, Reason, Request
+from bayplan.scheduler.view import BoolArray, FloatArray
+
+MIB = 1 << 20
+_MAX_QUESTIONS = 65_536
+_REASONS = list(Reason)
+_EVERYONE = np.zeros(0, np.bool_)
+_NO_KEY = np.uint64(0)
+
+
+@dataclass(frozen=True, slots=True)
+class WishReasons:
+    """For one way to satisfy a request: how many nodes fit, and how many fail by each reason."""
+
+    chosen: tuple[int, ...]
+    fitting: int
+    reasons: tuple[tuple[Reason, int], ...]
+
+
+class Engine:
+    """Decides for one cluster under one policy.
+
+    All methods are pure: they read the cluster, and what they remember (score columns) never
+    shows in an answer. ``nodes`` is a mask over rows, (n_rows,) bool: the candidates; None is
+    all. Nothing here reads a clock: what depends on time takes ``now_s``. A claim that other
+    pods hold is not decided again: its users go where it is.
+
+    Parameters
+    ----------
+    cluster
+        The cluster to decide for; its owner applies what is decided.
+    policy
+        The placement policy.
+    seed
+        For policies that draw: draws are a hash of (seed, uid, node).
+    cache_mib
+        Bound of the score columns. One takes 9 bytes a row, so the default holds some 230 shapes
+        of a cluster of 100,000 nodes (arrays grow by doubling). The column used longest ago is
+        dropped first.
+    """
+
+    def __init__(
+        self, cluster: Cluster, policy: PlacementPolicy, *, seed: int = 0, cache_mib: int = 256
+    ) -> None:
+        self.cluster = cluster
+        self.policy = policy
+        self.seed = seed % (1 << 64)
+        self.columns = Columns(cluster, policy, cache_mib * MIB)
+        self._shapes: dict[tuple[object, ...], tuple[Shape, ...]] = {}
+        self._alike: dict[tuple[object, ...], Shape] = {}
+        self._column_of: dict[Shape, Shape] = {}
+        self._grants = GrantTable()
+        self._gpus = np.zeros(MAX_GPUS, np.int64)
+        self._counts = np.zeros(len(Reason), np.int64)
+        self._draws = policy.ties is Ties.LEAST_HASH
+        self._everyone = np.zeros(0, np.bool_)
+
+    def decide(self, request: Request, now_s: float, nodes: BoolArray | None = None) -> Decision:
+        """Return where a request goes now, or why nowhere.
+
+        Alternatives are tried in order; the first that fits a candidate is taken, on the node
+        that the policy scores highest for it.
+
+        Raises
+        ------
+        InvalidRequest
+            The request makes no sense on any cluster.
+        ValueError
+            ``nodes`` is no mask over the rows.
+        """
+        if nodes is not None:
+            self._check_mask(nodes)
+        granted = self._granted(request)
+        if granted:
+            return self._decide_rest(request, granted, now_s, nodes)
+        shapes = self.shapes(request)
+        salt = self._salt(request.uid) if self._draws else _NO_KEY
+        for shape in shapes:
+            if shape.refusal:
+                continue
+            row, score = self._best(shape, salt, nodes)
+            if row >= 0:
+                placement = self._placement(shape, row, salt)
+                version = self.cluster.view.version.item(row)
+                return Decision(request, now_s, placement, score, ((placement.node, version),))
+        return Decision(request, now_s, None, reasons=self._reasons(shapes[0], nodes).reasons)
+
+    def feasible(self, request: Request, nodes: BoolArray | None = None) -> BoolArray:
+        """Return on which rows some alternative of the request fits: (n_rows,)."""
+        request, nodes = self._open(request, nodes)
+        fits = np.zeros(self.cluster.view.n_rows, np.bool_)
+        for shape in self.shapes(request):
+            if not shape.refusal:
+                fits |= self._scores(shape) > -np.inf
+        return fits if nodes is None else fits & nodes
+
+    def scores(self, request: Request, nodes: BoolArray | None = None) -> FloatArray:
+        """Return the scores (n_rows,) by which ``decide`` chooses; -inf where it would not go.
+
+        They are those of the first alternative that fits any candidate.
+        """
+        request, nodes = self._open(request, nodes)
+        best = np.full(self.cluster.view.n_rows, -np.inf)
+        for shape in self.shapes(request):
+            if shape.refusal:
+                continue
+            scores = self._scores(shape)
+            best = scores.copy() if nodes is None else np.where(nodes, scores, -np.inf)
+            if best.size and best.max() > -np.inf:
+                break
+        return best
+
+    def gpus_with_room(self, request: Request, node: str) -> BoolArray:
+        """Return which GPUs of a node could hold one of the GPUs of the first wish: (n_gpus,).
+
+        Models and labels do not count, only what is free. ``Unknown`` without that node.
+        """
+        view, row = self.cluster.view, self.cluster.row(node)
+        _, start, n_gpus, _, milli, mib, _ = ask_of(view, self.shapes(request)[0], row, _NO_KEY)
+        out = np.zeros(n_gpus, np.bool_)
+        stop = start + n_gpus
+        fitting_gpus(start, stop, milli, mib, view.gpu_free_milli, view.gpu_free_mib, out)
+        return out
+
+    def explain(self, request: Request, nodes: BoolArray | None = None) -> tuple[WishReasons, ...]:
+        """Return, for each alternative in order, how many nodes fit and why the others do not."""
+        request, nodes = self._open(request, nodes)
+        return tuple(self._reasons(shape, nodes) for shape in self.shapes(request))
+
+    def shapes(self, request: Request) -> tuple[Shape, ...]:
+        """Return the request's ways to be satisfied; equal questions share their shapes."""
+        question = (
+            request.cpu_milli,
+            request.memory_mib,
+            request.devices,
+            request.resources,
+            request.node_labels,
+            request.topology,
+        )
+        shapes = self._shapes.get(question)
+        if shapes is None:
+            shapes = self._new_shapes(question, request)
+        return shapes
+
+    def _new_shapes(self, question: tuple[object, ...], request: Request) -> tuple[Shape, ...]:
+        if len(self._shapes) >= _MAX_QUESTIONS:
+            self._shapes.clear()
+            self._alike.clear()
+            self._column_of.clear()
+        shapes = self._shapes[question] = shapes_of(request)
+        for shape in shapes:
+            # Pods with claims of their own, or models in another order, share a column.
+            self._column_of[shape] = self._alike.setdefault(shape.content, shape)
+        return shapes
+
+    def _scores(self, shape: Shape) -> FloatArray:
+        return self.columns.scores(self._column_of[shape])
+
+    def _check_mask(self, nodes: BoolArray) -> None:
+        # Kernels believe what they are given.
+        n_rows = self.cluster.view.n_rows
+        if nodes.dtype != np.bool_ or nodes.shape != (n_rows,):
+            raise ValueError(f"nodes: {nodes.dtype}{nodes.shape}; give bool ({n_rows},)")
+
+    def _best(self, shape: Shape, salt: np.uint64, nodes: BoolArray | None) -> tuple[int, float]:
+        scores = self._scores(shape)
+        if not scores.size:
+            return -1, -np.inf
+        if self._draws:
+            everyone = self._all_rows(scores.size) if nodes is None else np.ascontiguousarray(nodes)
+            row = pick_hashed(scores, everyone, salt, self.cluster.view.name_key)
+        elif nodes is None:
+            row = int(scores.argmax())
+        else:
+            row = pick_first_among(scores, np.ascontiguousarray(nodes))
+        score = float(scores[row]) if row >= 0 else -np.inf
+        return (row, score) if score > -np.inf else (-1, score)
+
+    def _all_rows(self, size: int) -> BoolArray:
+        if self._everyone.size != size:
+            self._everyone = np.ones(size, np.bool_)
+        return self._everyone
+
+    def _salt(self, uid: str) -> np.uint64:
+        return np.uint64(mix(np.uint64(self.seed), np.uint64(stable_key(uid))))
+
+    def _placement(self, shape: Shape, row: int, salt: np.uint64) -> Placement:
+        name = self.cluster.name(row)
+        if not shape.count:
+            return Placement(name, ((),) * len(shape.asks), shape.chosen)
+        view, key = self.cluster.view, _NO_KEY
+        if self._draws:
+            key = np.uint64(mix(salt, view.name_key[row]))
+        ask = ask_of(view, shape, row, key)
+        self.policy.choose(view, self._column_of[shape], ask, self._gpus)
+        indices = self._gpus[: ask.n_wanted].tolist()
+        grants = self._grants.grants(indices, ask.milli, ask.mib, view.anonymous.item(row))
+        return Placement(name, self._grants.split(grants, shape), shape.chosen)
+
+    def _reasons(self, shape: Shape, nodes: BoolArray | None) -> WishReasons:
+        codes = self.columns.codes(self._column_of[shape])
+        if shape.refusal:
+            # The first reason in the order of ``Reason`` counts; -1 (no node) stays.
+            codes = np.where((codes == 0) | (codes > shape.refusal), np.int8(shape.refusal), codes)
+        everyone = _EVERYONE if nodes is None else np.ascontiguousarray(nodes)
+        count_codes(codes, everyone, self._counts)
+        counts = self._counts.tolist()
+        reasons = tuple([(_REASONS[c], n) for c, n in enumerate(counts) if n and c])
+        return WishReasons(shape.chosen, counts[Reason.FITS], reasons)
+
+    # --- claims that other pods hold already ---------------------------------------------------
+
+    def _granted(self, request: Request) -> dict[int, Claim]:
+        """Return, by position, the device requests whose claim other pods hold already."""
+        claims = self.cluster.claims
+        if not claims:
+            return {}
+        return {
+            i: claims[device.claim]
+            for i, device in enumerate(request.devices)
+            if device.claim in claims and claims[device.claim].users != {request.uid}
+        }
+
+    def _rest(
+        self, request: Request, granted: dict[int, Claim], nodes: BoolArray | None
+    ) -> tuple[Request, BoolArray]:
+        """Return what is still to be decided, and the candidates: only where the claims are."""
+        self.shapes(request)  # raises on what makes no sense
+        rest = tuple(d for i, d in enumerate(request.devices) if i not in granted)
+        there = np.zeros(self.cluster.view.n_rows, np.bool_)
+        rows = {self.cluster.row(claim.node) for claim in granted.values()}
+        if len(rows) == 1:  # claims on two nodes cannot be used by one pod
+            row = rows.pop()
+            there[row] = nodes is None or nodes[row]
+        return replace(request, devices=rest), there
+
+    def _open(self, request: Request, nodes: BoolArray | None) -> tuple[Request, BoolArray | None]:
+        if nodes is not None:
+            self._check_mask(nodes)
+        granted = self._granted(request)
+        return self._rest(request, granted, nodes) if granted else (request, nodes)
+
+    def _decide_rest(
+        self,
+        request: Request,
+        granted: dict[int, Claim],
+        now_s: float,
+        nodes: BoolArray | None,
+    ) -> Decision:
+        rest, there = self._rest(request, granted, nodes)
+        decision = self.decide(rest, now_s, there)
+        placement = decision.placement
+        if placement is not None:
+            new = iter(zip(placement.grants, placement.chosen, strict=True))
+            merged = [
+                (granted[i].grants, 0) if i in granted else next(new)
+                for i in range(len(request.devices))
+            ]
+            placement = replace(
+                placement,
+                grants=tuple(grants for grants, _ in merged),
+                chosen=tuple(chosen for _, chosen in merged),
+            )
+        return replace(decision, request=request, placement=placement)

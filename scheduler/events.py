@@ -1,0 +1,78 @@
+"""Everything that can happen to a cluster. ``Cluster.apply`` takes one; nothing else writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bayplan.scheduler.types import Decision, Node
+
+
+@dataclass(frozen=True, slots=True)
+class NodeUp:
+    """A node joins."""
+
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class NodeChanged:
+    """A node's capacity, labels or schedulability changed; its pods stay.
+
+    Its GPUs (count, model, memory, anonymity) may change only while none of them is in use.
+    CPU, memory and other resources may shrink below what is used: then nothing new fits.
+    """
+
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class NodeGone:
+    """A node leaves, and the pods on it with it."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A decision takes effect: the pod starts at ``start_s``. Ends a hold of the same pod."""
+
+    decision: Decision
+    start_s: float
+    expected_end_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Room is kept for a pod until ``until_s``; a later hold of the same pod replaces it.
+
+    To a decision the room is taken, also for the pod that holds it: an owner who asks again for a
+    pod with a hold does so in a trial in which the hold has expired.
+    """
+
+    decision: Decision
+    until_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class HoldExpired:
+    """The owner's clock says that a hold is over."""
+
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpointed:
+    """A pod's work is safe up to ``at_s``."""
+
+    uid: str
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A pod left: finished, deleted, evicted."""
+
+    uid: str
+
+
+Event = NodeUp | NodeChanged | NodeGone | Bound | Held | HoldExpired | Checkpointed | Gone

@@ -1,0 +1,44 @@
+"""The node whose free room points the same way as the request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bayplan.kernels.score import score_dot_product
+from bayplan.scheduler.policies._base import Ask, Ties
+from bayplan.scheduler.policies._devices import best_fit_gpus
+from bayplan.scheduler.shape import Shape
+from bayplan.scheduler.view import FloatArray, IntArray, View
+
+
+@dataclass(frozen=True, slots=True)
+class DotProduct:
+    """Lowest dot product of what is free and what is asked (CPU, GPU), each over a scale.
+
+    int(100 × (1 - ½ free · asked)); GPUs by best fit. As in the baseline of Weng et al., USENIX
+    ATC 2023, after Panigrahy et al., "Heuristics for Vector Bin Packing", 2011.
+    """
+
+    cpu_scale_milli: float = 128_000.0
+    gpu_scale_milli: float = 8_000.0
+    ties: Ties = Ties.LOWEST_ROW
+
+    def score(self, view: View, shape: Shape, rows: IntArray, out: FloatArray) -> None:
+        """Score by alignment."""
+        score_dot_product(
+            rows,
+            shape.cpu,
+            shape.count,
+            shape.milli,
+            shape.mib,
+            self.cpu_scale_milli,
+            self.gpu_scale_milli,
+            view.cpu_free_milli,
+            view.gpu_memory_mib,
+            view.idle_milli,
+            out,
+        )
+
+    def choose(self, view: View, shape: Shape, ask: Ask, out: IntArray) -> None:
+        """Choose the fullest GPUs that fit."""
+        best_fit_gpus(view, ask, out)

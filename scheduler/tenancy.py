@@ -1,0 +1,45 @@
+"""What an owner (a pod or a claim) takes of a node, with flat GPU numbers: the cluster's ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bayplan.scheduler.types import Grant
+
+NO_CLASS = -1
+SHARE_CLASS = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tenancy:
+    """Room taken on a node. ``gpus`` are flat GPU numbers; ``milli`` and ``mib`` go with them.
+
+    ``resources`` are (column, amount) pairs. ``gpu_class``: 0 a share of one GPU, k a pod with
+    k GPUs, -1 none.
+    """
+
+    row: int
+    cpu: int = 0
+    memory: int = 0
+    resources: tuple[tuple[int, int], ...] = ()
+    gpus: tuple[int, ...] = ()
+    milli: tuple[int, ...] = ()
+    mib: tuple[int, ...] = ()
+    gpu_class: int = NO_CLASS
+
+
+def gpu_class(n_gpus: int, *, share: bool) -> int:
+    """Return the GPU class of a pod: 0 a share of one GPU, k GPUs, -1 none."""
+    if not n_gpus:
+        return NO_CLASS
+    return SHARE_CLASS if share and n_gpus == 1 else n_gpus
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An allocation that several pods share; it ends with the last of them."""
+
+    node: str
+    grants: tuple[Grant, ...]
+    tenancy: Tenancy
+    users: frozenset[str]

@@ -1,0 +1,244 @@
+"""What crosses the engine's doors: requests, nodes, placements, decisions. Data, no behaviour.
+
+Units: CPU in millicores, memory in MiB, GPU compute in milli-GPU (1000 = one GPU), time in
+seconds. State is integers; floats are scores and simulated time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+
+GPU_MILLI = 1000
+"""Milli-GPU in one whole GPU."""
+
+MAX_AMOUNT = 10**12
+"""The largest amount of anything on a node or in a request: sums of them stay exact."""
+
+ANONYMOUS = -1
+"""The GPU index of a slot whose GPU the device plugin picks: a count, no index promised."""
+
+
+class Isolation(Enum):
+    """How a share of a GPU is kept apart from its co-residents."""
+
+    MIG = "mig"
+    MPS = "mps"
+    TIMESLICE = "timeslice"
+    HAMI = "hami"
+
+
+class TopologyLevel(IntEnum):
+    """Where the devices of a pod, or the pods of a gang, are to stay together; small is near."""
+
+    GPU_ISLAND = 0
+    NODE = 1
+    NVLINK_DOMAIN = 2
+    RACK = 3
+    BLOCK = 4
+    ZONE = 5
+
+
+class Reason(IntEnum):
+    """Why a node cannot hold a request: the first check that failed, in this order.
+
+    ``text`` says it to people. From ``GPU_FREE`` on they are shortages; those before are lasting.
+    """
+
+    text: str
+
+    def __new__(cls, code: int, text: str) -> Reason:
+        """Make the member of a code, with its text."""
+        reason = int.__new__(cls, code)
+        reason._value_ = code
+        reason.text = text
+        return reason
+
+    FITS = 0, "fits"
+    EXCLUDED = 1, "not among the candidates"
+    CORDONED = 2, "the node takes no new pods"
+    NODE_LABELS = 3, "a required node label is missing or differs"
+    GPU_MODEL = 4, "no GPU of an allowed model"
+    GPU_COUNT = 5, "fewer GPUs than asked for, or each too small"
+    GPU_ANONYMOUS = 6, "a share needs a GPU index, and the node's device plugin picks"
+    ISOLATION = 7, "no GPU offers an accepted isolation"
+    PROFILE = 8, "no GPU offers the MIG profile"
+    TOPOLOGY = 9, "a GPU island is required, and no node says where its islands are"
+    MIXED_DEVICES = 10, "device requests of different kinds in one pod are not decided yet"
+    CPU_CAPACITY = 11, "the node has less CPU"
+    MEMORY_CAPACITY = 12, "the node has less memory"
+    RESOURCE_CAPACITY = 13, "the node has less of another resource"
+    GPU_FREE = 14, "too few GPUs with enough free"
+    CPU_FREE = 15, "too little CPU free"
+    MEMORY_FREE = 16, "too little memory free"
+    RESOURCE_FREE = 17, "too little of another resource free"
+
+
+FIRST_SHORTAGE = Reason.GPU_FREE
+"""Reasons from here on go away when pods leave; those before do not."""
+
+
+@dataclass(frozen=True, slots=True)
+class WholeGpus:
+    """``count`` whole GPUs; 0 is the CPU-only end of a list of alternatives."""
+
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class GpuShare:
+    """A share of each of ``count`` different GPUs.
+
+    ``milli`` (1 to 1000) and ``memory_mib`` are per GPU. A share without memory asks for
+    ``ceil(milli × GPU memory / 1000)``, one without milli for ``ceil(1000 × MiB / GPU memory)``.
+    ``isolations`` are the accepted ones in order of wish; empty accepts whatever is there.
+    """
+
+    milli: int = 0
+    memory_mib: int = 0
+    count: int = 1
+    isolations: tuple[Isolation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MigInstances:
+    """``count`` MIG instances of a profile, by its NVIDIA name (``1g.10gb``)."""
+
+    profile: str
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRequest:
+    """The devices of one container or one claim.
+
+    ``models`` are the allowed GPU models (empty: any; order and
+    repeats do not matter). ``claim`` names an allocation that
+    several pods may share; empty means that the pod itself owns it. ``alternatives`` are tried in
+    order when ``ask`` cannot be had.
+    """
+
+    ask: WholeGpus | GpuShare | MigInstances
+    models: tuple[str, ...] = ()
+    claim: str = ""
+    alternatives: tuple[DeviceRequest, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """How near to each other the devices or the gang members are to be."""
+
+    level: TopologyLevel
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What one pod asks for.
+
+    ``resources`` are other countable resources by name (TPUs, NICs), sorted by name.
+    ``node_labels`` must all be on the node. ``run_time_s`` is an estimate, not a limit.
+    """
+
+    uid: str
+    cpu_milli: int = 0
+    memory_mib: int = 0
+    devices: tuple[DeviceRequest, ...] = ()
+    resources: tuple[tuple[str, int], ...] = ()
+    node_labels: tuple[tuple[str, str], ...] = ()
+    topology: Topology | None = None
+    priority: int = 0
+    preemptible: bool = True
+    disruption_budgets: tuple[str, ...] = ()
+    gang: str = ""
+    queue: str = ""
+    run_time_s: float | None = None
+    deadline_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node as its owner sees it: capacity, not what is free.
+
+    All ``gpu_count`` GPUs of a node are of one model. ``anonymous_gpus``: the device plugin
+    picks the GPU, so that only counts can be planned. ``gpu_memory_mib`` 0 means unknown.
+    """
+
+    name: str
+    cpu_milli: int = 0
+    memory_mib: int = 0
+    gpu_count: int = 0
+    gpu_model: str = ""
+    gpu_memory_mib: int = 0
+    anonymous_gpus: bool = False
+    schedulable: bool = True
+    labels: tuple[tuple[str, str], ...] = ()
+    resources: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """The unit of sharing: a GPU of a node, or a MIG instance on it.
+
+    ``gpu`` is the index on the node or ``ANONYMOUS``. A MIG instance takes
+    ``[start, start + size)`` on the memory-slice axis; ``size`` 0 is the GPU itself.
+    """
+
+    gpu: int
+    start: int = 0
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What an owner gets of one slot."""
+
+    slot: Slot
+    milli: int
+    memory_mib: int
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a request goes: a node, and for each device request its grants.
+
+    ``chosen`` says per device request which one was taken: 0 the first wish, k the k-th
+    alternative.
+    """
+
+    node: str
+    grants: tuple[tuple[Grant, ...], ...] = ()
+    chosen: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the engine says to a request at ``now_s``: a placement, or reasons.
+
+    ``rests_on`` are the (node, version) pairs that the placement was made for. ``reasons`` has
+    the number of nodes for each reason (in the order of ``Reason``) when nothing was found, for
+    the request's first wish.
+    """
+
+    request: Request
+    now_s: float
+    placement: Placement | None
+    score: float = 0.0
+    rests_on: tuple[tuple[str, int], ...] = ()
+    reasons: tuple[tuple[Reason, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod that holds room on a node.
+
+    ``held_until_s`` is set while the room is only held (filter has promised, bind has not come).
+    ``last_checkpoint_s`` is the time up to which its work is safe.
+    """
+
+    request: Request
+    placement: Placement
+    start_s: float
+    expected_end_s: float | None = None
+    last_checkpoint_s: float | None = None
+    held_until_s: float | None = None

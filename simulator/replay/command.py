@@ -1,0 +1,239 @@
+"""What ``bayplan replay`` and ``bayplan policies`` do."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from bayplan.scheduler.compiled import is_warm, warm
+from bayplan.scheduler.errors import InputError
+from bayplan.scheduler.policies import make_policy, policy_names, policy_summary
+from bayplan.scheduler.workload import typical_workload
+from bayplan.simulator.replay.orders import read_orders
+from bayplan.simulator.replay.report import as_json
+from bayplan.simulator.replay.settings import Experiment, IntArray, parse_seeds
+from bayplan.simulator.replay.sweep import Packer, Run, sweep
+from bayplan.simulator.replay.table import as_table
+from bayplan.traces import builtin_nodes, builtin_pods, read_nodes, read_pods, requests_from
+from bayplan.traces.files import display, write_text
+
+STDOUT = "-"
+_RUNS_A_WORKER = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The flags of ``bayplan replay``; see its help."""
+
+    nodes: Path | None
+    pods: Path | None
+    format: str
+    policy: str
+    load: float
+    seeds: str
+    arrivals: Path | None
+    node_order: Path | None
+    workers: int | None
+    json: str | None
+    plot: Path | None
+
+
+def replay(options: Options) -> None:
+    """Run the experiment and write what was asked for.
+
+    Raises
+    ------
+    InputError
+        Anything wrong with the flags or files; found before the first run where possible.
+    """
+    seeds = parse_seeds(options.seeds)
+    policies = _policies(options.policy)
+    experiment = _experiment(options, seeds)
+    workers = _workers(options.workers, len(policies) * len(seeds))
+    _check_outputs(options)
+    console = Console(stderr=options.json == STDOUT)
+    _compile()
+    _warn_unschedulable(experiment)
+    runs = _with_progress(sweep(experiment, policies, seeds, workers), len(policies) * len(seeds))
+    _write(runs, options)
+    console.print(as_table(runs, options.load))
+    for what, target in (("results", options.json), ("plot", options.plot)):
+        if target is not None and target != STDOUT:
+            console.print(f"{what}: {target}", soft_wrap=True, highlight=False, markup=False)
+
+
+def list_policies() -> None:
+    """Print the policies, one line each."""
+    workload = typical_workload(requests_from(builtin_pods()))
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name in policy_names():
+        table.add_row(name, policy_summary(name, workload))
+    Console().print(table)
+
+
+def _policies(text: str) -> list[str]:
+    all_of_them = text.strip() == "all"
+    names = policy_names() if all_of_them else [name.strip() for name in text.split(",")]
+    workload = typical_workload(requests_from(builtin_pods()))
+    for name in names:
+        make_policy(name, workload)
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(f"--policy {text!r}: {twice[0]} stands there twice", fix="name it once")
+    return names
+
+
+def _experiment(options: Options, seeds: Sequence[int]) -> Experiment:
+    if (options.nodes is None) != (options.pods is None):
+        given, missing = ("--nodes", "--pods") if options.pods is None else ("--pods", "--nodes")
+        raise InputError(f"{given} without {missing}", fix="give both, or neither")
+    if options.nodes is None or options.pods is None:
+        nodes, pods = builtin_nodes(), builtin_pods()
+    else:
+        nodes = read_nodes(options.nodes, options.format)
+        pods = read_pods(options.pods, options.format)
+    return Experiment(
+        nodes,
+        pods,
+        options.load,
+        _orders(options.arrivals, len(pods), seeds, complete=False),
+        _orders(options.node_order, len(nodes), seeds, complete=True),
+    )
+
+
+def _orders(
+    path: Path | None, n_rows: int, seeds: Sequence[int], *, complete: bool
+) -> dict[int, IntArray]:
+    if path is None:
+        return {}
+    orders = read_orders(path, n_rows, complete=complete)
+    # An order that is drawn instead must not pass for the given one.
+    absent = [str(seed) for seed in seeds if seed not in orders]
+    if absent:
+        print(
+            f"bayplan: warning: {display(path)} has no column for {len(absent)} of the seeds"
+            f" ({', '.join(absent[:5])}{', …' if len(absent) > 5 else ''});"
+            " their orders are drawn",
+            file=sys.stderr,
+        )
+    return orders
+
+
+def _workers(asked: int | None, n_runs: int) -> int:
+    if asked is None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+        return max(1, min(cores, n_runs // _RUNS_A_WORKER))
+    if asked < 1:
+        raise InputError(f"--workers {asked}", fix="give 1 or more")
+    return asked
+
+
+def _check_outputs(options: Options) -> None:
+    if options.json is not None and options.json != STDOUT:
+        if options.json.startswith("-"):
+            # The parser lets a hyphen through, so that - is one; a flag is not a file.
+            raise InputError("--json without a file", fix="name one, or - for stdout")
+        _check_writable(Path(options.json))
+        if options.plot is not None and Path(options.json).resolve() == options.plot.resolve():
+            raise InputError(
+                "--json and --plot name the same file", file=display(options.json), fix="name two"
+            )
+    if options.plot is not None:
+        if str(options.plot) == STDOUT:
+            raise InputError("--plot -: a plot goes to a file", fix="name one, such as plot.svg")
+        _check_writable(options.plot)
+        if options.plot.suffix != ".svg":
+            raise InputError(
+                "a plot is SVG", file=display(options.plot), fix="give it a name that ends in .svg"
+            )
+    inputs = {options.nodes, options.pods, options.arrivals, options.node_order} - {None}
+    read = {path.resolve() for path in inputs if path is not None}
+    for output in (options.json, options.plot):
+        if output is not None and Path(output).resolve() in read:
+            raise InputError(
+                "this file is read as input", file=display(output), fix="write to another"
+            )
+
+
+def _check_writable(target: Path) -> None:
+    # Found out now, not after minutes of work: write where the result will be written.
+    folder, shown = target.parent, display(target.parent)
+    problem = ""
+    if not folder.exists():
+        problem, fix = f"there is no folder {shown}", f"make it with mkdir -p {shown}"
+    elif not folder.is_dir():
+        problem, fix = f"{shown} is not a folder", "name another folder"
+    elif target.is_dir():
+        problem, fix = "this is a folder", "name a file in it"
+    else:
+        try:
+            with tempfile.TemporaryFile(dir=folder):
+                return
+        except OSError as error:
+            problem = f"cannot write into {shown} ({error.strerror})"
+            fix = "name a folder that you may write into"
+    raise InputError(problem, file=display(target), fix=fix)
+
+
+def _compile() -> None:
+    if not is_warm():
+        print(
+            "bayplan: compiling the kernels, once for this version; this takes some ten seconds",
+            file=sys.stderr,
+            flush=True,
+        )
+    warm()
+
+
+def _warn_unschedulable(experiment: Experiment) -> None:
+    counts = Packer(experiment).unschedulable()
+    if counts:
+        reasons = ", ".join(f"{n}: {reason.text}" for reason, n in sorted(counts.items()))
+        print(
+            f"bayplan: warning: {sum(counts.values())} of {len(experiment.pods)} pods fit no node"
+            f" even of the empty cluster ({reasons}); they count as arrived",
+            file=sys.stderr,
+        )
+
+
+def _with_progress(runs: Iterable[Run], total: int) -> list[Run]:
+    console = Console(stderr=True)
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    done = []
+    with progress:
+        task = progress.add_task("packing", total=total)
+        for run in runs:
+            done.append(run)
+            progress.update(task, advance=1, description=f"packing {run.policy} {run.seed}")
+    return done
+
+
+def _write(runs: Sequence[Run], options: Options) -> None:
+    json, plot = as_json(runs, options.load), ""
+    if options.plot is not None:
+        from bayplan.simulator.replay.plot import as_svg
+
+        plot = as_svg(runs, options.load)
+    # Both are there before either is written.
+    if options.json == STDOUT:
+        sys.stdout.write(json)
+    elif options.json is not None:
+        write_text(options.json, json)
+    if options.plot is not None:
+        write_text(options.plot, plot)

@@ -1,0 +1,82 @@
+"""What a replay is made of: workload, policies, seeds, load."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayplan.scheduler.errors import InputError
+from bayplan.traces import NodeTable, PodTable
+
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """One cluster and workload, to be packed by several policies and seeds.
+
+    ``load`` is the GPU demand that arrives, over the cluster's GPU capacity. ``arrivals`` and
+    ``node_orders`` map a seed to rows of the tables, instead of an order drawn for that seed.
+    """
+
+    nodes: NodeTable
+    pods: PodTable
+    load: float = 1.3
+    arrivals: Mapping[int, IntArray] = field(default_factory=dict)
+    node_orders: Mapping[int, IntArray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not 0.01 <= self.load <= _MAX_LOAD:
+            raise InputError(
+                f"--load {self.load}", fix=f"give a number from 0.01 to {_MAX_LOAD}, such as 1.3"
+            )
+        if not self.capacity_milli:
+            raise InputError("--nodes: no node has a GPU", fix="replay needs a cluster with GPUs")
+        if not int((self.pods.gpu_count * self.pods.gpu_milli).sum()):
+            raise InputError(
+                "--pods: no pod asks for a GPU", fix="replay needs a trace of GPU pods"
+            )
+
+    @property
+    def capacity_milli(self) -> int:
+        """Milli-GPU of the whole cluster."""
+        return 1000 * int(self.nodes.gpu_count.sum())
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Read ``42-51`` or ``1,2,7-9`` as a list of seeds, in the order given.
+
+    Raises
+    ------
+    InputError
+        What is wrong with it, and an example.
+    """
+    seeds: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not (is_count(first) and (not dash or is_count(last))):
+            raise InputError(f"--seeds {text!r}: {part.strip()!r} is no seed", fix=_EXAMPLE)
+        start, stop = int(first), int(last or first)
+        if stop < start:
+            raise InputError(f"--seeds {text!r}: {part.strip()!r} runs backwards", fix=_EXAMPLE)
+        if stop - start >= _MAX_SEEDS:
+            raise InputError(f"--seeds {text!r}: more than {_MAX_SEEDS} seeds", fix=_EXAMPLE)
+        seeds += range(start, stop + 1)
+    twice = sorted(seed for seed, n in Counter(seeds).items() if n > 1)
+    if twice:
+        raise InputError(f"--seeds {text!r}: seed {twice[0]} stands there twice", fix=_EXAMPLE)
+    return seeds
+
+
+_EXAMPLE = "give whole numbers and ranges, such as 42-51 or 1,2,7-9"
+_MAX_SEEDS = 10_000
+_MAX_LOAD = 100.0
+
+
+def is_count(text: str) -> bool:
+    """Whether a text is a whole number that 64 bits hold, in plain digits."""
+    return text.isascii() and text.isdigit() and len(text) < 19

@@ -1,0 +1,166 @@
+"""Runs of policies × seeds, on one process or several; the results do not depend on how many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from signal import SIG_IGN, SIGINT, signal
+from threading import current_thread, main_thread
+
+import numpy as np
+
+from bayplan.scheduler.cluster import Cluster
+from bayplan.scheduler.compiled import warm
+from bayplan.scheduler.engine import Engine
+from bayplan.scheduler.policies import make_policy
+from bayplan.scheduler.types import Reason, Request
+from bayplan.scheduler.workload import typical_workload
+from bayplan.simulator.replay.arrivals import arrival_order, node_order
+from bayplan.simulator.replay.metrics import columns, series
+from bayplan.simulator.replay.pack import pack
+from bayplan.simulator.replay.settings import Experiment
+from bayplan.traces import nodes_from, requests_from
+
+MakeEngine = Callable[..., Engine]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One policy under one seed. Columns are in percent along the load axis; see ``metrics``."""
+
+    policy: str
+    seed: int
+    pods: int
+    placed: int
+    gpu_capacity_milli: int
+    gpu_allocated_milli: int
+    arrived_pct: list[float | None]
+    allocated_pct: list[float | None]
+    fragmented_pct_of_capacity: list[float | None]
+    fragmented_pct_of_idle: list[float | None]
+    decide_s: float
+
+
+class Packer:
+    """An experiment made ready: requests and target workload, once for all runs.
+
+    Parameters
+    ----------
+    make_engine
+        What makes the engine of a run; tests put a spy there.
+    """
+
+    def __init__(self, experiment: Experiment, make_engine: MakeEngine = Engine) -> None:
+        self.experiment = experiment
+        self._make_engine = make_engine
+        self._nodes = nodes_from(experiment.nodes)
+        self._requests = requests_from(experiment.pods)
+        self._demand = experiment.pods.gpu_count * experiment.pods.gpu_milli
+        self._workload = typical_workload(self._requests)
+
+    def run(self, policy: str, seed: int) -> Run:
+        """Pack the arrivals of a seed by a policy, and measure."""
+        rows = arrival_order(self.experiment, seed)
+        names = node_order(self.experiment, seed).tolist()
+        cluster = Cluster(self._nodes[i] for i in names)
+        empty = cluster.copy()
+        engine = self._make_engine(cluster, make_policy(policy, self._workload), seed=seed)
+        requests = [_arrival(self._requests[row], i) for i, row in enumerate(rows.tolist())]
+        decisions, decide_s = pack(engine, cluster, requests)
+        measured = series(empty, decisions, self._demand[rows], self._workload)
+        return Run(
+            policy=policy,
+            seed=seed,
+            pods=len(requests),
+            placed=sum(decision.placement is not None for decision in decisions),
+            gpu_capacity_milli=measured.capacity,
+            gpu_allocated_milli=int(measured.allocated[-1:].sum()),  # 0 without arrivals
+            **columns(measured, self.experiment.load),
+            decide_s=decide_s,
+        )
+
+    def unschedulable(self) -> dict[Reason, int]:
+        """Return how many pods of the trace fit no node of the empty cluster, by main reason."""
+        cluster = Cluster(self._nodes)
+        engine = self._make_engine(cluster, make_policy("first-fit"))
+        counts: dict[Reason, int] = {}
+        for request in self._requests:
+            if not np.any(engine.feasible(request)):
+                # What the nodes that come nearest lack: the last of the reasons.
+                reason = engine.explain(request)[0].reasons[-1][0]
+                counts[reason] = counts.get(reason, 0) + 1
+        return counts
+
+
+def _arrival(pod: Request, number: int) -> Request:
+    # A pod may arrive several times, so its uid has the number of the arrival. Times and queues
+    # play no part here; ``dataclasses.replace`` takes eight times as long.
+    return Request(
+        f"{pod.uid}#{number}",
+        pod.cpu_milli,
+        pod.memory_mib,
+        pod.devices,
+        pod.resources,
+        pod.node_labels,
+    )
+
+
+def sweep(
+    experiment: Experiment, policies: Sequence[str], seeds: Sequence[int], workers: int = 1
+) -> Generator[Run, None, None]:
+    """Run every policy under every seed, and yield the runs in that order as they finish."""
+    tasks = [(policy, seed) for policy in policies for seed in seeds]
+    if workers <= 1 or len(tasks) == 1:
+        packer = Packer(experiment)
+        for policy, seed in tasks:
+            yield packer.run(policy, seed)
+        return
+    # Compiled before the workers start, so that they load and do not all compile.
+    warm()
+    context = get_context("spawn")
+    pool = ProcessPoolExecutor(min(workers, len(tasks)), context, partial(_start, experiment))
+    try:
+        with _interrupts_held_back():
+            futures = [pool.submit(_run, policy, seed) for policy, seed in tasks]
+        for future in futures:
+            yield future.result()
+    except BaseException:
+        # Interrupted or failed: workers in the middle of a run are ended, not waited for.
+        for process in list((pool._processes or {}).values()):
+            process.kill()
+        # Not cancelled: the pool marks what is left as broken, and trips over cancelled ones. Its
+        # own thread reaps the workers, and none is left once it has ended.
+        pool.shutdown()
+        raise
+    pool.shutdown()
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    # Workers inherit this, from their first line on: Ctrl-C is for the parent, which ends them.
+    if current_thread() is not main_thread():
+        yield
+        return
+    before = signal(SIGINT, SIG_IGN)
+    try:
+        yield
+    finally:
+        signal(SIGINT, before)
+
+
+_packer: Packer | None = None
+
+
+def _start(experiment: Experiment) -> None:
+    global _packer
+    warm()  # from the cache; or else the first run of each policy would be timed with loading
+    _packer = Packer(experiment)
+
+
+def _run(policy: str, seed: int) -> Run:
+    assert _packer is not None
+    return _packer.run(policy, seed)

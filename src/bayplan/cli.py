@@ -1,0 +1,212 @@
+"""The ``bayplan`` command: reads arguments, calls what does the work, prints.
+
+Exit codes: 0 done, 1 partial or a difference found, 2 bad input (one line on stderr). Modules
+that load Numba or Matplotlib are imported by the commands that need them.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, CycloptsError, Parameter, Token, UnusedCliTokensError
+
+from bayplan import __version__
+from bayplan.scheduler.errors import BayplanError
+
+
+def _whole(type_: object, tokens: Sequence[Token]) -> int:
+    # The parser's own conversion rounds 3.5.
+    text = tokens[0].value
+    if not text.removeprefix("-").isdecimal():
+        raise ValueError(f"{text!r} is no whole number")
+    return int(text)
+
+
+Whole = Annotated[int, Parameter(converter=_whole)]
+
+app = App(
+    name="bayplan",
+    help="Place pods on GPUs: pack traces through the scheduling engine, and compare policies.",
+    version=__version__,
+    version_flags=["--version"],
+    help_flags=["--help", "-h"],
+    default_parameter=Parameter(negative=()),
+    suppress_keyboard_interrupt=False,  # `_run` says what became of it
+)
+traces = App(name="traces", help="List, describe, convert and make traces.")
+app.command(traces)
+
+
+@app.command
+def replay(
+    *,
+    nodes: Path | None = None,
+    pods: Path | None = None,
+    format: str = "auto",
+    policy: str = "all",
+    load: float = 1.3,
+    seeds: str = "42",
+    arrivals: Path | None = None,
+    node_order: Path | None = None,
+    workers: Whole | None = None,
+    json: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
+    plot: Path | None = None,
+) -> None:
+    """Pack a shuffled, inflated workload onto a cluster, and compare policies.
+
+    Pods arrive one by one in a random order and stay; what does not fit is dropped. Times,
+    priorities, queues and gangs of the trace play no part. Without --nodes and --pods the
+    built-in trace is packed.
+
+    Parameters
+    ----------
+    nodes
+        Node file (CSV, may be gzip).
+    pods
+        Pod file (CSV, may be gzip).
+    format
+        Format of both files: auto, openb or canonical.
+    policy
+        Placement policies, separated by commas, or all; `bayplan policies` lists them.
+    load
+        GPU demand that arrives, over the GPU capacity: 1.3 is 130 %. Given arrivals are not
+        cut: then it only says how far the columns go.
+    seeds
+        Seeds of the orders, such as 42-51 or 1,2,7-9.
+    arrivals
+        CSV with a column seedNN for each seed: rows of the pod file in order of arrival.
+    node_order
+        CSV with a column seedNN for each seed: rows of the node file in order of ties.
+    workers
+        Processes; the default is one for every 8 runs, at most one a core.
+    json
+        Write the results as JSON to this file, or to stdout with -.
+    plot
+        Draw the results as SVG into this file.
+    """
+    from bayplan.simulator.replay import command
+
+    options = command.Options(
+        nodes, pods, format, policy, load, seeds, arrivals, node_order, workers, json, plot
+    )
+    command.replay(options)
+
+
+@app.command
+def policies() -> None:
+    """List the placement policies."""
+    from bayplan.simulator.replay import command
+
+    command.list_policies()
+
+
+@traces.command(name="list")
+def traces_list() -> None:
+    """List the trace formats, and the built-in trace."""
+    from bayplan.traces import command
+
+    command.list_traces()
+
+
+@traces.command
+def info(pods: Path | None = None, *, nodes: Path | None = None, format: str = "auto") -> None:
+    """Describe a trace: how many pods, what they ask for, what the cluster has.
+
+    Parameters
+    ----------
+    pods
+        Pod file; without it the built-in trace is described.
+    nodes
+        Node file.
+    format
+        Format of both files: auto, openb or canonical.
+    """
+    from bayplan.traces import command
+
+    command.show_info(pods, nodes, format)
+
+
+@traces.command
+def convert(
+    *,
+    out: Path,
+    pods: Path | None = None,
+    nodes: Path | None = None,
+    format: str = "auto",
+) -> None:
+    """Convert a trace to Bayplan's own CSV: pods.csv and nodes.csv in a folder.
+
+    Parameters
+    ----------
+    out
+        Folder to write into; it must exist.
+    pods
+        Pod file.
+    nodes
+        Node file.
+    format
+        Format of the files: auto, openb or canonical.
+    """
+    from bayplan.traces import command
+
+    command.convert(out, pods, nodes, format)
+
+
+@traces.command
+def synth(*, out: Path, seed: Whole = 0, nodes: Whole = 320, load: float = 0.98) -> None:
+    """Make a synthetic trace: pods.csv and nodes.csv in a folder.
+
+    Parameters
+    ----------
+    out
+        Folder to write into; it must exist.
+    seed
+        Same seed, same bytes.
+    nodes
+        Nodes of the cluster.
+    load
+        GPU demand of all pods together, over the GPU capacity.
+    """
+    from bayplan.traces import command
+
+    command.synth(out, seed, nodes, load)
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without ± gets a ?
+    sys.exit(_run(sys.argv[1:]))
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        app(arguments, exit_on_error=False, print_error=False, result_action="return_none")
+    except UnusedCliTokensError as error:
+        unused = " ".join(error.unused_tokens or [])
+        return _refuse(f"unexpected argument {unused!r}", "; see bayplan --help")
+    except CycloptsError as error:
+        return _refuse(" ".join(str(error).split()).rstrip("."), "; see bayplan --help")
+    except BayplanError as error:
+        return _refuse(str(error))
+    except BrokenPipeError:
+        # Whoever read our output has gone; there is nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        return _refuse(f"{error.strerror or error}")
+    except KeyboardInterrupt:
+        print("bayplan: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _refuse(problem: str, hint: str = "") -> int:
+    print(f"bayplan: {problem}{hint}", file=sys.stderr)
+    return 2

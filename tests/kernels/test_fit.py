@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import naive
+import strategies
+from bayplan.kernels import fit
+from bayplan.scheduler.types import GPU_MILLI, Reason
+from strategies import call, mask
+
+UNTOUCHED_CODE = 99
+UNTOUCHED_SCORE = 7.0
+AMOUNT = st.one_of(st.integers(0, 2_000), st.sampled_from([0, 1, 999, 1_000, 81_920]))
+
+
+@pytest.mark.parametrize("reason", [r for r in Reason if hasattr(fit, r.name)])
+def test_a_code_has_the_number_of_its_reason(reason: Reason) -> None:
+    assert getattr(fit, reason.name) == reason
+
+
+def test_every_reason_that_the_oracle_knows_has_a_code() -> None:
+    refused_by_the_shape = {"ISOLATION", "PROFILE", "TOPOLOGY", "MIXED_DEVICES"}
+    assert {r.name for r in Reason if not hasattr(fit, r.name)} == refused_by_the_shape
+    assert fit.WHOLE == GPU_MILLI < fit.TOO_MUCH
+
+
+@given(AMOUNT, AMOUNT, AMOUNT)
+def test_needed_milli_is_what_is_asked_or_the_part_of_the_memory(
+    milli: int, mib: int, memory: int
+) -> None:
+    assert fit.needed_milli(milli, mib, memory) == naive.needed_milli(milli, mib, memory)
+
+
+@given(st.integers(0, 1_000), AMOUNT, AMOUNT)
+def test_needed_mib_is_what_is_asked_or_the_memory_of_the_part(
+    milli: int, mib: int, memory: int
+) -> None:
+    assert fit.needed_mib(milli, mib, memory) == naive.needed_mib(milli, mib, memory)
+
+
+@given(strategies.gpus(1_000), st.sampled_from([0, 500, 501, 1_000]), st.integers(0, 1_000))
+def test_fitting_gpus_marks_those_with_room_for_both(
+    gpus: tuple[naive.Gpu, ...], milli: int, mib: int
+) -> None:
+    out = np.zeros(len(gpus), np.bool_)
+    arrays = strategies.gpu_arguments(gpus, gap=2)
+    call(fit.fitting_gpus, arrays, start=2, stop=2 + len(gpus), milli=milli, mib=mib, out=out)
+    assert out.tolist() == naive.fitting_gpus(gpus, milli, mib)
+
+
+@given(st.data())
+def test_refit_writes_the_first_reason_and_gathers_the_rows_that_fit(data: st.DataObject) -> None:
+    cluster = data.draw(strategies.clusters())
+    request = data.draw(strategies.requests(cluster))
+    rows = data.draw(strategies.subsets(len(cluster.nodes)))
+    n_rows = len(cluster.nodes)
+    codes = np.full(n_rows, UNTOUCHED_CODE, np.int8)
+    scores = np.full(n_rows, UNTOUCHED_SCORE)
+    fitting = np.full(n_rows, -1, np.int64)
+    n = call(
+        fit.refit,
+        strategies.cluster_arguments(cluster),
+        strategies.request_arguments(request, cluster),
+        rows=strategies.ints(rows),
+        codes=codes,
+        scores=scores,
+        fitting=fitting,
+    )
+    expected, fits = naive.refit(cluster.nodes, rows, request)
+    everyone = range(n_rows)
+    assert codes.tolist() == [expected.get(row, UNTOUCHED_CODE) for row in everyone]
+    assert fitting[:n].tolist() == fits
+    refused = {row for row in rows if row not in fits}
+    assert scores.tolist() == [-np.inf if row in refused else UNTOUCHED_SCORE for row in everyone]
+
+
+@given(st.lists(st.sampled_from([-1, *Reason]), max_size=40), st.data())
+def test_rows_are_counted_by_code_and_those_left_out_as_excluded(
+    codes: list[int], data: st.DataObject
+) -> None:
+    candidates = data.draw(strategies.subsets(len(codes)))
+    out = np.full(len(Reason), 5, np.int64)
+    fit.count_codes(np.array(codes, np.int8), mask(len(codes), candidates), out)
+    assert out.tolist() == naive.count_codes(codes, candidates)
+
+
+@given(st.lists(st.sampled_from([-1, *Reason]), max_size=40))
+def test_no_mask_means_that_all_rows_are_candidates(codes: list[int]) -> None:
+    out = np.full(len(Reason), 5, np.int64)
+    fit.count_codes(np.array(codes, np.int8), mask(0, []), out)
+    assert out.tolist() == naive.count_codes(codes, range(len(codes)))

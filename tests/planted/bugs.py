@@ -1,0 +1,272 @@
+"""Bugs to plant in a copy of the source, and the tests that must then fail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """``old`` occurs once in ``file``; with ``new`` instead, the ``caught_by`` tests fail."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    caught_by: tuple[str, ...]
+
+
+CLUSTER = "tests/scheduler/test_cluster.py::test_"
+TRIAL = "tests/scheduler/test_trial.py::test_"
+COLUMNS = "tests/scheduler/test_columns.py::test_"
+ENGINE = "tests/scheduler/test_engine.py::test_"
+POLICIES = "tests/scheduler/test_policies.py::test_"
+DETERMINISM = "tests/scheduler/test_determinism.py::test_"
+
+BUGS = (
+    Bug(
+        "the fragmentation of an older state is believed",
+        "kernels/fragment.py",
+        "if trial < 0 and known_version[row] == version[row]:",
+        "if trial < 0 and known_version[row] >= 0:",
+        (POLICIES + "fgd_remembers_the_fragmentation_of_a_node_until_it_changes",),
+    ),
+    Bug(
+        "a departure is not noted in the journal",
+        "scheduler/cluster.py",
+        "self._done(own.row, self._add_pod, pod, own, left)",
+        "self.log.add(own.row, self.view)",
+        (TRIAL + "each_event_is_taken_back[Gone]",),
+    ),
+    Bug(
+        "a checkpoint is not noted in the journal",
+        "scheduler/cluster.py",
+        "self._journal.append((self._set_pod, (before,)))",
+        "pass",
+        (TRIAL + "each_event_is_taken_back",),
+    ),
+    Bug(
+        "a rollback puts GPUs at another place",
+        "scheduler/cluster.py",
+        "self._rows.change(row, node, start)",
+        "self._rows.change(row, node)",
+        (TRIAL + "gpus_changed_in_a_trial_go_back_to_the_same_place",),
+    ),
+    Bug(
+        "a rollback uses a version again",
+        "scheduler/trial.py",
+        "            undo(*arguments)\n",
+        "            undo(*arguments)\n            self._cluster.log.number -= 1\n",
+        (TRIAL + "versions_grow_and_are_not_used_again_after_a_rollback",),
+    ),
+    Bug(
+        "a copy counts versions like its original",
+        "scheduler/changelog.py",
+        "number = self.number + _BRANCH",
+        "number = self.number",
+        (CLUSTER + "a_copy_gives_versions_that_its_original_does_not",),
+    ),
+    Bug(
+        "a copy shares the GPU arrays",
+        "scheduler/view.py",
+        "for name in _NODE_ARRAYS + _GPU_ARRAYS}",
+        "for name in _NODE_ARRAYS}",
+        (CLUSTER + "a_copy_and_its_original_go_their_own_ways",),
+    ),
+    Bug(
+        "a changed node is not logged",
+        "scheduler/cluster.py",
+        "self._done(row, self._change_back, before, start, shrunk)",
+        "_ = (self._change_back, start, shrunk)",
+        (COLUMNS + "only_rows_that_changed_are_scored_again",),
+    ),
+    Bug(
+        "the first change since the last look is skipped",
+        "scheduler/columns.py",
+        "n = log.rows_since(column.since, view, self._rows)",
+        "n = log.rows_since(column.since + 1, view, self._rows)",
+        (COLUMNS + "only_rows_that_changed_are_scored_again",),
+    ),
+    Bug(
+        "a log that ran over is believed",
+        "scheduler/changelog.py",
+        "self.number - since > self.ring.size",
+        "self.number - since > 2 * self.ring.size",
+        (COLUMNS + "who_comes_back_after_the_log_ran_over_scores_all_rows_again",),
+    ),
+    Bug(
+        "the newest column is dropped",
+        "scheduler/columns.py",
+        "self._columns.popitem(last=False)",
+        "self._columns.popitem(last=True)",
+        (COLUMNS + "the_column_used_longest_ago_is_dropped_first",),
+    ),
+    Bug(
+        "using a column does not keep it",
+        "scheduler/columns.py",
+        "self._columns.move_to_end(shape)",
+        "pass",
+        (COLUMNS + "the_column_used_longest_ago_is_dropped_first",),
+    ),
+    Bug(
+        "a pod is bound twice",
+        "scheduler/cluster.py",
+        "if present is not None and present.held_until_s is None:",
+        "if present is not None and present.held_until_s == 0.0:",
+        (CLUSTER + "a_pod_is_bound_once",),
+    ),
+    Bug(
+        "a stale decision is believed",
+        "scheduler/cluster.py",
+        "unchanged = ((placement.node, self.view.version.item(row)),) == decision.rests_on",
+        "unchanged = True",
+        (CLUSTER + "a_decision_is_refused_when_its_node_no_longer_suits",),
+    ),
+    Bug(
+        "room is promised twice",
+        "scheduler/cluster.py",
+        "fits = has_room(self.view, own, new)",
+        "fits = own.row >= 0",
+        (CLUSTER + "of_two_decisions_for_the_same_room_the_second_is_refused",),
+    ),
+    Bug(
+        "a stale decision may use more GPU memory than there is",
+        "scheduler/taking.py",
+        "if not view.gpu_free_mib.item(gpu) >= memory >= 0:",
+        "if not memory >= 0:",
+        (CLUSTER + "a_decision_is_refused_when_its_node_no_longer_suits",),
+    ),
+    Bug(
+        "GPUs of a pod that left stay taken",
+        "scheduler/cluster.py",
+        "        self._change(1, own)\n",
+        "",
+        (CLUSTER + "a_bound_pod_takes_its_room_and_gives_it_back",),
+    ),
+    Bug(
+        "GPUs of a pod that left are released twice",
+        "scheduler/cluster.py",
+        "        self._change(1, own)\n",
+        "        self._change(1, own)\n        self._change(1, own)\n",
+        (CLUSTER + "a_bound_pod_takes_its_room_and_gives_it_back",),
+    ),
+    Bug(
+        "class counts are not released",
+        "scheduler/cluster.py",
+        "view.class_pods[row, tenancy.gpu_class] -= sign",
+        "view.class_pods[row, tenancy.gpu_class] -= min(sign, 0)",
+        (CLUSTER + "pods_are_counted_by_gpu_class_until_they_leave",),
+    ),
+    Bug(
+        "a new hold leaves the old one's room taken",
+        "scheduler/cluster.py",
+        "touched = self._remove_pod(uid)\n",
+        "touched = self._tenancies[uid].gpus\n",
+        (CLUSTER + "a_later_hold_replaces_the_earlier_one",),
+    ),
+    Bug(
+        "a claim ends with its first user",
+        "scheduler/cluster.py",
+        "if claim.users == {uid}:",
+        "if uid in claim.users:",
+        (CLUSTER + "a_claim_shared_by_two_pods_takes_room_once_and_ends_with_the_last",),
+    ),
+    Bug(
+        "a claim takes room for every user",
+        "scheduler/cluster.py",
+        "            if name not in self._claims:\n                self._change",
+        "            if True:\n                self._change",
+        (CLUSTER + "a_claim_shared_by_two_pods_takes_room_once_and_ends_with_the_last",),
+    ),
+    Bug(
+        "a pod and its claim take the same anonymous GPU",
+        "scheduler/taking.py",
+        "[gpu for gpu in lowest if gpu not in taken]",
+        "lowest",
+        (CLUSTER + "a_claim_and_a_pod_take_different_anonymous_gpus",),
+    ),
+    Bug(
+        "of equal nodes the last is taken",
+        "scheduler/engine.py",
+        "row = int(scores.argmax())",
+        "row = int(scores.size - 1 - scores[::-1].argmax())",
+        (ENGINE + "of_equal_nodes_the_lowest_row_is_taken",),
+    ),
+    Bug(
+        "the candidates are ignored",
+        "scheduler/engine.py",
+        "row = pick_first_among(scores, np.ascontiguousarray(nodes))",
+        "row = int(scores.argmax())",
+        (ENGINE + "only_candidates_are_taken_and_masks_leave_no_trace",),
+    ),
+    Bug(
+        "hashes depend on the process",
+        "scheduler/rows.py",
+        'return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")',
+        "return hash(text) % (1 << 64)",
+        (DETERMINISM + "300_pods_are_decided_alike[1]",),
+    ),
+    Bug(
+        "the last GPU of a node is not seen",
+        "kernels/fit.py",
+        "range(gpu_start[row], gpu_start[row] + gpu_count[row])",
+        "range(gpu_start[row], gpu_start[row] + gpu_count[row] - 1)",
+        (ENGINE + "a_whole_history_is_decided_as_worked_out_by_hand",),
+    ),
+    Bug(
+        "exactly enough GPU is not enough",
+        "kernels/fit.py",
+        "gpu_free_milli[gpu] >= each_milli and",
+        "gpu_free_milli[gpu] > each_milli and",
+        (ENGINE + "a_whole_history_is_decided_as_worked_out_by_hand",),
+    ),
+    Bug(
+        "GPU memory is not looked at",
+        "kernels/fit.py",
+        " and gpu_free_mib[gpu] >= each_mib:",
+        ":",
+        (ENGINE + "the_first_reason_that_applies_is_named",),
+    ),
+    Bug(
+        "a cordoned node takes pods",
+        "kernels/fit.py",
+        "elif not schedulable[row]:",
+        "elif not alive[row]:",
+        (ENGINE + "the_first_reason_that_applies_is_named",),
+    ),
+    Bug(
+        "a share's milli are rounded down",
+        "kernels/fit.py",
+        "(WHOLE * mib + gpu_memory_mib - 1) // gpu_memory_mib",
+        "WHOLE * mib // gpu_memory_mib",
+        (ENGINE + "what_is_not_asked_for_is_derived_and_rounded_up",),
+    ),
+    Bug(
+        "a share's memory is rounded down",
+        "kernels/fit.py",
+        "(milli * gpu_memory_mib + WHOLE - 1) // WHOLE",
+        "milli * gpu_memory_mib // WHOLE",
+        (ENGINE + "what_is_not_asked_for_is_derived_and_rounded_up",),
+    ),
+    Bug(
+        "allowed models are ignored",
+        "scheduler/columns.py",
+        "[not shape.models or m in shape.models for m in view.model_names]",
+        "[bool(m) or not shape.models for m in view.model_names]",
+        (ENGINE + "the_first_reason_that_applies_is_named",),
+    ),
+    Bug(
+        "new labels are not seen",
+        "scheduler/labels.py",
+        "                mask[row] = has_labels(node, labels)\n",
+        "                mask[row] |= False\n",
+        (CLUSTER + "idle_gpus_may_change_and_labels_always",),
+    ),
+    Bug(
+        "fgd takes the first GPU for a share of all memory",
+        "kernels/fragment.py",
+        "best_gpu[row] = trial if one_share or count == 0 else taken[0]",
+        "best_gpu[row] = trial",
+        (POLICIES + "a_share_of_all_of_a_gpus_memory_takes_a_free_gpu",),
+    ),
+)

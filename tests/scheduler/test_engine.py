@@ -1,0 +1,524 @@
+"""Decisions, reasons and masks."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bayplan.scheduler.cluster import Cluster
+from bayplan.scheduler.engine import Engine, WishReasons
+from bayplan.scheduler.errors import InvalidRequest
+from bayplan.scheduler.events import Bound, Gone, Held, NodeChanged, NodeGone, NodeUp
+from bayplan.scheduler.policies.best_fit import BestFit
+from bayplan.scheduler.policies.random_fit import RandomFit
+from bayplan.scheduler.types import (
+    ANONYMOUS,
+    FIRST_SHORTAGE,
+    Decision,
+    DeviceRequest,
+    GpuShare,
+    Grant,
+    Isolation,
+    MigInstances,
+    Node,
+    Placement,
+    Reason,
+    Request,
+    Slot,
+    Topology,
+    TopologyLevel,
+    WholeGpus,
+)
+
+from .support import WORKLOAD, bind, first_fit, node, policy, share, snapshot, where, whole
+
+# --- what a decision says ----------------------------------------------------------------------
+
+
+def test_a_decision_says_where_for_what_score_and_on_which_version_it_rests() -> None:
+    cluster = Cluster([node("a"), node("b")])
+    request = share("p", 300, cpu_milli=64_00)
+    decision = Engine(cluster, BestFit()).decide(request, 12.5)
+    # int(100 × (1 - (½ × 3600 / 128000 + ½ × 1700 / 8000)))
+    assert decision == Decision(
+        request,
+        12.5,
+        Placement("a", ((Grant(Slot(0), 300, 2400),),), (0,)),
+        87.0,
+        (("a", 1),),
+    )
+
+
+def test_a_decision_without_placement_counts_the_nodes_by_reason() -> None:
+    cluster = Cluster([node("a", 1), node("b", 1), node("c", 2, schedulable=False), node("d", 0)])
+    bind(first_fit(cluster), whole("p"))
+    request = whole("q", 2)
+    assert first_fit(cluster).decide(request, 0.0) == Decision(
+        request, 0.0, None, reasons=((Reason.CORDONED, 1), (Reason.GPU_COUNT, 3))
+    )
+
+
+def test_an_empty_cluster_has_neither_room_nor_reasons() -> None:
+    engine = first_fit(Cluster())
+    assert engine.decide(whole("p"), 0.0) == Decision(whole("p"), 0.0, None)
+    assert engine.feasible(whole("p")).tolist() == []
+    assert engine.scores(whole("p")).tolist() == []
+    assert engine.explain(whole("p")) == (WishReasons((0,), 0, ()),)
+
+
+def test_a_whole_history_is_decided_as_worked_out_by_hand() -> None:
+    cluster = Cluster([node("a", 2), node("b", 4), node("c", 0)])
+    engine = Engine(cluster, BestFit())
+    history: list[Request | str] = [
+        share("s1", 600),  # the smallest node with GPUs leaves least: a, GPU 0
+        share("s2", 600),  # again a; GPU 0 has 400 left
+        share("s3", 400),  # fills GPU 0 of a
+        whole("w1", 3),  # only b
+        whole("w2"),  # b's last
+        share("s4", 400),  # GPU 1 of a
+        whole("w3"),  # nowhere
+        "s3",
+        share("s5", 400),  # back to GPU 0 of a
+        Request("cpu", 1000),  # GPU-less c leaves no GPU: 0 idle, as a and b by now
+        "w2",
+        whole("w4"),
+    ]
+    decided = []
+    for step in history:
+        if isinstance(step, str):
+            cluster.apply(Gone(step))
+        else:
+            decided.append((step.uid, *where(bind(engine, step))))
+        cluster.check()
+    assert decided == [
+        ("s1", "a", (0,)),
+        ("s2", "a", (1,)),
+        ("s3", "a", (0,)),
+        ("w1", "b", (0, 1, 2)),
+        ("w2", "b", (3,)),
+        ("s4", "a", (1,)),
+        ("w3", "", ()),
+        ("s5", "a", (0,)),
+        ("cpu", "a", ()),
+        ("w4", "b", (3,)),
+    ]
+
+
+# --- reasons -----------------------------------------------------------------------------------
+
+_BUSY = node("n", 1, resources=(("nic", 1),))
+_FULL_GPU = whole("full-gpu")
+_FULL_HOST = Request("full-host", 10_000, 9000, resources=(("nic", 1),))
+_SHARE = DeviceRequest(GpuShare(500))
+
+
+@pytest.mark.parametrize(
+    ("reason", "on", "running", "request_"),
+    [
+        (Reason.CORDONED, node("n", 1, schedulable=False), [], whole("p")),
+        (Reason.NODE_LABELS, node("n"), [], Request("p", node_labels=(("zone", "z"),))),
+        (
+            Reason.NODE_LABELS,
+            node("n", labels=(("zone", "y"),)),
+            [],
+            Request("p", node_labels=(("zone", "z"),)),
+        ),
+        (
+            Reason.GPU_MODEL,
+            node("n"),
+            [],
+            Request("p", devices=(DeviceRequest(WholeGpus(1), models=("B", "C")),)),
+        ),
+        (Reason.GPU_COUNT, node("n", 2), [], whole("p", 3)),
+        (Reason.GPU_COUNT, node("n", 0), [], share("p", 1)),
+        (Reason.GPU_COUNT, node("n"), [], share("p", mib=8001)),
+        (Reason.GPU_COUNT, node("n", gpu_memory_mib=0), [], share("p", mib=1)),
+        (Reason.GPU_ANONYMOUS, node("n", anonymous_gpus=True), [], share("p", 999)),
+        (
+            Reason.ISOLATION,
+            node("n"),
+            [],
+            Request("p", devices=(DeviceRequest(GpuShare(500, isolations=(Isolation.MPS,))),)),
+        ),
+        (
+            Reason.PROFILE,
+            node("n"),
+            [],
+            Request("p", devices=(DeviceRequest(MigInstances("1g.10gb")),)),
+        ),
+        (
+            Reason.TOPOLOGY,
+            node("n"),
+            [],
+            whole("p", 2, topology=Topology(TopologyLevel.GPU_ISLAND)),
+        ),
+        (Reason.MIXED_DEVICES, node("n"), [], Request("p", devices=(_SHARE, _SHARE))),
+        (
+            Reason.MIXED_DEVICES,
+            node("n"),
+            [],
+            Request("p", devices=(_SHARE, DeviceRequest(WholeGpus(1)))),
+        ),
+        (Reason.CPU_CAPACITY, node("n"), [], Request("p", 10_001)),
+        (Reason.MEMORY_CAPACITY, node("n"), [], Request("p", 0, 10_001)),
+        (Reason.RESOURCE_CAPACITY, _BUSY, [], Request("p", resources=(("nic", 2),))),
+        (Reason.RESOURCE_CAPACITY, _BUSY, [], Request("p", resources=(("tpu", 1),))),
+        (Reason.GPU_FREE, _BUSY, [_FULL_GPU], share("p", 1)),
+        (Reason.GPU_FREE, _BUSY, [_FULL_GPU, _FULL_HOST], share("p", 1, cpu_milli=1)),
+        (Reason.GPU_FREE, _BUSY, [share("q", 500, 7999)], share("p", 500, 2)),
+        (Reason.CPU_FREE, _BUSY, [_FULL_HOST], Request("p", 1, 9999)),
+        (Reason.MEMORY_FREE, _BUSY, [_FULL_HOST], Request("p", 0, 1001)),
+        (Reason.RESOURCE_FREE, _BUSY, [_FULL_HOST], Request("p", resources=(("nic", 1),))),
+    ],
+)
+def test_the_first_reason_that_applies_is_named(
+    reason: Reason, on: Node, running: list[Request], request_: Request
+) -> None:
+    cluster = Cluster([on])
+    engine = first_fit(cluster)
+    for other in running:
+        assert bind(engine, other).placement is not None
+    decision = engine.decide(request_, 0.0)
+    assert (decision.placement, decision.reasons) == (None, ((reason, 1),))
+    assert engine.explain(request_) == (
+        WishReasons((0,) * len(request_.devices), 0, ((reason, 1),)),
+    )
+    # A shortage is what a departure can mend.
+    for other in running:
+        cluster.apply(Gone(other.uid))
+    assert (engine.decide(request_, 0.0).placement is not None) is (reason >= FIRST_SHORTAGE)
+
+
+def test_a_topology_that_is_only_preferred_refuses_nothing() -> None:
+    wish = Topology(TopologyLevel.GPU_ISLAND, required=False)
+    engine = first_fit(Cluster([node("a")]))
+    assert where(engine.decide(whole("p", 2, topology=wish), 0.0)) == ("a", (0, 1))
+
+
+def test_explain_goes_through_the_alternatives_in_order() -> None:
+    wishes = DeviceRequest(
+        WholeGpus(2),
+        alternatives=(
+            DeviceRequest(WholeGpus(1), models=("B",)),
+            DeviceRequest(MigInstances("1g.10gb")),
+            DeviceRequest(GpuShare(500)),
+        ),
+    )
+    engine = first_fit(Cluster([node("a", 1), node("b", 0), node("c", 1, gpu_model="B")]))
+    request = Request("p", devices=(wishes,))
+    nodes = np.array([True, True, False])
+    assert engine.explain(request) == (
+        WishReasons((0,), 0, ((Reason.GPU_COUNT, 3),)),
+        WishReasons((1,), 1, ((Reason.GPU_MODEL, 1), (Reason.GPU_COUNT, 1))),
+        WishReasons((2,), 0, ((Reason.PROFILE, 3),)),
+        WishReasons((3,), 2, ((Reason.GPU_COUNT, 1),)),
+    )
+    assert engine.explain(request, nodes)[1] == WishReasons(
+        (1,), 0, ((Reason.EXCLUDED, 1), (Reason.GPU_MODEL, 1), (Reason.GPU_COUNT, 1))
+    )
+    assert engine.decide(request, 0.0).placement == Placement(
+        "c", ((Grant(Slot(0), 1000, 8000),),), (1,)
+    )
+    assert engine.decide(request, 0.0, nodes).placement == Placement(
+        "a", ((Grant(Slot(0), 500, 4000),),), (3,)
+    )
+
+
+def test_the_wishes_of_the_last_device_request_vary_fastest() -> None:
+    either = DeviceRequest(WholeGpus(2), alternatives=(DeviceRequest(WholeGpus(1)),))
+    request = Request("p", devices=(either, either))
+    engine = first_fit(Cluster([node("a", 3)]))
+    assert [wish.chosen for wish in engine.explain(request)] == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    placement = engine.decide(request, 0.0).placement
+    assert placement is not None
+    assert placement.chosen == (0, 1)
+    assert [[g.slot.gpu for g in grants] for grants in placement.grants] == [[0, 1], [2]]
+
+
+def test_no_gpus_at_all_can_be_the_last_alternative() -> None:
+    wish = DeviceRequest(WholeGpus(1), alternatives=(DeviceRequest(WholeGpus(0)),))
+    engine = first_fit(Cluster([node("a", 0)]))
+    assert engine.decide(Request("p", devices=(wish,)), 0.0).placement == Placement(
+        "a", ((),), (1,)
+    )
+
+
+# --- amounts -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ask", "memory", "granted"),
+    [
+        (GpuShare(333), 8000, (333, 2664)),
+        (GpuShare(333), 8001, (333, 2665)),  # ceil(333 × 8001 / 1000)
+        (GpuShare(1), 999, (1, 1)),
+        (GpuShare(0, 3001), 8000, (376, 3001)),  # ceil(1000 × 3001 / 8000)
+        (GpuShare(0, 1), 8000, (1, 1)),
+        (GpuShare(0, 8000), 8000, (1000, 8000)),
+        (GpuShare(100, 8000), 8000, (100, 8000)),
+        (GpuShare(1000), 8000, (1000, 8000)),
+        (GpuShare(250), 0, (250, 0)),
+        (WholeGpus(1), 0, (1000, 0)),
+        (WholeGpus(1), 8000, (1000, 8000)),
+    ],
+    ids=str,
+)
+def test_what_is_not_asked_for_is_derived_and_rounded_up(
+    ask: WholeGpus | GpuShare, memory: int, granted: tuple[int, int]
+) -> None:
+    engine = first_fit(Cluster([node("a", 1, gpu_memory_mib=memory)]))
+    decision = engine.decide(Request("p", devices=(DeviceRequest(ask),)), 0.0)
+    assert decision.placement is not None
+    ((grant,),) = decision.placement.grants
+    assert (grant.milli, grant.memory_mib) == granted
+
+
+def test_memory_only_shares_fill_a_gpu_to_the_last_mib() -> None:
+    cluster = Cluster([node("a", 1)])
+    engine = first_fit(cluster)
+    for uid in "pqrs":
+        assert where(bind(engine, share(uid, mib=2000))) == ("a", (0,))
+    assert engine.decide(share("t", mib=1), 0.0).reasons == ((Reason.GPU_FREE, 1),)
+    cluster.check()
+
+
+def test_memory_runs_out_before_milli_does() -> None:
+    cluster = Cluster([node("a", 2)])
+    engine = first_fit(cluster)
+    bind(engine, share("p", 100, 6000))
+    assert where(bind(engine, share("q", 100, 2001))) == ("a", (1,))
+    assert where(bind(engine, share("r", 100, 2000))) == ("a", (0,))
+    cluster.check()
+
+
+def test_shares_of_several_gpus_take_different_ones() -> None:
+    cluster = Cluster([node("a", 2)])
+    engine = first_fit(cluster)
+    bind(engine, share("p", 700))
+    pair = Request("q", devices=(DeviceRequest(GpuShare(300, count=2)),))
+    assert where(bind(engine, pair)) == ("a", (0, 1))
+    assert engine.decide(pair, 0.0).reasons == ((Reason.GPU_FREE, 1),)
+    cluster.check()
+
+
+def test_whole_gpus_of_an_anonymous_node_have_no_index() -> None:
+    engine = first_fit(Cluster([node("a", 2, anonymous_gpus=True)]))
+    assert where(engine.decide(whole("p", 2), 0.0)) == ("a", (ANONYMOUS, ANONYMOUS))
+
+
+# --- candidates --------------------------------------------------------------------------------
+
+
+def test_only_candidates_are_taken_and_masks_leave_no_trace() -> None:
+    cluster = Cluster([node("a"), node("b"), node("c")])
+    engine = first_fit(cluster)
+    for mask, expected in [
+        ([True, True, True], ("a", (0,))),
+        ([False, True, True], ("b", (0,))),
+        ([False, False, True], ("c", (0,))),
+        ([False, False, False], ("", ())),
+        ([True, False, False], ("a", (0,))),
+    ]:
+        assert where(engine.decide(whole("p"), 0.0, np.array(mask))) == expected
+    assert where(engine.decide(whole("p"), 0.0)) == ("a", (0,))
+    assert len(engine.columns) == 1
+    nobody = engine.decide(whole("p"), 0.0, np.zeros(3, np.bool_))
+    assert nobody.reasons == ((Reason.EXCLUDED, 3),)
+
+
+def test_scores_and_feasible_say_the_same_as_decide() -> None:
+    cluster = Cluster([node("a", 1), node("b", 4), node("c", 0)])
+    engine = Engine(cluster, BestFit())
+    mask = np.array([False, True, True])
+    request = whole("p")
+    assert engine.feasible(request).tolist() == [True, True, False]
+    assert engine.feasible(request, mask).tolist() == [False, True, False]
+    # int(100 × (1 - (½ × 10000 / 128000 + ½ × left / 8000))) with 0 and 3000 milli left
+    assert engine.scores(request).tolist() == [96.0, 77.0, -np.inf]
+    assert engine.scores(request, mask).tolist() == [-np.inf, 77.0, -np.inf]
+    assert engine.decide(request, 0.0, mask).score == 77.0
+
+
+def test_scores_are_those_of_the_first_alternative_that_fits_a_candidate() -> None:
+    wish = DeviceRequest(WholeGpus(4), alternatives=(DeviceRequest(WholeGpus(1)),))
+    request = Request("p", devices=(wish,))
+    engine = Engine(Cluster([node("a", 1), node("b", 4)]), BestFit())
+    assert engine.scores(request).tolist() == [-np.inf, 96.0]
+    assert engine.scores(request, np.array([True, False])).tolist() == [96.0, -np.inf]
+    assert engine.feasible(request).tolist() == [True, True]
+
+
+# --- ties --------------------------------------------------------------------------------------
+
+
+def test_of_equal_nodes_the_lowest_row_is_taken() -> None:
+    cluster = Cluster([node("z"), node("y"), node("x")])
+    engine = Engine(cluster, BestFit())
+    assert where(engine.decide(whole("p"), 0.0)) == ("z", (0,))
+    cluster.apply(NodeGone("z"))
+    assert where(engine.decide(whole("p"), 0.0)) == ("y", (0,))
+    cluster.apply(NodeUp(node("w")))
+    assert where(engine.decide(whole("p"), 0.0)) == ("w", (0,))
+
+
+def random_choices(order: str, seed: int = 0) -> list[tuple[str, tuple[int, ...]]]:
+    engine = Engine(Cluster([node(name, 4) for name in order]), RandomFit(), seed=seed)
+    return [where(engine.decide(share(f"p{i}", 500), 0.0)) for i in range(40)]
+
+
+def test_random_choices_depend_on_seed_pod_and_node_and_on_nothing_else() -> None:
+    choices = random_choices("abcde")
+    assert random_choices("edcba") == choices
+    assert random_choices("cabed") == choices
+    assert random_choices("abcde", seed=1) != choices
+    assert {name for name, _ in choices} == set("abcde")
+    assert {gpu for _, gpus in choices for gpu in gpus} == {0, 1, 2, 3}
+
+
+def test_random_choices_are_the_least_hashes_of_seed_pod_and_node() -> None:
+    expected = []
+    for i in range(40):
+        salt = mixed(7, stable(f"p{i}"))
+        name = min("abcde", key=lambda name: mixed(salt, stable(name)))
+        gpu = min(range(4), key=lambda gpu: mixed(mixed(salt, stable(name)), gpu))
+        expected.append((name, (gpu,)))
+    assert random_choices("abcde", seed=7) == expected
+
+
+def stable(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
+def mixed(key: int, value: int) -> int:
+    """SplitMix64, in integers without bound."""
+    z = (key + 0x9E3779B97F4A7C15 * (value + 1)) % 2**64
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) % 2**64
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) % 2**64
+    return z ^ (z >> 31)
+
+
+def test_random_choices_keep_to_the_candidates() -> None:
+    engine = Engine(Cluster([node(name) for name in "abcd"]), RandomFit())
+    mask = np.array([False, True, False, True])
+    chosen = {where(engine.decide(whole(f"p{i}"), 0.0, mask))[0] for i in range(30)}
+    assert chosen == {"b", "d"}
+
+
+# --- purity ------------------------------------------------------------------------------------
+
+
+def test_questions_change_nothing_and_answers_do_not_depend_on_them() -> None:
+    cluster = Cluster([node("a"), node("b", 4)])
+    bind(first_fit(cluster), share("running", 300))
+    before, number = snapshot(cluster), cluster.log.number
+    engine = Engine(cluster, policy("fgd"))
+    answers = []
+    for _ in range(2):
+        for request in (whole("p"), share("q", 500), Request("r", 100), whole("s", 9)):
+            answers.append((engine.decide(request, 0.0), engine.explain(request)))
+            engine.scores(request)
+            engine.feasible(request)
+    assert answers[:4] == answers[4:]
+    assert (snapshot(cluster), cluster.log.number) == (before, number)
+
+
+def test_two_engines_share_a_cluster() -> None:
+    cluster = Cluster([node("a", 2), node("b", 1)])
+    packing, spreading = Engine(cluster, BestFit()), Engine(cluster, policy("worst-fit"))
+    assert where(bind(spreading, whole("p"))) == ("a", (0,))
+    assert where(bind(packing, whole("q"))) == ("a", (1,))
+    assert where(bind(packing, whole("r"))) == ("b", (0,))
+    assert packing.decide(whole("s"), 0.0).placement is None
+    cluster.check()
+
+
+def test_new_kinds_of_nodes_are_seen_by_shapes_asked_for_before() -> None:
+    cluster = Cluster([node("a")])
+    engine = first_fit(cluster)
+    wants: list[tuple[Request, dict[str, Any]]] = [
+        (Request("p", resources=(("nic", 1),)), {"resources": (("nic", 1),)}),
+        (Request("p", devices=(DeviceRequest(WholeGpus(1), ("H",)),)), {"gpu_model": "H"}),
+        (Request("p", node_labels=(("zone", "z"),)), {"labels": (("zone", "z"),)}),
+    ]
+    for request, _ in wants:
+        assert engine.decide(request, 0.0).placement is None
+    for i, (request, fields) in enumerate(wants):
+        cluster.apply(NodeUp(node(f"new-{i}", **fields)))
+        assert where(engine.decide(request, 0.0))[0] == f"new-{i}"
+    cluster.apply(NodeChanged(node("new-2")))
+    assert engine.decide(wants[2][0], 0.0).placement is None
+
+
+def test_fgd_decides_on_a_cluster_without_gpus() -> None:
+    engine = Engine(Cluster([node("a", 0)]), policy("fgd"))
+    assert WORKLOAD.count.any()
+    assert where(engine.decide(Request("p", 100), 0.0)) == ("a", ())
+
+
+def test_the_users_of_a_claim_go_where_it_is_by_every_question() -> None:
+    cluster = Cluster([node("a", 2), node("b", 2)])
+    engine = first_fit(cluster)
+    shared = DeviceRequest(WholeGpus(1), claim="c")
+    first = Request("p", devices=(shared,))
+    cluster.apply(Bound(engine.decide(first, 0.0, np.array([False, True])), 0.0))
+    second = Request("q", devices=(shared, DeviceRequest(WholeGpus(1))))
+    assert engine.feasible(second).tolist() == [False, True]
+    assert (engine.scores(second) > -np.inf).tolist() == [False, True]
+    assert engine.explain(second)[0].fitting == 1
+    placement = engine.decide(second, 0.0).placement
+    assert placement is not None
+    assert placement.node == "b"
+
+
+def test_a_hold_with_a_claim_of_its_own_may_move() -> None:
+    cluster = Cluster([node("a", 1), node("b", 1)])
+    engine = first_fit(cluster)
+    request = Request("p", devices=(DeviceRequest(WholeGpus(1), claim="c"),))
+    cluster.apply(Held(engine.decide(request, 0.0), 9.0))
+    elsewhere = engine.decide(request, 1.0, np.array([False, True]))
+    cluster.apply(Bound(elsewhere, 1.0))
+    assert cluster.pods["p"].placement.node == "b"
+    cluster.check()
+
+
+def test_the_gpus_with_room_for_a_share_are_named() -> None:
+    cluster = Cluster([node("a", 3)])
+    engine = first_fit(cluster)
+    for uid, milli in (("p", 600), ("q", 300)):
+        cluster.apply(Bound(engine.decide(share(uid, milli), 0.0), 0.0))
+    assert engine.gpus_with_room(share("r", 500), "a").tolist() == [False, True, True]
+    assert engine.gpus_with_room(whole("s", 1), "a").tolist() == [False, True, True]
+
+
+def test_a_mask_of_another_length_or_type_is_refused() -> None:
+    engine = first_fit(Cluster([node("a", 1), node("b", 1)]))
+    masks: tuple[Any, ...] = (np.ones(3, np.bool_), np.ones(2, np.int64), np.ones((2, 1), np.bool_))
+    for mask in masks:
+        with pytest.raises(ValueError, match=r"give bool \(2,\)"):
+            engine.decide(whole("p", 1), 0.0, mask)
+        with pytest.raises(ValueError, match="give bool"):
+            engine.feasible(whole("p", 1), mask)
+
+
+def test_pods_with_claims_of_their_own_share_a_column() -> None:
+    engine = first_fit(Cluster([node("a", 8)]))
+    for i in range(5):
+        device = DeviceRequest(WholeGpus(1), models=("B", "A")[:: (-1) ** i], claim=f"c{i}")
+        engine.decide(Request(f"p{i}", devices=(device,)), 0.0)
+    assert len(engine.columns) == 1
+
+
+def test_nothing_of_a_resource_that_no_node_has_can_be_had() -> None:
+    engine = first_fit(Cluster([node("a", 1)]))
+    request = Request("p", resources=(("nic", 0),))
+    assert engine.decide(request, 0.0).placement is not None
+
+
+def test_more_alternatives_than_can_be_tried_are_refused() -> None:
+    device = DeviceRequest(WholeGpus(2), alternatives=(DeviceRequest(WholeGpus(1)),))
+    engine = first_fit(Cluster([node("a", 1)]))
+    with pytest.raises(InvalidRequest, match="2048 combinations; at most 1024"):
+        engine.decide(Request("p", devices=(device,) * 11), 0.0)

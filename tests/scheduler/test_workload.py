@@ -1,0 +1,62 @@
+"""The target workload of fragmentation-aware policies."""
+
+from __future__ import annotations
+
+import pytest
+
+from bayplan.scheduler.cluster import Cluster
+from bayplan.scheduler.types import DeviceRequest, GpuShare, Request
+from bayplan.scheduler.workload import typical_workload
+
+from .support import node, share, whole
+
+
+def requests(**counts: int) -> list[Request]:
+    kinds = {
+        "cpu": Request("c", 100),
+        "half": share("h", 500, cpu_milli=200),
+        "limited": Request("l", 300, devices=(DeviceRequest(GpuShare(250), ("B", "A")),)),
+        "pair": whole("w", 2, cpu_milli=400),
+    }
+    return [kinds[name] for name, n in counts.items() for _ in range(n)]
+
+
+def test_classes_come_with_gpus_first_and_the_commonest_first() -> None:
+    workload = typical_workload(requests(cpu=4, half=1, limited=2, pair=3), coverage=1.0)
+    assert workload.cpu.tolist() == [400, 300, 200, 100]
+    assert workload.count.tolist() == [2, 1, 1, 0]
+    assert workload.milli.tolist() == [1000, 250, 500, 0]
+    assert workload.weight.tolist() == pytest.approx([0.3, 0.2, 0.1, 0.4])
+    assert [set(models) for models in workload.models] == [set(), {"A", "B"}, set(), set()]
+    assert workload.levels.tolist() == [250, 500, 1000]
+    assert workload.level.tolist() == [2, 0, 1, 0]
+
+
+def test_of_equally_common_classes_the_larger_comes_first() -> None:
+    workload = typical_workload(requests(half=1, pair=1, limited=1), coverage=1.0)
+    assert workload.cpu.tolist() == [400, 300, 200]
+
+
+@pytest.mark.parametrize(
+    ("coverage", "classes"), [(0.5, 1), (0.59, 1), (0.6, 1), (0.61, 2), (0.9, 2), (0.95, 3)]
+)
+def test_the_commonest_classes_up_to_the_coverage_are_kept(coverage: float, classes: int) -> None:
+    workload = typical_workload(requests(half=6, pair=3, cpu=1), coverage)
+    assert workload.cpu.tolist() == [200, 400, 100][:classes]
+    assert workload.weight.sum() == pytest.approx(1.0)
+
+
+def test_a_workload_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one request"):
+        typical_workload([])
+
+
+def test_models_are_looked_up_among_those_of_the_cluster() -> None:
+    workload = typical_workload(requests(limited=1, half=1), coverage=1.0)
+    view = Cluster([node("c", 1, gpu_model="C"), node("b", 1, gpu_model="B")]).view
+    levels, n_gpu_classes, *_, allowed = workload.for_kernels(view)
+    assert (levels.tolist(), n_gpu_classes) == ([250, 500], 2)
+    # Rows are the models C and B, columns the classes limited and half.
+    assert allowed.tolist() == [[False, True], [True, True]]
+    bigger = Cluster([node("a", 1)]).view
+    assert workload.for_kernels(bigger)[-1].tolist() == [[True, True]]

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import math
+import time
+
+import pytest
+
+from bayplan.scheduler.errors import InputError
+from bayplan.simulator.replay.settings import Experiment, parse_seeds
+
+from .support import mixed, node_table, pod_table
+
+EXAMPLE = "give whole numbers and ranges, such as 42-51 or 1,2,7-9"
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"),
+    [
+        ("42", [42]),
+        ("0", [0]),
+        ("42-44", [42, 43, 44]),
+        ("5-5", [5]),
+        ("1,2,7-9", [1, 2, 7, 8, 9]),
+        (" 9 , 1-2 ", [9, 1, 2]),
+        ("999999999999999999", [10**18 - 1]),
+    ],
+)
+def test_seeds_are_read_in_the_order_given(text: str, seeds: list[int]) -> None:
+    assert parse_seeds(text) == seeds
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "'' is no seed"),
+        ("x", "'x' is no seed"),
+        ("1,,2", "'' is no seed"),
+        ("1,", "'' is no seed"),
+        ("-1", "'-1' is no seed"),
+        ("1-", "'1-' is no seed"),
+        ("1-2-3", "'1-2-3' is no seed"),
+        ("1.5", "'1.5' is no seed"),
+        ("1 - 2", "'1 - 2' is no seed"),
+        ("\u0663", "'\u0663' is no seed"),
+        ("1000000000000000000", "'1000000000000000000' is no seed"),
+        ("3-1", "'3-1' runs backwards"),
+        ("1,2,1", "seed 1 stands there twice"),
+        ("5-9,7", "seed 7 stands there twice"),
+        ("0-10000", "more than 10000 seeds"),
+    ],
+)
+def test_what_is_wrong_with_seeds_is_said_with_an_example(text: str, problem: str) -> None:
+    with pytest.raises(InputError) as error:
+        parse_seeds(text)
+    assert str(error.value) == f"--seeds {text!r}: {problem}; {EXAMPLE}"
+
+
+def test_ten_thousand_seeds_are_read_at_once() -> None:
+    start = time.perf_counter()
+    assert len(parse_seeds("0-9999")) == 10_000
+    assert time.perf_counter() - start < 0.5  # looking each up in a list takes seconds
+
+
+@pytest.mark.parametrize("load", [0.01, 1.0, 100.0])
+def test_loads_that_make_sense_are_taken(load: float) -> None:
+    assert mixed(load=load).load == load
+
+
+@pytest.mark.parametrize("load", [0.0, -1.0, 0.0099, 100.1, math.inf, -math.inf, math.nan])
+def test_other_loads_are_refused(load: float) -> None:
+    with pytest.raises(InputError) as error:
+        mixed(load=load)
+    assert str(error.value) == f"--load {load}; give a number from 0.01 to 100.0, such as 1.3"
+
+
+def test_the_capacity_is_a_thousand_for_every_gpu() -> None:
+    assert mixed().capacity_milli == 9_000
+
+
+def test_a_cluster_without_gpus_and_a_trace_without_gpu_pods_are_refused() -> None:
+    with pytest.raises(InputError, match=r"^--nodes: no node has a GPU; replay needs a cluster"):
+        Experiment(node_table([0, 0]), pod_table([(1, 1, 1)]))
+    with pytest.raises(InputError, match=r"^--pods: no pod asks for a GPU; replay needs a trace"):
+        Experiment(node_table([1]), pod_table([(1, 0, 0)]))

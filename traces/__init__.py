@@ -1,0 +1,35 @@
+"""Traces: readers, writers and a generator, all of one pod table and one node table.
+
+``schema`` states the tables; ``registry`` has the formats and the doors ``read_pods`` and
+``read_nodes``; ``openb`` and ``canonical`` are one format each, over the shared ``reading``,
+``cells`` and ``files``; ``synth`` makes traces, and ``builtin`` is the one that is shipped;
+``requests`` turns tables into what the engine takes; ``info`` describes them.
+"""
+
+from bayplan.traces.builtin import BUILTIN, builtin_nodes, builtin_pods
+from bayplan.traces.canonical import write_nodes, write_pods
+from bayplan.traces.info import describe
+from bayplan.traces.registry import FORMATS, known, read_nodes, read_pods
+from bayplan.traces.requests import nodes_from, requests_from
+from bayplan.traces.schema import NodeTable, PodTable
+from bayplan.traces.synth import synthesize
+from bayplan.traces.synth_settings import SynthSettings
+
+__all__ = [
+    "BUILTIN",
+    "FORMATS",
+    "NodeTable",
+    "PodTable",
+    "SynthSettings",
+    "builtin_nodes",
+    "builtin_pods",
+    "describe",
+    "known",
+    "nodes_from",
+    "read_nodes",
+    "read_pods",
+    "requests_from",
+    "synthesize",
+    "write_nodes",
+    "write_pods",
+]
