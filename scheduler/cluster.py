@@ -73,7 +73,7 @@ class Cluster:
         self._on_row: dict[int, set[str]] = {}
         self._shrunk: set[str] = set()
         self._journal: list[tuple[Callable[..., Any], tuple[Any, ...]]] | None = None
-        self._scratch = np.zeros((3, MAX_GPUS), np.int64)
+        self._scratch = tuple(np.zeros((3, MAX_GPUS), np.int64))  # unpacked for every pod
         self._publish()
         for node in nodes:
             self.apply(NodeUp(node))

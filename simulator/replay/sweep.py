@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
-from signal import SIG_IGN, SIGINT, signal
-from threading import current_thread, main_thread
+from multiprocessing import get_context, parent_process
+from threading import Thread, current_thread, main_thread
 
 import numpy as np
 
@@ -141,15 +142,24 @@ def sweep(
 
 @contextmanager
 def _interrupts_held_back() -> Iterator[None]:
-    # Workers inherit this, from their first line on: Ctrl-C is for the parent, which ends them.
-    if current_thread() is not main_thread():
-        yield
-        return
-    before = signal(SIGINT, SIG_IGN)
+    """Put off Ctrl-C to the end of the block, and hide it from the processes started in it.
+
+    A worker inherits the mask of the thread that starts it, and so never sees the signal: the
+    parent ends it. The handler is for the other threads of this process, which have no such mask.
+    """
+    came: list[int] = []
+    in_main = current_thread() is main_thread()  # only there may a handler be set
+    if in_main:
+        handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal(SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if in_main:
+            signal.signal(signal.SIGINT, handler)
+    if came:
+        raise KeyboardInterrupt
 
 
 _packer: Packer | None = None
@@ -157,8 +167,17 @@ _packer: Packer | None = None
 
 def _start(experiment: Experiment) -> None:
     global _packer
+    Thread(target=_end_with_parent, daemon=True).start()
     warm()  # from the cache; or else the first run of each policy would be timed with loading
     _packer = Packer(experiment)
+
+
+def _end_with_parent() -> None:
+    # A worker whose parent was killed would wait for its next run for ever.
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _run(policy: str, seed: int) -> Run:

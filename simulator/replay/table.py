@@ -29,8 +29,8 @@ def as_table(runs: Sequence[Run], load: float) -> Table:
     loads = sorted({full, last})
     table = Table(
         title=f"GPUs allocated and fragmented, % of capacity; {_seeds(seeds)}",
-        caption=f"{fmean(run.pods for run in runs):,.0f} pods arrive a run; at a load without"
-        " arrivals the last value before it stands",
+        caption=f"{fmean(run.pods for run in runs):,.0f} pods arrive a run; where none arrives"
+        " the last value stands",
         min_width=_WIDTH,
         box=SIMPLE_HEAD,  # its room goes to the numbers
         pad_edge=False,

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import signal
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from multiprocessing import active_children
 from typing import Any
@@ -40,6 +42,22 @@ def test_an_interrupted_sweep_leaves_no_workers_behind() -> None:
     with pytest.raises(KeyboardInterrupt):
         runs.throw(KeyboardInterrupt)
     assert active_children() == []
+
+
+def test_an_interrupt_while_workers_start_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    submit = ProcessPoolExecutor.submit
+
+    def interrupted(pool: ProcessPoolExecutor, *call: Any) -> Any:
+        signal.raise_signal(signal.SIGINT)
+        return submit(pool, *call)
+
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        next(sweep(mixed(), POLICIES, range(20), 2))
+    assert active_children() == []
+    # The workers do not see it, and the parent hears of the next one.
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
 
 
 def test_runs_come_in_the_order_of_policies_and_then_of_seeds() -> None:
