@@ -18,18 +18,18 @@ from bayplan.kernels._types import BoolArray, CodeArray, FloatArray, IntArray, I
 DEAD = -1
 FITS = 0
 EXCLUDED = 1
-CORDONED = 2
-NODE_LABELS = 3
-GPU_MODEL = 4
-GPU_COUNT = 5
-GPU_ANONYMOUS = 6
-CPU_CAPACITY = 11
-MEMORY_CAPACITY = 12
-RESOURCE_CAPACITY = 13
-GPU_FREE = 14
-CPU_FREE = 15
-MEMORY_FREE = 16
-RESOURCE_FREE = 17
+CORDONED = 3
+NODE_LABELS = 4
+GPU_MODEL = 5
+GPU_COUNT = 6
+GPU_ANONYMOUS = 7
+CPU_CAPACITY = 12
+MEMORY_CAPACITY = 13
+RESOURCE_CAPACITY = 14
+GPU_FREE = 15
+CPU_FREE = 16
+MEMORY_FREE = 17
+RESOURCE_FREE = 18
 
 WHOLE = 1000
 TOO_MUCH = 1001
@@ -39,22 +39,26 @@ TOO_MUCH = 1001
 def needed_milli(milli: int, mib: int, gpu_memory_mib: int) -> int:
     """Return the milli-GPU that a device request takes on a GPU with that much memory.
 
-    Without ``milli``: ``ceil(1000 × mib / memory)``, and more than a GPU has where the memory of
-    the GPU is unknown (0).
+    Without ``milli``: ``floor(1000 × mib / memory)``, at least 1, and more than a GPU has where
+    the memory of the GPU is unknown (0). Rounded down, so that what adds up to the memory of a
+    GPU does not take more than its compute.
     """
     if milli > 0 or mib == 0:
         return milli
     if gpu_memory_mib == 0:
         return TOO_MUCH
-    return (WHOLE * mib + gpu_memory_mib - 1) // gpu_memory_mib
+    return max(1, WHOLE * mib // gpu_memory_mib)
 
 
 @kernel
 def needed_mib(milli: int, mib: int, gpu_memory_mib: int) -> int:
-    """Return the MiB that a request takes; without ``mib``: ``ceil(milli × memory / 1000)``."""
+    """Return the MiB that a request takes; without ``mib``: ``floor(milli × memory / 1000)``.
+
+    Rounded down, so that two halves fit a GPU with an odd number of MiB (an H100 has 81,559).
+    """
     if mib > 0:
         return mib
-    return (milli * gpu_memory_mib + WHOLE - 1) // WHOLE
+    return milli * gpu_memory_mib // WHOLE
 
 
 @kernel

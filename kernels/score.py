@@ -71,6 +71,7 @@ def score_gpu_clustering(
     rows: IntArray,
     gpu_class: int,
     gpu_scale: int,
+    gpu_count: IntArray,
     idle_milli: IntArray,
     class_pods: CountTable,
     out: FloatArray,
@@ -78,7 +79,9 @@ def score_gpu_clustering(
     """Keep pods of one GPU class together: share, 1 GPU, 2 GPUs, … (``class_pods`` counts them).
 
     ``class_pods`` : (n_nodes, n_classes), running pods by class; class 0 is a share, k is k GPUs.
-    ``gpu_class`` -1: a pod without GPUs, to which all nodes are alike.
+    ``gpu_class`` -1: a pod without GPUs, to which all nodes are alike. ``gpu_scale``: the
+    milli-GPU of the published experiment's largest node; a node with more is its own scale, so
+    that company counts for more than room there too.
     """
     for i in range(rows.size):
         row = rows[i]
@@ -90,7 +93,8 @@ def score_gpu_clustering(
         for k in range(class_pods.shape[1]):
             if k != gpu_class and class_pods[row, k] > 0:
                 other = True
-        score = (25 * (gpu_scale - idle_milli[row])) // gpu_scale
+        scale = max(gpu_scale, WHOLE * gpu_count[row])
+        score = (25 * (scale - idle_milli[row])) // scale
         if same:
             score += 50 if other else 75
         elif not other:
@@ -113,8 +117,8 @@ def score_gpu_packing(
 ) -> None:
     """Prefer GPUs in use, then free GPUs of nodes in use, then idle nodes (fewest GPUs first).
 
-    The published formula, made for nodes of up to 16 GPUs: beyond, an idle node scores its number
-    of GPUs.
+    The published formula; an idle node scores at most 32, less than any node in use, also where
+    it has more than 32 GPUs.
     """
     chosen = np.empty(64, np.int64)
     for i in range(rows.size):
@@ -129,7 +133,7 @@ def score_gpu_packing(
             if gpu_free_milli[gpu] == WHOLE:
                 untouched += 1
         if untouched == n_gpus:
-            out[row] = max(33 - n_gpus, n_gpus)
+            out[row] = min(max(33 - n_gpus, n_gpus), 32)
             continue
         each_milli = needed_milli(milli, mib, gpu_memory_mib[row])
         each_mib = needed_mib(milli, mib, gpu_memory_mib[row])

@@ -129,6 +129,15 @@ class Cluster:
         twin._publish()
         return twin
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled: a copy, without the read-only faces of its tables."""
+        return {k: v for k, v in vars(self.copy()).items() if not isinstance(v, MappingProxyType)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Become the pickled copy."""
+        vars(self).update(state)
+        self._publish()
+
     # --- writing ---------------------------------------------------------------------------
 
     def apply(self, event: Event) -> Touched:
@@ -150,9 +159,14 @@ class Cluster:
         return Trial(self)
 
     def _node_up(self, event: NodeUp) -> Touched:
+        size = self.view.n_rows, self.view.n_gpus
         row = self._rows.add(event.node)
-        self._done(row, self._remove_node, event.node.name)
+        self._done(row, self._take_back_node, event.node.name, size)
         return self._rows.gpus(row)
+
+    def _take_back_node(self, name: str, size: tuple[int, int]) -> None:
+        self._remove_node(name)
+        self._rows.shrink(*size)
 
     def _remove_node(self, name: str) -> None:
         row = self._rows.row(name)
@@ -180,18 +194,20 @@ class Cluster:
         node = event.node
         row = self._rows.row(node.name)
         before = self._rows.nodes[node.name]
-        start = self.view.gpu_start.item(row)
+        start, n_gpus = self.view.gpu_start.item(row), self.view.n_gpus
+        touched = self._rows.gpus(row)
         shrunk = node.name in self._shrunk
         self._rows.change(row, node)
         if _smaller(node, before):
             self._shrunk.add(node.name)
-        self._done(row, self._change_back, before, start, shrunk)
-        return self._rows.gpus(row)
+        self._done(row, self._change_back, before, start, n_gpus, shrunk)
+        return _once(touched + self._rows.gpus(row))
 
-    def _change_back(self, node: Node, start: int, shrunk: bool) -> None:
+    def _change_back(self, node: Node, start: int, n_gpus: int, shrunk: bool) -> None:
         # The very same GPUs: what else is taken back names them by their flat numbers.
         row = self._rows.row(node.name)
         self._rows.change(row, node, start)
+        self._rows.shrink(self.view.n_rows, n_gpus)
         if not shrunk:
             self._shrunk.discard(node.name)
         self._done(row, self._node_changed, NodeChanged(node))
@@ -225,27 +241,35 @@ class Cluster:
             touched = self._remove_pod(uid)
             touched += self._add_decided(decision, pod)
             trial.keep()
-        return tuple(sorted(set(touched)))
+        return _once(touched)
 
     def _add_decided(self, decision: Decision, pod: Pod) -> Touched:
         placement = pod.placement
         row = self._rows.rows.get(placement.node, -1)
         if row < 0:
             raise Conflict(f"pod {pod.request.uid}: node {placement.node} is gone; decide again")
+        # All is checked, whatever the version says: a decision may come from a copy of this
+        # cluster, or from one that was built anew, whose versions mean other states.
+        if not suits(pod.request, placement, self.node_at(row), self._claims):
+            raise self._no_longer(decision, row)
         own, shared = taken_by(pod.request, placement, row, self.view, self._claims)
-        unchanged = ((placement.node, self.view.version.item(row)),) == decision.rests_on
-        new = [claim.tenancy for name, claim in shared.items() if name not in self._claims]
-        # Room is checked even then: a decision may come from another copy of this cluster.
-        fits = has_room(self.view, own, new)
-        if not fits or not (unchanged or suits(pod.request, placement, self.node_at(row))):
-            why = (
-                "the placement takes what is not free; decide on this cluster, and look at the"
-                " policy's choice of GPUs"
-                if unchanged
-                else "it no longer fits: the node changed since the decision; decide again"
-            )
-            raise Conflict(f"pod {pod.request.uid} on {placement.node}: {why}")
+        new = self._new_tenancies(shared) if shared else ()
+        if not has_room(self.view, own, new):
+            raise self._no_longer(decision, row)
         return self._add_pod(pod, own, shared)
+
+    def _new_tenancies(self, shared: Mapping[str, Claim]) -> list[Tenancy]:
+        return [claim.tenancy for name, claim in shared.items() if name not in self._claims]
+
+    def _no_longer(self, decision: Decision, row: int) -> Conflict:
+        name = self.name(row)
+        why = (
+            "the placement takes what is not free; decide on this cluster, and look at the"
+            " policy's choice of GPUs"
+            if ((name, self.view.version.item(row)),) == decision.rests_on
+            else "it no longer fits: the node changed since the decision; decide again"
+        )
+        return Conflict(f"pod {decision.request.uid} on {name}: {why}")
 
     def _add_pod(self, pod: Pod, own: Tenancy, shared: Mapping[str, Claim]) -> Touched:
         uid, row = pod.request.uid, own.row
@@ -260,7 +284,7 @@ class Cluster:
             self._claims[name] = claim
             touched += claim.tenancy.gpus
         self._done(row, self._remove_pod, uid)
-        return touched
+        return _once(touched) if shared else touched
 
     def _remove_pod(self, uid: str) -> Touched:
         pod = self._pods.pop(uid)
@@ -280,7 +304,7 @@ class Cluster:
             else:
                 self._claims[device.claim] = replace(claim, users=claim.users - {uid})
         self._done(own.row, self._add_pod, pod, own, left)
-        return touched
+        return _once(touched) if left else touched
 
     def _change(self, sign: int, tenancy: Tenancy) -> None:
         view, row = self.view, tenancy.row
@@ -316,8 +340,11 @@ class Cluster:
         return self._remove_pod(event.uid)
 
     def _hold_expired(self, event: HoldExpired) -> Touched:
-        if self._known(event.uid).held_until_s is None:
+        until_s = self._known(event.uid).held_until_s
+        if until_s is None:
             raise Conflict(f"pod {event.uid} is bound: there is no hold to expire")
+        if until_s != event.until_s:
+            raise Conflict(f"pod {event.uid}: a hold until {until_s} has replaced this one")
         return self._remove_pod(event.uid)
 
     def _checkpointed(self, event: Checkpointed) -> Touched:
@@ -342,6 +369,10 @@ class Cluster:
         self.log.add(row, self.view)
         if self._journal is not None:
             self._journal.append((undo, arguments))
+
+
+def _once(gpus: Touched) -> Touched:
+    return tuple(sorted(set(gpus)))
 
 
 def _smaller(node: Node, before: Node) -> bool:

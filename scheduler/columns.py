@@ -18,6 +18,8 @@ from bayplan.scheduler.shape import Shape
 from bayplan.scheduler.view import BoolArray, CodeArray, FloatArray, IntArray, View
 
 _NOTHING = np.zeros(0, np.int64)
+_OBJECTS = 1280
+"""Bytes of a column without its entries: the array objects, and its place in the table."""
 
 
 @dataclass(slots=True)
@@ -58,7 +60,11 @@ class Columns:
     @property
     def n_bytes(self) -> int:
         """What the cached columns take."""
-        return sum(c.scores.nbytes + c.codes.nbytes for c in self._columns.values())
+        return sum(_size_of(column) for column in self._columns.values())
+
+    def clear(self) -> None:
+        """Drop all columns."""
+        self._columns.clear()
 
     def __len__(self) -> int:
         return len(self._columns)
@@ -102,7 +108,7 @@ class Columns:
             _NOTHING,
             np.array([amount for _, amount in shape.resources], np.int64),
         )
-        keep = max(1, self._max_bytes // max(1, column.scores.nbytes + column.codes.nbytes))
+        keep = max(1, self._max_bytes // _size_of(column))
         while len(self._columns) >= keep:
             self._columns.popitem(last=False)
         self._columns[shape] = column
@@ -147,6 +153,10 @@ class Columns:
         )
         if n:
             self._policy.score(view, shape, self._fitting[:n], column.scores)
+
+
+def _size_of(column: Column) -> int:
+    return _OBJECTS + column.scores.nbytes + column.codes.nbytes
 
 
 def _wanted_resources(view: View, shape: Shape) -> IntArray:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 
@@ -17,14 +19,17 @@ from bayplan.scheduler.policies._base import ask_of
 from bayplan.scheduler.rows import MAX_GPUS, stable_key
 from bayplan.scheduler.shape import Shape, shapes_of
 from bayplan.scheduler.tenancy import Claim
-from bayplan.scheduler.types import Decision, Placement, Reason, Request
+from bayplan.scheduler.types import Decision, DeviceRequest, Placement, Reason, Request
 from bayplan.scheduler.view import BoolArray, FloatArray
 
 MIB = 1 << 20
-_MAX_QUESTIONS = 65_536
+_MAX_SHAPES = 65_536
 _REASONS = list(Reason)
 _EVERYONE = np.zeros(0, np.bool_)
 _NO_KEY = np.uint64(0)
+
+Part = TypeVar("Part")
+Reasons: TypeAlias = tuple[tuple[Reason, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,16 +140,30 @@ class Engine:
         Models and labels do not count, only what is free. ``Unknown`` without that node.
         """
         view, row = self.cluster.view, self.cluster.row(node)
-        _, start, n_gpus, _, milli, mib, _ = ask_of(view, self.shapes(request)[0], row, _NO_KEY)
+        shape = self.shapes(request)[0]
+        _, start, n_gpus, _, milli, mib, _ = ask_of(view, shape, row, _NO_KEY)
         out = np.zeros(n_gpus, np.bool_)
+        if shape.refusal:
+            return out
         stop = start + n_gpus
         fitting_gpus(start, stop, milli, mib, view.gpu_free_milli, view.gpu_free_mib, out)
         return out
 
     def explain(self, request: Request, nodes: BoolArray | None = None) -> tuple[WishReasons, ...]:
         """Return, for each alternative in order, how many nodes fit and why the others do not."""
-        request, nodes = self._open(request, nodes)
-        return tuple(self._reasons(shape, nodes) for shape in self.shapes(request))
+        granted = self._granted(request)
+        rest, there = self._open(request, nodes)
+        found = tuple(self._reasons(shape, there) for shape in self.shapes(rest))
+        if not granted:
+            return found
+        return tuple(
+            WishReasons(
+                _merged(request, granted, each.chosen, _chosen),
+                each.fitting,
+                self._by_claim(each.reasons, nodes),
+            )
+            for each in found
+        )
 
     def shapes(self, request: Request) -> tuple[Shape, ...]:
         """Return the request's ways to be satisfied; equal questions share their shapes."""
@@ -162,10 +181,11 @@ class Engine:
         return shapes
 
     def _new_shapes(self, question: tuple[object, ...], request: Request) -> tuple[Shape, ...]:
-        if len(self._shapes) >= _MAX_QUESTIONS:
+        if len(self._column_of) >= _MAX_SHAPES:
             self._shapes.clear()
             self._alike.clear()
             self._column_of.clear()
+            self.columns.clear()  # nobody can ask for them any more
         shapes = self._shapes[question] = shapes_of(request)
         for shape in shapes:
             # Pods with claims of their own, or models in another order, share a column.
@@ -270,14 +290,41 @@ class Engine:
         decision = self.decide(rest, now_s, there)
         placement = decision.placement
         if placement is not None:
-            new = iter(zip(placement.grants, placement.chosen, strict=True))
-            merged = [
-                (granted[i].grants, 0) if i in granted else next(new)
-                for i in range(len(request.devices))
-            ]
-            placement = replace(
-                placement,
-                grants=tuple(grants for grants, _ in merged),
-                chosen=tuple(chosen for _, chosen in merged),
+            placement = Placement(
+                placement.node,
+                _merged(request, granted, placement.grants, lambda _, claim: claim.grants),
+                _merged(request, granted, placement.chosen, _chosen),
             )
-        return replace(decision, request=request, placement=placement)
+            return replace(decision, request=request, placement=placement)
+        reasons = self._by_claim(decision.reasons, nodes)
+        return replace(decision, request=request, reasons=reasons)
+
+    def _by_claim(self, reasons: Reasons, nodes: BoolArray | None) -> Reasons:
+        """Tell the nodes that the caller left out from those where the claims are not."""
+        counts = dict(reasons)
+        left_out = counts.pop(Reason.EXCLUDED, 0)
+        alive = self.cluster.view.alive[: self.cluster.view.n_rows]
+        by_caller = 0 if nodes is None else int(np.count_nonzero(alive & ~nodes))
+        counts |= {Reason.EXCLUDED: by_caller, Reason.CLAIM_NODE: left_out - by_caller}
+        return tuple(sorted((reason, n) for reason, n in counts.items() if n))
+
+
+def _merged(
+    request: Request,
+    granted: Mapping[int, Claim],
+    rest: Iterable[Part],
+    of_claim: Callable[[DeviceRequest, Claim], Part],
+) -> tuple[Part, ...]:
+    """Deal the parts of the rest and those of the claims out to the device requests, in order."""
+    new = iter(rest)
+    return tuple(
+        [
+            of_claim(device, granted[i]) if i in granted else next(new)
+            for i, device in enumerate(request.devices)
+        ]
+    )
+
+
+def _chosen(device: DeviceRequest, claim: Claim) -> int:
+    # A later user may name fewer wishes than the first one did.
+    return claim.chosen if claim.chosen <= len(device.alternatives) else 0

@@ -55,9 +55,13 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class HoldExpired:
-    """The owner's clock says that a hold is over."""
+    """The owner's clock says that the hold until ``until_s`` is over.
+
+    Refused when a newer hold has replaced it: a timer that fires late must not end that one.
+    """
 
     uid: str
+    until_s: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import numpy as np
 
 from bayplan.scheduler.errors import Conflict, Duplicate, InvalidRequest, Unknown
 from bayplan.scheduler.labels import LabelIndex, Labels
+from bayplan.scheduler.shape import are_amounts
 from bayplan.scheduler.types import GPU_MILLI, MAX_AMOUNT, Node
 from bayplan.scheduler.view import NO_MODEL, BoolArray, View
 
@@ -19,7 +20,8 @@ _ALL = np.zeros(0, np.bool_)
 
 def stable_key(text: str) -> int:
     """Return a 64-bit hash that is the same in every process."""
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+    encoded = text.encode(errors="surrogatepass")  # whatever a str can hold
+    return int.from_bytes(hashlib.blake2b(encoded, digest_size=8).digest(), "little")
 
 
 @dataclass(slots=True)
@@ -106,6 +108,18 @@ class Rows:
         heapq.heappush(self.free_rows, row)
         return node
 
+    def shrink(self, n_rows: int, n_gpus: int) -> None:
+        """Go back to as many rows and GPUs as there were; those beyond are free."""
+        view = self.view
+        del self.names[n_rows:]
+        self.free_rows = [row for row in self.free_rows if row < n_rows]
+        for count, starts in self.free_ranges.items():
+            self.free_ranges[count] = [start for start in starts if start < n_gpus]
+        heapq.heapify(self.free_rows)
+        for starts in self.free_ranges.values():
+            heapq.heapify(starts)
+        view.n_rows, view.n_gpus = n_rows, n_gpus
+
     def change(self, row: int, node: Node, start: int | None = None) -> None:
         """Give a node new capacity, labels or GPUs; new GPUs at ``start``, if that is given."""
         _validate(node)
@@ -184,8 +198,10 @@ def _gpus(node: Node) -> tuple[int, str, int, bool]:
 def _validate(node: Node) -> None:
     amounts = [node.cpu_milli, node.memory_mib, node.gpu_count, node.gpu_memory_mib]
     amounts += [n for _, n in node.resources]
-    if min(amounts) < 0 or max(amounts) > MAX_AMOUNT:
-        raise InvalidRequest(f"node {node.name!r}: capacities go from 0 to {MAX_AMOUNT}")
+    if not are_amounts(amounts):
+        raise InvalidRequest(
+            f"node {node.name!r}: capacities are whole numbers from 0 to {MAX_AMOUNT}"
+        )
     if not node.name.isprintable():
         raise InvalidRequest(f"node {node.name!r}: the name has characters that cannot be printed")
     if node.gpu_count > MAX_GPUS:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
 
+from bayplan.kernels.fit import needed_mib, needed_milli
 from bayplan.scheduler.errors import InvalidRequest
 from bayplan.scheduler.tenancy import gpu_class
 from bayplan.scheduler.types import (
@@ -22,6 +24,8 @@ from bayplan.scheduler.types import (
 
 MAX_WAYS = 1024
 """The most ways to satisfy one request: the product of its device requests' alternatives."""
+
+_NO_KIND = (0, 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,8 +70,8 @@ def shapes_of(request: Request) -> tuple[Shape, ...]:
     Raises
     ------
     InvalidRequest
-        A negative amount, a share of nothing or of more than a GPU, no MIG profile, a resource
-        or a claim named twice.
+        A negative amount or a fraction, a share of nothing or of more than a GPU, no MIG profile,
+        a resource or a claim named twice, an alternative with a claim or alternatives of its own.
     """
     _validate(request)
     wishes = [(device, *device.alternatives) for device in request.devices]
@@ -79,10 +83,11 @@ def shapes_of(request: Request) -> tuple[Shape, ...]:
 
 
 def _shape(request: Request, asks: tuple[DeviceRequest, ...], chosen: tuple[int, ...]) -> Shape:
-    kinds = {
-        (_per_gpu(device), tuple(sorted(set(device.models)))) for device in asks if _count(device)
-    }
-    (milli, mib), models = next(iter(kinds)) if len(kinds) == 1 else ((0, 0), ())
+    used = [device for device in asks if _count(device)]
+    kinds = {(per_gpu(device), tuple(sorted(set(device.models)))) for device in used}
+    (milli, mib), models = next(iter(kinds)) if len(kinds) == 1 else (_NO_KIND, ())
+    if len(kinds) > 1 and not any(is_share(device.ask) for device in used):
+        milli = GPU_MILLI  # of several models: what a node lacks of whole GPUs can still be said
     return Shape(
         request.cpu_milli,
         request.memory_mib,
@@ -106,7 +111,8 @@ def _refusal(request: Request, asks: tuple[DeviceRequest, ...], kinds: int) -> R
     if any(share.isolations for share in shares):
         return Reason.ISOLATION
     wish = request.topology
-    if wish and wish.required and wish.level is TopologyLevel.GPU_ISLAND and used:
+    together = sum(device.ask.count for device in used) > 1
+    if wish and wish.required and wish.level is TopologyLevel.GPU_ISLAND and together:
         return Reason.TOPOLOGY
     # Several whole-GPU requests add up. Two shares may well meet on one GPU: another question.
     if kinds > 1 or len(shares) > 1:
@@ -123,18 +129,26 @@ def _count(device: DeviceRequest) -> int:
     return device.ask.count
 
 
-def _per_gpu(device: DeviceRequest) -> tuple[int, int]:
+def per_gpu(device: DeviceRequest) -> tuple[int, int]:
+    """Return (milli, MiB) that a device request asks for of each GPU; 0 is to be derived."""
     if isinstance(device.ask, GpuShare):
         return device.ask.milli, device.ask.memory_mib
     return GPU_MILLI, 0
+
+
+def taken_per_gpu(milli: int, mib: int, gpu_memory_mib: int) -> tuple[int, int]:
+    """Return (milli, MiB) that such a request takes of a GPU with that much memory."""
+    if not gpu_memory_mib and milli:
+        return milli, mib
+    return needed_milli(milli, mib, gpu_memory_mib), needed_mib(milli, mib, gpu_memory_mib)
 
 
 def _validate(request: Request) -> None:
     _validate_names(request.uid, "resource", [name for name, _ in request.resources])
     _validate_names(request.uid, "claim", [d.claim for d in request.devices if d.claim])
     amounts = [request.cpu_milli, request.memory_mib, *(n for _, n in request.resources)]
-    if min(amounts) < 0 or max(amounts) > MAX_AMOUNT:
-        raise InvalidRequest(f"pod {request.uid}: amounts go from 0 to {MAX_AMOUNT}")
+    if not are_amounts(amounts):
+        raise InvalidRequest(f"pod {request.uid}: amounts are whole numbers from 0 to {MAX_AMOUNT}")
     ways = prod(1 + len(device.alternatives) for device in request.devices)
     if ways > MAX_WAYS:
         raise InvalidRequest(
@@ -143,8 +157,15 @@ def _validate(request: Request) -> None:
     for device in request.devices:
         for wish in (device, *device.alternatives):
             _validate_ask(request.uid, wish.ask)
-            if wish is not device and wish.alternatives:
-                raise InvalidRequest(f"pod {request.uid}: an alternative with alternatives")
+            if wish is not device and (wish.alternatives or wish.claim):
+                raise InvalidRequest(
+                    f"pod {request.uid}: an alternative with alternatives or a claim of its own"
+                )
+
+
+def are_amounts(amounts: Sequence[object]) -> bool:
+    """Whether all are ``int`` from 0 to ``MAX_AMOUNT``: state is integers, in 64 bits."""
+    return all(isinstance(n, int) and 0 <= n <= MAX_AMOUNT for n in amounts)
 
 
 def _validate_names(uid: str, kind: str, names: list[str]) -> None:
@@ -154,13 +175,13 @@ def _validate_names(uid: str, kind: str, names: list[str]) -> None:
 
 
 def _validate_ask(uid: str, ask: WholeGpus | GpuShare | MigInstances) -> None:
-    if not 0 <= ask.count <= MAX_AMOUNT:
+    if not are_amounts([ask.count]):
         raise InvalidRequest(f"pod {uid}: {ask.count} devices")
     if isinstance(ask, MigInstances) and not ask.profile:
         raise InvalidRequest(f"pod {uid}: a MIG request without a profile")
     if isinstance(ask, GpuShare) and not (
-        0 <= ask.milli <= GPU_MILLI
-        and 0 <= ask.memory_mib <= MAX_AMOUNT
+        are_amounts([ask.milli, ask.memory_mib])
+        and ask.milli <= GPU_MILLI
         and ask.milli + ask.memory_mib > 0
     ):
         raise InvalidRequest(

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from bayplan.scheduler.errors import Conflict
+from bayplan.scheduler.errors import Conflict, InvalidRequest
 from bayplan.scheduler.labels import has_labels
-from bayplan.scheduler.shape import is_share
+from bayplan.scheduler.shape import is_share, per_gpu, taken_per_gpu
 from bayplan.scheduler.tenancy import NO_CLASS, Claim, Tenancy, gpu_class
 from bayplan.scheduler.types import (
     ANONYMOUS,
@@ -50,10 +50,12 @@ def taken_by(
             own += grants
             share = share or is_share(wish.ask)
             continue
+        if device.claim in shared:
+            raise InvalidRequest(f"pod {request.uid}: claim {device.claim} is asked for twice")
         present = claims.get(device.claim)
         if present is None:
             tenancy = Tenancy(row, 0, 0, (), *_take(view, row, grants, taken, is_share(wish.ask)))
-            present = Claim(placement.node, grants, tenancy, frozenset())
+            present = Claim(placement.node, grants, chosen, tenancy, frozenset())
         elif (present.node, present.grants) != (placement.node, grants):
             raise Conflict(
                 f"claim {device.claim} is allocated on {present.node} otherwise than the decision"
@@ -79,18 +81,32 @@ def _columns(view: View, resources: tuple[tuple[str, int], ...]) -> tuple[tuple[
     return tuple([(known.index(name) if name in known else -1, n) for name, n in resources if n])
 
 
-def suits(request: Request, placement: Placement, node: Node) -> bool:
-    """Whether a node is still of the kind that a placement was made for."""
+def suits(request: Request, placement: Placement, node: Node, claims: Mapping[str, Claim]) -> bool:
+    """Whether a placement is what the request asks for of a node as it is by now.
+
+    Claims that are allocated do not count: ``taken_by`` compares them.
+    """
+    if request.node_labels and not has_labels(node, request.node_labels):
+        return False
     dealt = zip(request.devices, placement.chosen, placement.grants, strict=True)
     for device, chosen, grants in dealt:
-        wishes = (device, *device.alternatives)
-        # Which wish a claim was allocated for, only its first user knows.
-        open_to = [w.models for w in (wishes if device.claim else (wishes[chosen],))]
-        if grants and not any(not models or node.gpu_model in models for models in open_to):
+        if device.claim not in claims and not _as_asked(_wish(device, chosen), grants, node):
             return False
-        if any((grant.slot.gpu == ANONYMOUS) != node.anonymous_gpus for grant in grants):
+    return True
+
+
+def _as_asked(wish: DeviceRequest, grants: Grants, node: Node) -> bool:
+    if len(grants) != wish.ask.count:
+        return False
+    if grants and wish.models and node.gpu_model not in wish.models:
+        return False
+    milli, mib = taken_per_gpu(*per_gpu(wish), node.gpu_memory_mib)
+    for grant in grants:
+        if grant.milli != milli or grant.memory_mib != mib:
             return False
-    return has_labels(node, request.node_labels)
+        if (grant.slot.gpu == ANONYMOUS) != node.anonymous_gpus:
+            return False
+    return True
 
 
 def has_room(view: View, own: Tenancy, new: Sequence[Tenancy]) -> bool:
@@ -124,15 +140,16 @@ def has_room(view: View, own: Tenancy, new: Sequence[Tenancy]) -> bool:
 def _gpus_free(view: View, row: int, gpus: Flat, milli: Flat, mib: Flat) -> bool:
     if not gpus:
         return not milli  # else fewer anonymous GPUs are free than were promised
-    if len(gpus) != len(milli) or len(set(gpus)) != len(gpus):
+    n = len(gpus)
+    if n != len(milli) or (n > 1 and len(set(gpus)) != n):
         return False
     start = view.gpu_start.item(row)
-    if min(gpus) < start or max(gpus) >= start + view.gpu_count.item(row):
-        return False
+    stop = start + view.gpu_count.item(row)
+    free_milli, free_mib = view.gpu_free_milli.item, view.gpu_free_mib.item
     for gpu, taken, memory in zip(gpus, milli, mib, strict=True):
-        if not view.gpu_free_milli.item(gpu) >= taken >= 0:
-            return False
-        if not view.gpu_free_mib.item(gpu) >= memory >= 0:
+        if not (
+            start <= gpu < stop and free_milli(gpu) >= taken >= 0 and free_mib(gpu) >= memory >= 0
+        ):
             return False
     return True
 

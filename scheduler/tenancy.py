@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from bayplan.scheduler.types import Grant
 
@@ -10,12 +11,11 @@ NO_CLASS = -1
 SHARE_CLASS = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Tenancy:
+class Tenancy(NamedTuple):
     """Room taken on a node. ``gpus`` are flat GPU numbers; ``milli`` and ``mib`` go with them.
 
     ``resources`` are (column, amount) pairs. ``gpu_class``: 0 a share of one GPU, k a pod with
-    k GPUs, -1 none.
+    k GPUs, -1 none. A tuple, because it is made for every pod: 0.3 us instead of 0.9.
     """
 
     row: int
@@ -37,9 +37,13 @@ def gpu_class(n_gpus: int, *, share: bool) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An allocation that several pods share; it ends with the last of them."""
+    """An allocation that several pods share; it ends with the last of them.
+
+    ``chosen`` says which of its first user's wishes it is, as in a ``Placement``.
+    """
 
     node: str
     grants: tuple[Grant, ...]
+    chosen: int
     tenancy: Tenancy
     users: frozenset[str]

@@ -27,6 +27,7 @@ class Trial:
         self._kept = True
 
     def __enter__(self) -> Self:
+        self._kept = self._outermost = False
         if self._cluster._journal is None:
             self._cluster._journal = []
             self._outermost = True

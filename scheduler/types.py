@@ -56,22 +56,23 @@ class Reason(IntEnum):
 
     FITS = 0, "fits"
     EXCLUDED = 1, "not among the candidates"
-    CORDONED = 2, "the node takes no new pods"
-    NODE_LABELS = 3, "a required node label is missing or differs"
-    GPU_MODEL = 4, "no GPU of an allowed model"
-    GPU_COUNT = 5, "fewer GPUs than asked for, or each too small"
-    GPU_ANONYMOUS = 6, "a share needs a GPU index, and the node's device plugin picks"
-    ISOLATION = 7, "no GPU offers an accepted isolation"
-    PROFILE = 8, "no GPU offers the MIG profile"
-    TOPOLOGY = 9, "a GPU island is required, and no node says where its islands are"
-    MIXED_DEVICES = 10, "device requests of different kinds in one pod are not decided yet"
-    CPU_CAPACITY = 11, "the node has less CPU"
-    MEMORY_CAPACITY = 12, "the node has less memory"
-    RESOURCE_CAPACITY = 13, "the node has less of another resource"
-    GPU_FREE = 14, "too few GPUs with enough free"
-    CPU_FREE = 15, "too little CPU free"
-    MEMORY_FREE = 16, "too little memory free"
-    RESOURCE_FREE = 17, "too little of another resource free"
+    CLAIM_NODE = 2, "a claim that the pod shares is on another node"
+    CORDONED = 3, "the node takes no new pods"
+    NODE_LABELS = 4, "a required node label is missing or differs"
+    GPU_MODEL = 5, "no GPU of an allowed model"
+    GPU_COUNT = 6, "fewer GPUs than asked for, or each too small"
+    GPU_ANONYMOUS = 7, "a share needs a GPU index, and the node's device plugin picks"
+    ISOLATION = 8, "no GPU offers an accepted isolation"
+    PROFILE = 9, "no GPU offers the MIG profile"
+    TOPOLOGY = 10, "a GPU island is required, and no node says where its islands are"
+    MIXED_DEVICES = 11, "device requests of different kinds in one pod are not decided yet"
+    CPU_CAPACITY = 12, "the node has less CPU"
+    MEMORY_CAPACITY = 13, "the node has less memory"
+    RESOURCE_CAPACITY = 14, "the node has less of another resource"
+    GPU_FREE = 15, "too few GPUs with enough free"
+    CPU_FREE = 16, "too little CPU free"
+    MEMORY_FREE = 17, "too little memory free"
+    RESOURCE_FREE = 18, "too little of another resource free"
 
 
 FIRST_SHORTAGE = Reason.GPU_FREE
@@ -90,7 +91,8 @@ class GpuShare:
     """A share of each of ``count`` different GPUs.
 
     ``milli`` (1 to 1000) and ``memory_mib`` are per GPU. A share without memory asks for
-    ``ceil(milli × GPU memory / 1000)``, one without milli for ``ceil(1000 × MiB / GPU memory)``.
+    ``floor(milli × GPU memory / 1000)``, one without milli for ``floor(1000 × MiB / GPU memory)``,
+    at least 1: shares that add up to a GPU fit on it.
     ``isolations`` are the accepted ones in order of wish; empty accepts whatever is there.
     """
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bayplan.scheduler.shape import shapes_of
+from bayplan.scheduler.shape import per_gpu, shapes_of
 from bayplan.scheduler.types import GpuShare, Request, WholeGpus
 from bayplan.scheduler.view import BoolArray, FloatArray, IntArray, View
 
@@ -43,8 +43,9 @@ class Workload:
         """Return what ``kernels.fragment`` takes of it for the models of a cluster."""
         names = view.model_names
         known = self._known.get(id(names))
-        # The list only grows, and is kept here, so that its id stays its own.
-        if known is None or known[1] != len(names):
+        # The list only grows, and is kept here, so that its id stays its own; it is compared all
+        # the same, because a workload that was pickled has ids of another process.
+        if known is None or known[0] is not names or known[1] != len(names):
             if len(self._known) >= _MAX_CLUSTERS:
                 self._known.clear()
             allowed = self._table(names)
@@ -62,8 +63,9 @@ def typical_workload(requests: Iterable[Request], coverage: float = 0.95) -> Wor
     """Return the commonest classes of pods that together make up ``coverage`` of all.
 
     Classes are (CPU, milli per GPU, GPUs, models) of a request's first wish, sorted by how
-    common they are, the larger class first among equals. Requests for MIG instances, and for GPU
-    memory without compute, have no place among them and do not count.
+    common they are, the larger class first among equals. Requests for MIG instances, for GPU
+    memory without compute, and for GPUs of different kinds have no place among them and do not
+    count.
 
     Raises
     ------
@@ -77,11 +79,10 @@ def typical_workload(requests: Iterable[Request], coverage: float = 0.95) -> Wor
     alike: dict[tuple[object, ...], Request] = {}
     multiples: Counter[tuple[object, ...]] = Counter()
     for request in requests:
-        if not _has_class(request):
-            continue
         question: tuple[object, ...] = (request.cpu_milli, request.devices)
         alike.setdefault(question, request)
         multiples[question] += 1
+    alike = {question: request for question, request in alike.items() if _has_class(request)}
     if not alike:
         raise ValueError("a workload needs at least one request of CPUs or GPU compute")
     counts: Counter[_Class] = Counter()
@@ -106,8 +107,10 @@ _Class = tuple[int, int, int, str]
 
 
 def _has_class(request: Request) -> bool:
-    asks = [device.ask for device in request.devices if device.ask.count]
-    return all(
+    used = [device for device in request.devices if device.ask.count]
+    asks = [device.ask for device in used]
+    kinds = {(per_gpu(device), tuple(sorted(set(device.models)))) for device in used}
+    return len(kinds) <= 1 and all(
         isinstance(ask, WholeGpus) or (isinstance(ask, GpuShare) and ask.milli > 0) for ask in asks
     )
 

@@ -111,17 +111,17 @@ def mix(key: int, value: int) -> int:
 
 
 def needed_milli(milli: int, mib: int, gpu_memory_mib: int) -> int:
-    """What is asked, or the part of the GPU's memory that is asked, rounded up."""
+    """What is asked, or the part of the GPU's memory that is asked, rounded down, but something."""
     if milli or not mib:
         return milli
     if not gpu_memory_mib:
         return WHOLE + 1
-    return math.ceil(Fraction(mib, gpu_memory_mib) * WHOLE)
+    return math.floor(Fraction(mib, gpu_memory_mib) * WHOLE) or 1
 
 
 def needed_mib(milli: int, mib: int, gpu_memory_mib: int) -> int:
-    """What is asked, or the memory that goes with the part of the GPU, rounded up."""
-    return mib or math.ceil(Fraction(milli, WHOLE) * gpu_memory_mib)
+    """What is asked, or the memory that goes with the part of the GPU, rounded down."""
+    return mib or math.floor(Fraction(milli, WHOLE) * gpu_memory_mib)
 
 
 def fitting_gpus(gpus: Sequence[Gpu], milli: int, mib: int) -> list[bool]:
@@ -236,7 +236,8 @@ def score_gpu_clustering(node: Node, gpu_class: int, gpu_scale: int) -> float:
         return 0.0
     present = {k for k, pods in enumerate(node.class_pods) if pods}
     bonus = 75 if present == {gpu_class} else 50 if gpu_class in present else 0 if present else 25
-    return float(math.floor(25 * Fraction(gpu_scale - node.idle_milli, gpu_scale)) + bonus)
+    scale = max(gpu_scale, WHOLE * len(node.gpus))
+    return float(math.floor(25 * Fraction(scale - node.idle_milli, scale)) + bonus)
 
 
 def score_gpu_packing(node: Node, request: Request) -> float:
@@ -245,7 +246,7 @@ def score_gpu_packing(node: Node, request: Request) -> float:
         return 0.0
     n_gpus = len(node.gpus)
     if all(free == WHOLE for free in node.free):
-        return float(max(33 - n_gpus, n_gpus))
+        return float(min(max(33 - n_gpus, n_gpus), 32))
     each = request.milli_on(node), request.mib_on(node)
     chosen = [node.free[i] for i in choose_best_fit(node.gpus, request.count, *each)]
     fresh = chosen.count(WHOLE)

@@ -7,8 +7,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from bayplan.kernels.fit import needed_mib, needed_milli
-from bayplan.scheduler.shape import Shape
+from bayplan.scheduler.shape import Shape, taken_per_gpu
 from bayplan.scheduler.view import FloatArray, IntArray, View
 
 
@@ -57,9 +56,6 @@ class Ask(NamedTuple):
 
 def ask_of(view: View, shape: Shape, row: int, key: np.uint64) -> Ask:
     """Return what a shape takes of a row that it fits."""
-    milli, mib = shape.milli, shape.mib
-    memory = view.gpu_memory_mib.item(row)
-    if memory or not milli:
-        milli, mib = needed_milli(milli, mib, memory), needed_mib(milli, mib, memory)
+    milli, mib = taken_per_gpu(shape.milli, shape.mib, view.gpu_memory_mib.item(row))
     start, n_gpus = view.gpu_start.item(row), view.gpu_count.item(row)
     return Ask(row, start, n_gpus, shape.count, milli, mib, key)

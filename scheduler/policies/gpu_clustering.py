@@ -25,7 +25,13 @@ class GpuClustering:
     def score(self, view: View, shape: Shape, rows: IntArray, out: FloatArray) -> None:
         """Score by the company that the pod would keep."""
         score_gpu_clustering(
-            rows, shape.gpu_class, self.gpu_scale_milli, view.idle_milli, view.class_pods, out
+            rows,
+            shape.gpu_class,
+            self.gpu_scale_milli,
+            view.gpu_count,
+            view.idle_milli,
+            view.class_pods,
+            out,
         )
 
     def choose(self, view: View, shape: Shape, ask: Ask, out: IntArray) -> None:

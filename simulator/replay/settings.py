@@ -40,6 +40,22 @@ class Experiment:
             raise InputError(
                 "--pods: no pod asks for a GPU", fix="replay needs a trace of GPU pods"
             )
+        if all(self.pods.mig_profile):
+            raise InputError(
+                "--pods: all pods ask for MIG instances, which no policy places yet",
+                fix="replay needs pods that ask for GPUs or shares of them",
+            )
+        if self.expected_pods > _MAX_PODS:
+            raise InputError(
+                f"--load {self.load}: some {self.expected_pods:.0e} pods would have to arrive",
+                fix="give a lower load, or a trace in which more pods ask for GPUs",
+            )
+
+    @property
+    def expected_pods(self) -> float:
+        """How many pods arrive when pods are drawn until the load is reached, on average."""
+        demand = int((self.pods.gpu_count * self.pods.gpu_milli).sum())
+        return len(self.pods) * max(1.0, self.load * self.capacity_milli / demand)
 
     @property
     def capacity_milli(self) -> int:
@@ -75,6 +91,7 @@ def parse_seeds(text: str) -> list[int]:
 _EXAMPLE = "give whole numbers and ranges, such as 42-51 or 1,2,7-9"
 _MAX_SEEDS = 10_000
 _MAX_LOAD = 100.0
+_MAX_PODS = 5_000_000
 
 
 def is_count(text: str) -> bool:

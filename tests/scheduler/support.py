@@ -123,6 +123,7 @@ def snapshot(cluster: Cluster) -> Snapshot:
     rows = {name: cluster.row(name) for name in sorted(cluster.nodes)}
     return {
         "rows": rows,
+        "size": (cluster.view.n_rows, cluster.view.n_gpus),
         "contents": {name: row_content(cluster, row) for name, row in rows.items()},
         "alive": int(np.count_nonzero(cluster.view.alive[: cluster.view.n_rows])),
         "nodes": dict(cluster.nodes),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 from typing import Any
 
@@ -32,6 +33,7 @@ from bayplan.scheduler.types import (
     Node,
     Placement,
     Pod,
+    Reason,
     Request,
     Slot,
     WholeGpus,
@@ -41,6 +43,7 @@ from .support import (
     bind,
     first_fit,
     node,
+    policy,
     refusal,
     row_content,
     share,
@@ -124,8 +127,8 @@ def test_a_node_takes_its_pods_with_it() -> None:
         (NodeChanged(node("a", anonymous_gpus=True)), Conflict),
         (Gone("ghost"), Unknown),
         (Checkpointed("ghost", 1.0), Unknown),
-        (HoldExpired("ghost"), Unknown),
-        (HoldExpired("p"), Conflict),
+        (HoldExpired("ghost", 1.0), Unknown),
+        (HoldExpired("p", 1.0), Conflict),
         (Bound(Decision(whole("q"), 0.0, None), 0.0), Conflict),
         (Held(Decision(whole("q"), 0.0, Placement("ghost", ((),), (0,))), 1.0), Conflict),
     ],
@@ -151,12 +154,14 @@ def test_a_pod_is_bound_once() -> None:
     cluster.check()
 
 
-@pytest.mark.parametrize("bad", [{"cpu_milli": -1}, {"resources": (("nic", -1),)}])
-def test_a_node_with_negative_capacity_is_refused(bad: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "bad", [{"cpu_milli": -1}, {"resources": (("nic", -1),)}, {"memory_mib": 0.5}]
+)
+def test_a_node_with_a_negative_or_broken_capacity_is_refused(bad: dict[str, Any]) -> None:
     cluster = Cluster([node("a")])
     before = snapshot(cluster)
     for event in (NodeUp(node("b", **bad)), NodeChanged(node("a", **bad))):
-        with pytest.raises(InvalidRequest, match="capacities go from 0 to"):
+        with pytest.raises(InvalidRequest, match="capacities are whole numbers from 0 to"):
             cluster.apply(event)
     assert snapshot(cluster) == before
 
@@ -180,6 +185,15 @@ def test_of_two_decisions_for_the_same_room_the_second_is_refused() -> None:
     with pytest.raises(Conflict, match="pod q on a: it no longer fits: the node changed"):
         cluster.apply(Bound(second, 0.0))
     assert refusal(cluster, Held(second, 9.0)) is Conflict
+    cluster.check()
+
+
+def test_of_two_decisions_for_the_same_gpu_memory_the_second_is_refused() -> None:
+    cluster = Cluster([node("a", 1)])
+    engine = first_fit(cluster)
+    first, second = (engine.decide(share(uid, 100, 5000), 0.0) for uid in "pq")
+    cluster.apply(Bound(first, 0.0))
+    assert refusal(cluster, Bound(second, 0.0)) is Conflict
     cluster.check()
 
 
@@ -250,6 +264,30 @@ def test_a_decision_is_accepted_when_its_node_changed_and_still_suits(
     cluster.check()
 
 
+@pytest.mark.parametrize("request_", [share("p", 500), share("p", mib=4000)], ids=["milli", "MiB"])
+@pytest.mark.parametrize("memory", [0, 80_000])
+def test_a_share_is_refused_when_it_would_be_another_amount_by_now(
+    request_: Request, memory: int
+) -> None:
+    cluster = Cluster([node("a", 1)])
+    decision = first_fit(cluster).decide(request_, 0.0)
+    cluster.apply(NodeChanged(node("a", 1, gpu_memory_mib=memory)))
+    assert refusal(cluster, Bound(decision, 0.0)) is Conflict
+
+
+def test_a_decision_of_a_sibling_copy_or_of_a_cluster_built_anew_is_checked_in_full() -> None:
+    old = Cluster([node("old", 1)])
+    here, there = old.copy(), old.copy()
+    for cluster, model in ((here, "A"), (there, "B")):
+        cluster.apply(NodeUp(node("n", 1, gpu_model=model)))
+    request = Request("p", devices=(DeviceRequest(WholeGpus(1), models=("A",)),))
+    decision = first_fit(here).decide(request, 0.0, np.array([False, True]))
+    assert decision.rests_on == (("n", int(there.view.version[1])),)
+    assert refusal(there, Bound(decision, 0.0)) is Conflict
+    mine, anew = Cluster([node("n", 1)]), Cluster([node("n", 1, gpu_model="B")])
+    assert refusal(anew, Bound(first_fit(mine).decide(request, 0.0), 0.0)) is Conflict
+
+
 def test_a_decision_survives_its_node_only_as_a_node_with_room_of_the_same_name() -> None:
     cluster = Cluster([node("a", 4)])
     decision = first_fit(cluster).decide(whole("p", 3), 0.0)
@@ -285,7 +323,7 @@ def test_a_hold_keeps_room_until_it_expires() -> None:
     assert cluster.pods["p"].held_until_s == 8.0
     assert cluster.pods["p"].start_s == 3.0
     assert engine.decide(whole("q"), 3.0).placement is None
-    assert cluster.apply(HoldExpired("p")) == (0,)
+    assert cluster.apply(HoldExpired("p", 8.0)) == (0,)
     assert where(engine.decide(whole("q"), 3.0)) == ("a", (0,))
     cluster.check()
 
@@ -303,13 +341,24 @@ def test_a_later_hold_replaces_the_earlier_one() -> None:
     cluster.check()
 
 
+def test_a_timer_of_a_replaced_hold_does_not_end_the_newer_one() -> None:
+    cluster = Cluster([node("a", 1)])
+    decision = first_fit(cluster).decide(whole("p"), 0.0)
+    cluster.apply(Held(decision, 5.0))
+    cluster.apply(Held(decision, 9.0))
+    assert refusal(cluster, HoldExpired("p", 5.0)) is Conflict
+    assert cluster.pods["p"].held_until_s == 9.0
+    assert cluster.apply(HoldExpired("p", 9.0)) == (0,)
+    assert not cluster.pods
+
+
 def test_binding_ends_the_hold() -> None:
     cluster = Cluster([node("a", 1)])
     decision = first_fit(cluster).decide(whole("p"), 0.0)
     cluster.apply(Held(decision, 5.0))
     assert cluster.apply(Bound(decision, 2.0)) == (0,)
     assert cluster.pods["p"].held_until_s is None
-    assert refusal(cluster, HoldExpired("p")) is Conflict
+    assert refusal(cluster, HoldExpired("p", 5.0)) is Conflict
     assert cluster.view.idle_milli[0] == 0
     cluster.check()
 
@@ -389,6 +438,82 @@ def test_a_claim_that_went_elsewhere_refuses_the_decision() -> None:
     with pytest.raises(Conflict, match="claim c is allocated on a otherwise"):
         cluster.apply(Bound(there, 0.0))
     cluster.check()
+
+
+def test_a_later_user_of_a_claim_has_the_wish_that_the_claim_was_allocated_for() -> None:
+    wish = DeviceRequest(
+        WholeGpus(2), claim="c", alternatives=(DeviceRequest(GpuShare(500), models=("A",)),)
+    )
+    cluster = Cluster([node("a", 1), node("b", 0)])
+    engine = first_fit(cluster)
+    first, second = Request("p", devices=(wish,)), Request("q", devices=(wish,))
+    placement = bind(engine, first).placement
+    decision = engine.decide(second, 0.0)
+    assert decision.placement == placement
+    assert placement is not None
+    assert placement.chosen == (1,)
+    assert [each.chosen for each in engine.explain(second)] == [(1,)]
+    # The claim ends before the second pod is bound: it is allocated anew, as the share it was.
+    cluster.apply(Gone("p"))
+    cluster.apply(Bound(decision, 0.0))
+    assert cluster.claims["c"].chosen == 1
+    assert cluster.claims["c"].tenancy.gpu_class == 0
+    cluster.check()
+
+
+def test_a_claim_is_used_as_it_is_by_who_names_other_models_or_fewer_wishes() -> None:
+    wish = DeviceRequest(WholeGpus(2), claim="c", alternatives=(DeviceRequest(WholeGpus(1)),))
+    cluster = Cluster([node("a", 1)])
+    engine = first_fit(cluster)
+    bind(engine, Request("p", devices=(wish,)))
+    request = Request("q", devices=(DeviceRequest(WholeGpus(1), models=("B",), claim="c"),))
+    decision = engine.decide(request, 0.0)
+    assert where(decision) == ("a", (0,))
+    cluster.apply(Held(decision, 5.0))
+    cluster.apply(Bound(decision, 1.0))
+    cluster.check()
+
+
+def test_a_claim_of_another_model_than_it_was_decided_for_is_refused() -> None:
+    wish = DeviceRequest(WholeGpus(1), ("A",), "c", (DeviceRequest(WholeGpus(1), ("B",)),))
+    cluster = Cluster([node("a", 1)])
+    decision = first_fit(cluster).decide(Request("p", devices=(wish,)), 0.0)
+    cluster.apply(NodeChanged(node("a", 1, gpu_model="B")))
+    assert refusal(cluster, Bound(decision, 0.0)) is Conflict
+
+
+def test_what_an_own_share_and_a_claim_touch_together_is_named_once() -> None:
+    cluster = Cluster([node("a", 1)])
+    engine = first_fit(cluster)
+    claim = DeviceRequest(GpuShare(300), claim="c")
+    bind(engine, Request("p", devices=(claim,)))
+    decision = engine.decide(Request("q", devices=(claim, DeviceRequest(GpuShare(300)))), 0.0)
+    assert cluster.apply(Bound(decision, 0.0)) == (0,)
+    assert cluster.apply(Gone("q")) == (0,)
+
+
+def test_a_hand_made_decision_that_names_a_claim_twice_is_refused() -> None:
+    cluster = Cluster([node("a", 2)])
+    request = Request("p", devices=(DeviceRequest(WholeGpus(1), claim="c"),) * 2)
+    grants = tuple((Grant(Slot(i), 1000, 8000),) for i in range(2))
+    before = snapshot(cluster)
+    with pytest.raises(InvalidRequest, match="claim c is asked for twice"):
+        cluster.apply(Bound(Decision(request, 0.0, Placement("a", grants, (0, 0))), 0.0))
+    assert snapshot(cluster) == before
+
+
+def test_the_nodes_without_the_claim_are_told_from_those_left_out() -> None:
+    cluster = Cluster([node("a", 1), node("b", 1), node("c", 1)])
+    engine = first_fit(cluster)
+    bind(engine, sharer("p", "c"))
+    request = sharer("q", "c", cpu_milli=10_001)
+    expected = ((Reason.CLAIM_NODE, 2), (Reason.CPU_CAPACITY, 1))
+    assert engine.decide(request, 0.0).reasons == engine.explain(request)[0].reasons == expected
+    not_b = np.array([True, False, True])
+    masked = ((Reason.EXCLUDED, 1), (Reason.CLAIM_NODE, 1), (Reason.CPU_CAPACITY, 1))
+    decision = engine.decide(request, 0.0, not_b)
+    assert decision.reasons == engine.explain(request, not_b)[0].reasons == masked
+    assert engine.decide(sharer("q", "c"), 0.0, not_b).reasons == ()
 
 
 def test_a_request_names_a_claim_or_a_resource_once() -> None:
@@ -504,6 +629,21 @@ def test_a_copy_and_its_original_go_their_own_ways() -> None:
     copy.check()
 
 
+def test_a_cluster_goes_to_another_process_as_a_copy() -> None:
+    cluster = Cluster([node("a", 1, labels=(("zone", "z"),)), node("b")])
+    engine = Engine(cluster, policy("fgd"))
+    for request in (whole("p"), share("q", 300), sharer("r", "c")):
+        bind(engine, request)
+    there: Cluster = pickle.loads(pickle.dumps(cluster))
+    assert snapshot(there) == snapshot(cluster)
+    assert there.view.version.max() == cluster.view.version.max()
+    elsewhere = Engine(there, pickle.loads(pickle.dumps(policy("fgd"))))
+    for request in (share("s", 200), whole("t"), share("u", 500)):
+        assert bind(elsewhere, request).placement == bind(engine, request).placement
+    there.check()
+    assert there.log.number > cluster.log.number + (1 << 39)
+
+
 def test_check_names_the_node_and_what_differs() -> None:
     cluster = Cluster([node("a"), node("b")])
     bind(first_fit(cluster), whole("p"))
@@ -529,21 +669,26 @@ def test_a_decision_of_another_copy_is_checked_for_room() -> None:
 
 
 @pytest.mark.parametrize(
-    "grants",
+    ("ask", "grants"),
     [
-        (Grant(Slot(-2), 1000, 0),),
-        (Grant(Slot(1), 1000, 0),),
-        (Grant(Slot(0), -500, 0),),
-        (Grant(Slot(0), 500, -1),),
-        (Grant(Slot(0), 100, 0), Grant(Slot(0), 100, 0)),
-        (Grant(Slot(0), 10, 0),) * 65,
+        (GpuShare(500), (Grant(Slot(-2), 500, 4000),)),
+        (GpuShare(500), (Grant(Slot(1), 500, 4000),)),
+        (GpuShare(500), (Grant(Slot(0), -500, 4000),)),
+        (GpuShare(500), (Grant(Slot(0), 500, -1),)),
+        (GpuShare(500), (Grant(Slot(0), 400, 3200),)),
+        (GpuShare(500), ()),
+        (GpuShare(500, count=2), (Grant(Slot(0), 500, 4000),)),
+        (GpuShare(100, count=2), (Grant(Slot(0), 100, 800), Grant(Slot(0), 100, 800))),
+        (GpuShare(10, count=65), (Grant(Slot(0), 10, 80),) * 65),
+        (WholeGpus(1), (Grant(Slot(0), 1, 1),)),
     ],
+    ids=str,
 )
 def test_a_placement_that_makes_no_sense_is_refused_and_changes_nothing(
-    grants: tuple[Grant, ...],
+    ask: GpuShare | WholeGpus, grants: tuple[Grant, ...]
 ) -> None:
     cluster = Cluster([node("a", 1), node("b", 1)])
-    request = Request("p", devices=(DeviceRequest(GpuShare(500)),))
+    request = Request("p", devices=(DeviceRequest(ask),))
     before = snapshot(cluster)
     version = int(cluster.view.version[1])
     made_up = Decision(request, 0.0, Placement("b", (grants,), (0,)), 0.0, (("b", version),))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -11,12 +13,12 @@ from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.events import Bound, Gone, NodeChanged, NodeGone, NodeUp
 from bayplan.scheduler.policies.best_fit import BestFit
 from bayplan.scheduler.shape import Shape, shapes_of
-from bayplan.scheduler.types import Request
+from bayplan.scheduler.types import DeviceRequest, Reason, Request, WholeGpus
 from bayplan.scheduler.view import FloatArray, IntArray, View
 
 from .support import bind, first_fit, node, share, whole
 
-BYTES_A_NODE = 9
+BYTES_A_COLUMN, BYTES_A_NODE = 1280, 9
 
 
 class Counting(BestFit):
@@ -71,20 +73,21 @@ def test_a_row_that_no_longer_fits_is_not_scored_and_says_why(counting: Counting
     cluster.apply(NodeGone("n0"))
     cluster.apply(NodeChanged(node("n1", schedulable=False)))
     assert columns.scores(shape).tolist() == [-np.inf, -np.inf]
-    assert columns.codes(shape).tolist() == [-1, 2]
+    assert columns.codes(shape).tolist() == [-1, Reason.CORDONED]
     assert counting.asked == [[0, 1]]
 
 
 def test_the_column_used_longest_ago_is_dropped_first(counting: Counting) -> None:
     cluster = cluster_of(4)
-    columns = Columns(cluster, counting, 2 * 4 * BYTES_A_NODE)
+    bound = 2 * (BYTES_A_COLUMN + 4 * BYTES_A_NODE)
+    columns = Columns(cluster, counting, bound)
     first, second, third = shapes(3)
     columns.scores(first)
     columns.scores(second)
     columns.scores(first)
     columns.scores(third)
     assert [shape in columns for shape in (first, second, third)] == [True, False, True]
-    assert (len(columns), columns.n_bytes) == (2, 2 * 4 * BYTES_A_NODE)
+    assert (len(columns), columns.n_bytes) == (2, bound)
     columns.scores(second)
     assert [shape in columns for shape in (first, second, third)] == [False, True, True]
     assert len(counting.asked) == 4
@@ -92,12 +95,39 @@ def test_the_column_used_longest_ago_is_dropped_first(counting: Counting) -> Non
 
 def test_memory_is_bounded_whatever_is_asked() -> None:
     cluster = cluster_of(8)
-    bound = 5 * 8 * BYTES_A_NODE
+    bound = 5 * (BYTES_A_COLUMN + 8 * BYTES_A_NODE)
     columns = Columns(cluster, BestFit(), bound)
     for shape in shapes(50):
         columns.scores(shape)
         assert columns.n_bytes <= bound
     assert len(columns) == 5
+
+
+def test_what_a_column_is_said_to_take_is_what_it_takes() -> None:
+    columns = Columns(cluster_of(8), BestFit(), 1 << 30)
+    asked = shapes(500)
+    columns.scores(asked[0])
+    tracemalloc.start()
+    for shape in asked[1:]:
+        columns.scores(shape)
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 0.5 * taken < 499 / 500 * columns.n_bytes < 2 * taken
+
+
+def test_columns_are_dropped_with_the_shapes_that_lead_to_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bayplan.scheduler.engine._MAX_SHAPES", 6)
+    engine = Engine(cluster_of(2), BestFit())
+    wish = DeviceRequest(WholeGpus(9), alternatives=(DeviceRequest(WholeGpus(1)),))
+    for i in range(50):
+        request = Request("p", i, devices=(wish,))
+        assert (
+            engine.scores(request).tolist()
+            == new_scores(engine.cluster, shapes_of(request)[1]).tolist()
+        )
+        assert len(engine.columns) <= 6
 
 
 def test_one_column_is_always_kept() -> None:
@@ -133,12 +163,12 @@ def test_columns_grow_with_the_cluster() -> None:
 
 def test_a_column_of_a_smaller_cluster_stays_within_the_bound_after_growth() -> None:
     cluster = cluster_of(1)
-    bound = 4 * BYTES_A_NODE
+    bound = 4 * (BYTES_A_COLUMN + BYTES_A_NODE)
     columns = Columns(cluster, BestFit(), bound)
     for shape in shapes(4):
         columns.scores(shape)
     assert len(columns) == 4
-    for i in range(1, 4):
+    for i in range(1, 200):
         cluster.apply(NodeUp(node(f"n{i}")))
     for shape in shapes(3):
         columns.scores(shape)

@@ -253,9 +253,9 @@ def test_no_gpus_at_all_can_be_the_last_alternative() -> None:
     ("ask", "memory", "granted"),
     [
         (GpuShare(333), 8000, (333, 2664)),
-        (GpuShare(333), 8001, (333, 2665)),  # ceil(333 × 8001 / 1000)
-        (GpuShare(1), 999, (1, 1)),
-        (GpuShare(0, 3001), 8000, (376, 3001)),  # ceil(1000 × 3001 / 8000)
+        (GpuShare(333), 8001, (333, 2664)),  # floor(333 × 8001 / 1000)
+        (GpuShare(1), 999, (1, 0)),
+        (GpuShare(0, 3001), 8000, (375, 3001)),  # floor(1000 × 3001 / 8000)
         (GpuShare(0, 1), 8000, (1, 1)),
         (GpuShare(0, 8000), 8000, (1000, 8000)),
         (GpuShare(100, 8000), 8000, (100, 8000)),
@@ -266,7 +266,7 @@ def test_no_gpus_at_all_can_be_the_last_alternative() -> None:
     ],
     ids=str,
 )
-def test_what_is_not_asked_for_is_derived_and_rounded_up(
+def test_what_is_not_asked_for_is_derived_and_rounded_down(
     ask: WholeGpus | GpuShare, memory: int, granted: tuple[int, int]
 ) -> None:
     engine = first_fit(Cluster([node("a", 1, gpu_memory_mib=memory)]))
@@ -274,6 +274,18 @@ def test_what_is_not_asked_for_is_derived_and_rounded_up(
     assert decision.placement is not None
     ((grant,),) = decision.placement.grants
     assert (grant.milli, grant.memory_mib) == granted
+
+
+@pytest.mark.parametrize("parts", [2, 3, 4, 7])
+@pytest.mark.parametrize("memory", [81_559, 40_537, 24_000])
+def test_equal_shares_that_add_up_to_a_gpu_fit_on_it(parts: int, memory: int) -> None:
+    for ask in (GpuShare(1000 // parts), GpuShare(0, memory // parts)):
+        cluster = Cluster([node("a", 1, gpu_memory_mib=memory)])
+        engine = first_fit(cluster)
+        for i in range(parts):
+            decision = bind(engine, Request(f"p{i}", devices=(DeviceRequest(ask),)))
+            assert where(decision) == ("a", (0,))
+        cluster.check()
 
 
 def test_memory_only_shares_fill_a_gpu_to_the_last_mib() -> None:
@@ -482,6 +494,26 @@ def test_a_hold_with_a_claim_of_its_own_may_move() -> None:
     cluster.apply(Bound(elsewhere, 1.0))
     assert cluster.pods["p"].placement.node == "b"
     cluster.check()
+
+
+def test_gpus_of_different_models_are_refused_for_that_also_where_the_plugin_picks() -> None:
+    devices = tuple(DeviceRequest(WholeGpus(1), models=models) for models in ((), ("A",)))
+    for anonymous in (False, True):
+        engine = first_fit(Cluster([node("a", 4, anonymous_gpus=anonymous)]))
+        request = Request("p", devices=devices)
+        assert engine.decide(request, 0.0).reasons == ((Reason.MIXED_DEVICES, 1),)
+        assert engine.gpus_with_room(request, "a").tolist() == [False] * 4
+
+
+def test_one_gpu_is_an_island_of_its_own() -> None:
+    engine = first_fit(Cluster([node("a", 2)]))
+    island = Topology(TopologyLevel.GPU_ISLAND)
+    assert where(engine.decide(whole("p", 1, topology=island), 0.0)) == ("a", (0,))
+
+
+def test_random_choices_take_any_uid_that_a_string_can_be() -> None:
+    engine = Engine(Cluster([node("a")]), RandomFit())
+    assert engine.decide(whole("\ud800"), 0.0).placement is not None
 
 
 def test_the_gpus_with_room_for_a_share_are_named() -> None:

@@ -200,6 +200,17 @@ def test_gpu_packing_opens_gpus_before_nodes_and_small_nodes_before_large() -> N
     ]
 
 
+def test_on_nodes_of_many_gpus_use_still_counts_for_more_than_room() -> None:
+    many: dict[str, int] = {"cpu_milli": 10**6, "memory_mib": 10**6}
+    clustered = Engine(Cluster([node("8", 8), node("32", 32, **many)]), policy("gpu-clustering"))
+    only_32 = np.array([False, True])
+    clustered.cluster.apply(Bound(clustered.decide(whole("p"), 0.0, only_32), 0.0))
+    assert where(clustered.decide(whole("q"), 0.0)) == ("32", (1,))
+    packed = Engine(Cluster([node("64", 64, **many), node("8", 8)]), policy("gpu-packing"))
+    packed.cluster.apply(Bound(packed.decide(whole("p"), 0.0, only_32), 0.0))
+    assert where(packed.decide(whole("q"), 0.0)) == ("8", (1,))
+
+
 def test_worst_fit_spreads_over_nodes_and_gpus() -> None:
     engine = Engine(Cluster([node("a", 2), node("b", 2)]), policy("worst-fit"))
     decided = [where(bind(engine, share(f"p{i}", 500, cpu_milli=100))) for i in range(5)]

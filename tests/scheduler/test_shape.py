@@ -77,9 +77,23 @@ def test_different_models_in_one_pod_are_not_decided_yet() -> None:
 @pytest.mark.parametrize(
     ("request_", "message"),
     [
-        (Request("p", -1), "amounts go from 0 to"),
-        (Request("p", 0, -1), "amounts go from 0 to"),
-        (Request("p", resources=(("nic", -1),)), "amounts go from 0 to"),
+        (Request("p", -1), "amounts are whole numbers from 0 to"),
+        (Request("p", 0, -1), "amounts are whole numbers from 0 to"),
+        (Request("p", resources=(("nic", -1),)), "amounts are whole numbers from 0 to"),
+        (Request("p", 0.5), "amounts are whole numbers from 0 to"),  # type: ignore[arg-type]
+        (share("p", 333.3), "a share of 333.3 milli-GPU"),  # type: ignore[arg-type]
+        (whole("p", 1.5), "1.5 devices"),  # type: ignore[arg-type]
+        (
+            Request(
+                "p",
+                devices=(
+                    DeviceRequest(
+                        WholeGpus(1), alternatives=(DeviceRequest(WholeGpus(1), claim="c"),)
+                    ),
+                ),
+            ),
+            "an alternative with alternatives or a claim of its own",
+        ),
         (whole("p", -1), "-1 devices"),
         (share("p", 0, 0), "a share of 0 milli-GPU and 0 MiB; give 1 to 1000 milli"),
         (share("p", 1001), "a share of 1001 milli-GPU"),

@@ -261,15 +261,17 @@ class ClusterMachine(RuleBasedStateMachine):
         assert refusal(self.cluster, Gone(uid)) is (Unknown if uid == "ghost" else None)
         assert uid not in self.cluster.pods
 
-    @rule(data=st.data())
-    def hold_expired(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), late=st.sampled_from([False, False, True]))
+    def hold_expired(self, data: st.DataObject, late: bool) -> None:
         uid = data.draw(st.sampled_from([*sorted(self.cluster.pods), "ghost"]))
         pod = self.cluster.pods.get(uid)
-        refused = refusal(self.cluster, HoldExpired(uid))
+        until_s = pod.held_until_s if pod is not None else None
+        expired = HoldExpired(uid, 0.5 if late or until_s is None else until_s)
+        refused = refusal(self.cluster, expired)
         if pod is None:
             assert refused is Unknown
         else:
-            assert refused is (Conflict if pod.held_until_s is None else None)
+            assert refused is (Conflict if late or until_s is None else None)
 
     @rule(data=st.data(), at_s=st.sampled_from([1.0, 2.0]))
     def checkpointed(self, data: st.DataObject, at_s: float) -> None:

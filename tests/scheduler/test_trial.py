@@ -55,7 +55,7 @@ def test_everything_is_taken_back(cluster: Cluster) -> None:
     "event",
     [
         Gone("user"),
-        HoldExpired("held"),
+        HoldExpired("held", 5.0),
         Checkpointed("bound", 4.0),
         NodeUp(node("c")),
         NodeGone("a"),
@@ -155,6 +155,43 @@ def test_gpus_changed_in_a_trial_go_back_to_the_same_place() -> None:
         cluster.apply(NodeGone("b"))
     assert snapshot(cluster) == before
     cluster.check()
+
+
+def test_a_node_of_a_trial_leaves_no_row_and_no_gpus_behind(cluster: Cluster) -> None:
+    everyone = np.ones(cluster.view.n_rows, np.bool_)
+    size = cluster.view.n_rows, cluster.view.n_gpus
+    engine = first_fit(cluster)
+    for _ in range(2):
+        with cluster.trial():
+            cluster.apply(NodeGone("b"))
+            cluster.apply(NodeUp(node("c", 8)))
+            cluster.apply(NodeUp(node("d", 1)))
+            cluster.apply(NodeChanged(node("d", 16)))
+            bind(engine, whole("many", 16))
+        assert (cluster.view.n_rows, cluster.view.n_gpus) == size
+        cluster.check()
+    # Masks from before still mean the same, and the next node gets what it would have got.
+    assert engine.decide(whole("p"), 0.0, everyone).placement is not None
+    assert cluster.apply(NodeUp(node("e", 2))) == (size[1], size[1] + 1)
+    assert cluster.row("e") == size[0]
+    assert engine.feasible(whole("p", 2, cpu_milli=10_000)).tolist() == [False, True, True]
+    cluster.check()
+
+
+def test_a_trial_used_again_is_taken_back_again(cluster: Cluster) -> None:
+    trial = cluster.trial()
+    with trial:
+        cluster.apply(Gone("user"))
+        trial.keep()
+    before = snapshot(cluster)
+    with trial:
+        cluster.apply(Gone("bound"))
+    assert snapshot(cluster) == before
+    with cluster.trial():
+        with trial:
+            cluster.apply(Gone("bound"))
+        cluster.apply(NodeGone("b"))
+    assert snapshot(cluster) == before
 
 
 def test_a_capacity_that_shrank_only_in_a_trial_leaves_no_mark(cluster: Cluster) -> None:

@@ -22,8 +22,8 @@ DATA = [
 def test_the_kernels_and_the_types_number_the_reasons_alike() -> None:
     numbers = {name: getattr(fit, name) for name in Reason.__members__ if hasattr(fit, name)}
     assert numbers == {name: Reason[name].value for name in numbers}
-    decided_by_shape = {"ISOLATION", "PROFILE", "TOPOLOGY", "MIXED_DEVICES"}
-    assert Reason.__members__.keys() - numbers.keys() == decided_by_shape
+    decided_elsewhere = {"CLAIM_NODE", "ISOLATION", "PROFILE", "TOPOLOGY", "MIXED_DEVICES"}
+    assert Reason.__members__.keys() - numbers.keys() == decided_elsewhere
 
 
 def test_lasting_reasons_come_before_shortages() -> None:

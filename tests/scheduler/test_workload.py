@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bayplan.scheduler.cluster import Cluster
-from bayplan.scheduler.types import DeviceRequest, GpuShare, Request
+from bayplan.scheduler.types import DeviceRequest, GpuShare, Request, WholeGpus
 from bayplan.scheduler.workload import typical_workload
 
 from .support import node, share, whole
@@ -49,6 +49,17 @@ def test_the_commonest_classes_up_to_the_coverage_are_kept(coverage: float, clas
 def test_a_workload_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one request"):
         typical_workload([])
+
+
+def test_pods_that_ask_for_gpus_of_different_kinds_do_not_count() -> None:
+    of_two_models = Request(
+        "m", devices=tuple(DeviceRequest(WholeGpus(1), models=(model,)) for model in "AB")
+    )
+    workload = typical_workload([of_two_models, *requests(half=1)], coverage=1.0)
+    assert workload.milli.tolist() == [500]
+    two_alike = Request("t", devices=(DeviceRequest(GpuShare(250)),) * 2)
+    workload = typical_workload([two_alike], coverage=1.0)
+    assert (workload.count.tolist(), workload.milli.tolist()) == ([2], [250])
 
 
 def test_models_are_looked_up_among_those_of_the_cluster() -> None:
