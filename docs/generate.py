@@ -30,7 +30,7 @@ def page() -> str:
     # What the terminal libraries read; set before they are imported.
     os.environ.update(COLUMNS=WIDTH, NO_COLOR="1", TERM="dumb")
     from bayplan import cli
-    from bayplan.scheduler.policies import make_policy, policy_names
+    from bayplan.scheduler.policies import POLICIES
     from bayplan.scheduler.workload import typical_workload
     from bayplan.traces import builtin_pods, requests_from
 
@@ -43,8 +43,8 @@ def page() -> str:
         parts.append(f"### {' '.join(['bayplan', *command])}\n\n```text\n{text}\n```")
     workload = typical_workload(requests_from(builtin_pods()))
     parts.append("## Placement policies")
-    for name in policy_names():
-        policy = make_policy(name, workload)
+    for name, make in POLICIES.items():  # what is shipped, whatever else is installed
+        policy = make(workload)
         lines = [line.strip() for line in (type(policy).__doc__ or "").strip().splitlines()]
         parts.append(f"### {name}\n\nTies: {policy.ties.value}.\n\n" + "\n".join(lines))
     return "\n\n".join(parts) + "\n"

@@ -1,4 +1,5 @@
 """Pure Numba functions on arrays and scalars: fit, score, pick, change, fragmentation.
 
-``_jit`` holds the one decorator and the compile cache, ``warm`` compiles everything ahead.
+``_jit`` holds the one decorator and the folders of compiled code, ``_cache`` keeps what is wrong
+with them from callers, ``warm`` compiles everything ahead.
 """

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 import numba
 
+from bayplan.kernels._cache import FAILED, SoftCache
 from bayplan.kernels._types import NUMBA_TYPES
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
@@ -59,15 +60,18 @@ def _signature(function: Callable[..., Any]) -> str:
 
 def _compile(function: Kernel) -> Any:
     folder = cache_folder(function.__module__.rpartition(".")[2])
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "cache": folder is not None}
-    # Numba takes the folder when caching is switched on, which is here, and remembers it: the
-    # setting is put back at once, so that other users of Numba in this process see nothing of it.
+    compiled: Any = numba.njit(nogil=True, error_model="numpy")(function)
+    if folder is None or jit_is_off():
+        return compiled
+    # Numba takes the folder when a cache is made, which is here, and remembers it: the setting is
+    # put back at once, so that other users of Numba in this process see nothing of it.
     before = _CONFIG.CACHE_DIR
-    _CONFIG.CACHE_DIR = str(folder or before)
+    _CONFIG.CACHE_DIR = str(folder)
     try:
-        return numba.njit(**options)(function)
+        compiled._cache = SoftCache(function)
     finally:
         _CONFIG.CACHE_DIR = before
+    return compiled
 
 
 @cache
@@ -119,9 +123,9 @@ def warm_mark() -> Path | None:
 
 
 def mark_warm() -> None:
-    """Note that all kernels are cached."""
+    """Note that all kernels are cached, if they are."""
     mark = warm_mark()
-    if mark is not None and _writable(mark):
+    if mark is not None and not FAILED and _writable(mark):
         _forget_old(mark.parent, "warm")
 
 

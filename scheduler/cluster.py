@@ -24,7 +24,7 @@ from bayplan.scheduler.events import (
     NodeGone,
     NodeUp,
 )
-from bayplan.scheduler.rows import MAX_GPUS, Rows
+from bayplan.scheduler.rows import MAX_GPUS, Rows, smaller
 from bayplan.scheduler.taking import has_room, suits, taken_by
 from bayplan.scheduler.tenancy import NO_CLASS, Claim, Tenancy
 from bayplan.scheduler.trial import Trial
@@ -198,7 +198,7 @@ class Cluster:
         touched = self._rows.gpus(row)
         shrunk = node.name in self._shrunk
         self._rows.change(row, node)
-        if _smaller(node, before):
+        if smaller(node, before):
             self._shrunk.add(node.name)
         self._done(row, self._change_back, before, start, n_gpus, shrunk)
         return _once(touched + self._rows.gpus(row))
@@ -373,15 +373,6 @@ class Cluster:
 
 def _once(gpus: Touched) -> Touched:
     return tuple(sorted(set(gpus)))
-
-
-def _smaller(node: Node, before: Node) -> bool:
-    amounts = dict(node.resources)
-    return (
-        node.cpu_milli < before.cpu_milli
-        or node.memory_mib < before.memory_mib
-        or any(amounts.get(name, 0) < amount for name, amount in before.resources)
-    )
 
 
 def _placement_of(decision: Decision) -> Placement:

@@ -213,7 +213,13 @@ class Engine:
         else:
             row = pick_first_among(scores, np.ascontiguousarray(nodes))
         score = float(scores[row]) if row >= 0 else -np.inf
-        return (row, score) if score > -np.inf else (-1, score)
+        if score > -np.inf:
+            return row, score
+        if score != score:  # argmax finds it, and to all comparisons it is nothing
+            raise ValueError(
+                f"{type(self.policy).__name__}.score is not a number for {self.cluster.name(row)}"
+            )
+        return -1, score
 
     def _all_rows(self, size: int) -> BoolArray:
         if self._everyone.size != size:

@@ -191,6 +191,16 @@ class Rows:
         view.anonymous[row] = False
 
 
+def smaller(node: Node, before: Node) -> bool:
+    """Whether a node has less of anything than before."""
+    amounts = dict(node.resources)
+    return (
+        node.cpu_milli < before.cpu_milli
+        or node.memory_mib < before.memory_mib
+        or any(amounts.get(name, 0) < amount for name, amount in before.resources)
+    )
+
+
 def _gpus(node: Node) -> tuple[int, str, int, bool]:
     return node.gpu_count, node.gpu_model, node.gpu_memory_mib, node.anonymous_gpus
 

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from bayplan import __version__, cli
 from bayplan.kernels.warm import warm
 from bayplan.scheduler.policies import policy_names
 from bayplan.simulator.replay import command
-from bayplan.traces import builtin_nodes, builtin_pods, read_nodes, read_pods
+from bayplan.traces import FORMATS, builtin_nodes, builtin_pods, read_nodes, read_pods
 
 NODES = "name,cpu_milli,memory_mib,gpu_count,gpu_model\nn1,8000,9000,2,A\nn2,8000,9000,1,A\n"
 PODS = (
@@ -220,7 +221,7 @@ def test_traces_list_names_the_builtin_trace_and_the_formats(bayplan: Bayplan) -
     code, out, err = bayplan("traces", "list")
     assert (code, err) == (0, "")
     names = [line.split()[:2] for line in out.splitlines() if not line.startswith(" ")]
-    assert names == [["trace", "builtin"], ["format", "canonical"], ["format", "openb"]]
+    assert names == [["trace", "builtin"], *(["format", each.name] for each in FORMATS)]
 
 
 def test_traces_info_describes_the_builtin_trace_or_files(bayplan: Bayplan) -> None:
@@ -236,6 +237,50 @@ def test_traces_info_describes_the_builtin_trace_or_files(bayplan: Bayplan) -> N
     assert ["nodes", "2"] not in [
         w[:2] for w in map(str.split, bayplan("traces", "info", "pods.csv")[1].splitlines())
     ]
+
+
+def test_texts_of_a_trace_are_shown_as_they_stand(bayplan: Bayplan) -> None:
+    Path("nodes.csv").write_text(NODES.replace(",A", ",a100[sxm4]"))
+    Path("pods.csv").write_text(
+        PODS.splitlines()[0] + ",gpu_models\na,1,1,1,1000,h100[/nvl]\nb,1,1,1,1000,A\x1b[31mR\n"
+    )
+    code, out, err = bayplan("traces", "info", "pods.csv", "--nodes", "nodes.csv")
+    assert (code, err) == (0, "")
+    assert "nodes with 2 x a100[sxm4]" in out
+    assert "bound to h100[/nvl]" in out
+    assert "bound to A\\x1b[31mR" in out
+    assert "\x1b" not in out
+
+
+@pytest.mark.parametrize("columns", ["0", "5", "40"])
+def test_no_figure_is_cut_whatever_width_the_terminal_claims(columns: str, tmp_path: Path) -> None:
+    done = started("replay", "--policy", "fgd", cwd=tmp_path, COLUMNS=columns)
+    assert done.returncode == 0
+    assert re.search(r"^ fgd +\d\d\.\d\d +\d\d\.\d\d ", done.stdout, re.MULTILINE)
+    assert "…" not in done.stdout
+    assert started("--help", COLUMNS=columns).stdout.startswith("Usage: bayplan")
+
+
+def test_a_run_that_is_terminated_leaves_no_process_and_no_noise(tmp_path: Path) -> None:
+    program = "from bayplan.cli import main; main()"
+    flags = ["replay", "--policy", "fgd", "--seeds", "1-500", "--workers", "2", "--json", "o.json"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, *flags],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    members = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    for _ in range(600):  # until there are workers beside the process that tracks resources
+        if process.poll() is not None or len(members.read_text().split()) >= 3:
+            break
+        time.sleep(0.05)
+    process.terminate()
+    out, err = process.communicate(timeout=60)  # ends when the last process that holds a pipe does
+    assert (process.returncode, out, err) == (143, "", "")
+    assert listing(tmp_path) == set()
 
 
 def test_traces_convert_writes_both_tables(bayplan: Bayplan, folder: Path) -> None:
@@ -345,6 +390,15 @@ def test_json_to_stdout_is_nothing_but_json(tmp_path: Path) -> None:
     assert "fragmented" in done.stderr
     assert "fgd" in done.stderr
     assert listing(tmp_path) == set()
+
+
+def test_a_warning_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    nowhere = {"HOME": str(tmp_path / "file"), "NUMBA_CACHE_DIR": "", "XDG_CACHE_HOME": ""}
+    done = started("replay", "--policy", "fdg", cwd=tmp_path, **nowhere)
+    first, second = done.stderr.splitlines()
+    assert first.startswith("bayplan: warning: no writable cache folder: kernels are compiled in")
+    assert second == "bayplan: unknown policy 'fdg'; did you mean 'fgd'?"
 
 
 def test_progress_is_silent_when_nobody_looks(tmp_path: Path) -> None:
@@ -465,7 +519,7 @@ HEADER = PODS.splitlines()[0]
         (gzip.compress(PODS.encode())[:-9],
          "pods.csv: the gzip data is cut short; copy or download the file again"),
         (f"{HEADER}\na,1,1,0,0\n".encode(),
-         "--pods: no pod asks for a GPU; replay needs a trace of GPU pods"),
+         "pods.csv: no pod asks for a GPU; replay needs a trace of GPU pods"),
     ],
     ids=["empty", "header", "negative", "text", "twice", "latin1", "short", "gzip", "no GPU"],
 )  # fmt: skip
@@ -493,7 +547,7 @@ def test_files_in_each_others_place_are_noticed(refused: Callable[..., str]) -> 
 
 def test_a_bad_node_file_is_one_line(refused: Callable[..., str]) -> None:
     Path("nodes.csv").write_text("name,cpu_milli,memory_mib,gpu_count\nn,1,1,0\n")
-    assert refused(*ONE, *OUT) == "--nodes: no node has a GPU; replay needs a cluster with GPUs"
+    assert refused(*ONE, *OUT) == "nodes.csv: no node has a GPU; replay needs a cluster with GPUs"
     Path("nodes.csv").write_text("name,cpu_milli,memory_mib,gpu_count\nn,1,1,65\n")
     assert refused(*ONE, *OUT) == "nodes.csv:2: gpu_count is 65, above 64; write 64 or less"
 
@@ -510,6 +564,7 @@ def test_a_missing_file_and_a_folder_are_named(refused: Callable[..., str], fold
 EXAMPLE = "give whole numbers and ranges, such as 42-51 or 1,2,7-9"
 LOADS = "give a number from 0.01 to 100.0, such as 1.3"
 SEE = "see bayplan --help"
+FORMAT_NAMES = ", ".join(["auto", *(each.name for each in FORMATS)])
 
 
 @pytest.mark.parametrize(
@@ -533,7 +588,7 @@ SEE = "see bayplan --help"
         (["--workers", "-2"], "--workers -2; give 1 or more"),
         (["--workers", "x"],
          f'Invalid value for --workers: \'x\' is no whole number; {SEE}'),
-        (["--format", "cvs"], "there is no trace format 'cvs'; choose auto, canonical, openb"),
+        (["--format", "cvs"], f"there is no trace format 'cvs'; choose {FORMAT_NAMES}"),
         (["--seed", "1"], f"Unknown option: --seed. Did you mean --seeds?; {SEE}"),
         (["extra"], f"unexpected argument 'extra'; {SEE}"),
         (["--arrivals", "pod.csv"], "pod.csv: no such file; did you mean pods.csv?"),
@@ -640,6 +695,4 @@ def test_compiling_is_announced_on_stderr_and_only_once(
     monkeypatch.setattr(command, "is_warm", lambda: False)
     code, _, err = bayplan(*ONE)
     assert code == 0
-    assert err == (
-        "bayplan: compiling the kernels, once for this version; this takes some ten seconds\n"
-    )
+    assert err == ("bayplan: compiling the kernels; this takes some seconds\n")

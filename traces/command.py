@@ -11,6 +11,7 @@ from rich.table import Table
 from bayplan.scheduler.errors import InputError
 from bayplan.traces.builtin import BUILTIN, builtin_nodes, builtin_pods
 from bayplan.traces.canonical import write_nodes, write_pods
+from bayplan.traces.console import console, plain
 from bayplan.traces.files import display
 from bayplan.traces.info import describe
 from bayplan.traces.registry import known, read_nodes, read_pods
@@ -25,7 +26,7 @@ def list_traces() -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
     for kind, name, summary in known():
         table.add_row(kind, name, summary)
-    Console().print(table)
+    console().print(table)
 
 
 def show_info(pods: Path | None, nodes: Path | None, format: str) -> None:
@@ -36,8 +37,8 @@ def show_info(pods: Path | None, nodes: Path | None, format: str) -> None:
     pod_table = builtin_pods() if pods is None else read_pods(pods, format)
     node_table = builtin_nodes() if pods is None else nodes and read_nodes(nodes, format)
     for label, value in describe(pod_table, node_table or None):
-        table.add_row(label, value)
-    Console().print(table)
+        table.add_row(plain(label), plain(value))
+    console().print(table)
 
 
 def convert(out: Path, pods: Path | None, nodes: Path | None, format: str) -> None:
@@ -67,10 +68,10 @@ def _write(out: Path, pods: PodTable | None, nodes: NodeTable | None) -> None:
         # Found out before the first of two files is written.
         if target.is_dir():
             raise InputError("this is a folder", file=display(target), fix="remove or rename it")
-    console = Console(soft_wrap=True, highlight=False, markup=False)
+    screen = Console(soft_wrap=True, highlight=False, markup=False)
     if pods is not None:
         write_pods(pods, out / PODS)
-        console.print(f"{len(pods)} pods: {out / PODS}")
+        screen.print(f"{len(pods)} pods: {out / PODS}")
     if nodes is not None:
         write_nodes(nodes, out / NODES)
-        console.print(f"{len(nodes)} nodes: {out / NODES}")
+        screen.print(f"{len(nodes)} nodes: {out / NODES}")

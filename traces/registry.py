@@ -10,7 +10,7 @@ from bayplan.scheduler.errors import InputError
 from bayplan.traces import canonical, openb, schema
 from bayplan.traces.columns import Column, listed
 from bayplan.traces.files import PathLike
-from bayplan.traces.reading import CsvFile, open_csv
+from bayplan.traces.reading import MISSPELLED, CsvFile, open_csv
 from bayplan.traces.schema import NodeTable, PodTable
 
 AUTO = "auto"
@@ -121,6 +121,19 @@ def _matching(kind: str, header: Sequence[str]) -> Format | None:
     return next((each for each in FORMATS if not _absent(_columns(each, kind), header)), None)
 
 
+def _misspelled(kind: str, header: Sequence[str]) -> Format | None:
+    """Return the first format whose columns are all there but for slips of the pen."""
+    for each in FORMATS:
+        absent = _absent(_columns(each, kind), header)
+        if all(difflib.get_close_matches(name, header, n=1, cutoff=MISSPELLED) for name in absent):
+            return each
+    return None
+
+
+def _separator(header: str) -> str:
+    return next((mark for mark in ";\t|" if mark in header), "")
+
+
 def _known_by_header(file: CsvFile, kind: str) -> Format:
     other = "node" if kind == "pod" else "pod"
     found, elsewhere = _matching(kind, file.header), _matching(other, file.header)
@@ -130,6 +143,12 @@ def _known_by_header(file: CsvFile, kind: str) -> Format:
         raise file.error(problem, "give another file, or name the format")
     if found:
         return found
+    if len(file.header) == 1 and (other_separator := _separator(file.header[0])):
+        problem = f"the columns are separated by {other_separator!r}"
+        raise file.error(problem, "separate them by commas")
+    misspelled = _misspelled(kind, file.header)
+    if misspelled:
+        return misspelled  # its reader says which column
     lacks = "; ".join(
         f"{each.name} lacks {listed(_absent(_columns(each, kind), file.header))}"
         for each in FORMATS

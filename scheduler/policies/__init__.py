@@ -11,7 +11,8 @@ from collections.abc import Callable
 from importlib.metadata import entry_points
 
 from bayplan.scheduler.errors import InputError
-from bayplan.scheduler.policies._base import PlacementPolicy, Ties
+from bayplan.scheduler.policies._base import Ask, PlacementPolicy, Ties
+from bayplan.scheduler.policies._devices import best_fit_gpus, first_gpus, worst_fit_gpus
 from bayplan.scheduler.policies.best_fit import BestFit
 from bayplan.scheduler.policies.dot_product import DotProduct
 from bayplan.scheduler.policies.fgd import Fgd
@@ -22,7 +23,18 @@ from bayplan.scheduler.policies.random_fit import RandomFit
 from bayplan.scheduler.policies.worst_fit import WorstFit
 from bayplan.scheduler.workload import Workload
 
-__all__ = ["PlacementPolicy", "Ties", "make_policy", "policy_names", "policy_summary"]
+__all__ = [
+    "Ask",
+    "PlacementPolicy",
+    "Ties",
+    "best_fit_gpus",
+    "first_gpus",
+    "make_policy",
+    "policy_names",
+    "policy_summary",
+    "usable_policies",
+    "worst_fit_gpus",
+]
 
 Factory = Callable[[Workload | None], PlacementPolicy]
 
@@ -51,6 +63,19 @@ def policy_names() -> list[str]:
     """Return the names of all policies: ours in the table's order, then the plug-ins', sorted."""
     plugins = {entry.name for entry in entry_points(group=ENTRY_POINTS)}
     return [*POLICIES, *sorted(plugins - POLICIES.keys())]
+
+
+def usable_policies(workload: Workload) -> tuple[list[str], list[InputError]]:
+    """Return the names of the policies that can be made, and what is wrong with the others."""
+    names, problems = [], []
+    for name in policy_names():
+        try:
+            make_policy(name, workload)
+        except InputError as problem:
+            problems.append(problem)
+        else:
+            names.append(name)
+    return names, problems
 
 
 def make_policy(name: str, workload: Workload | None = None) -> PlacementPolicy:

@@ -9,23 +9,24 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from bayplan.scheduler.compiled import is_warm, warm
 from bayplan.scheduler.errors import InputError
-from bayplan.scheduler.policies import make_policy, policy_names, policy_summary
-from bayplan.scheduler.workload import typical_workload
+from bayplan.scheduler.policies import make_policy, policy_summary, usable_policies
+from bayplan.scheduler.workload import Workload, typical_workload
 from bayplan.simulator.replay.orders import read_orders
 from bayplan.simulator.replay.report import as_json
 from bayplan.simulator.replay.settings import Experiment, IntArray, parse_seeds
 from bayplan.simulator.replay.sweep import Packer, Run, sweep
 from bayplan.simulator.replay.table import as_table
 from bayplan.traces import builtin_nodes, builtin_pods, read_nodes, read_pods, requests_from
+from bayplan.traces.console import console, plain
 from bayplan.traces.files import display, write_text
 
 STDOUT = "-"
+ALL = "all"
 _RUNS_A_WORKER = 8
 
 
@@ -59,36 +60,48 @@ def replay(options: Options) -> None:
     experiment = _experiment(options, seeds)
     workers = _workers(options.workers, len(policies) * len(seeds))
     _check_outputs(options)
-    console = Console(stderr=options.json == STDOUT)
+    screen = console(stderr=options.json == STDOUT)
     _compile()
     _warn_unschedulable(experiment)
     runs = _with_progress(sweep(experiment, policies, seeds, workers), len(policies) * len(seeds))
     _write(runs, options)
-    console.print(as_table(runs, options.load))
+    screen.print(as_table(runs, options.load))
     for what, target in (("results", options.json), ("plot", options.plot)):
         if target is not None and target != STDOUT:
-            console.print(f"{what}: {target}", soft_wrap=True, highlight=False, markup=False)
+            screen.print(f"{what}: {target}", soft_wrap=True, highlight=False, markup=False)
 
 
 def list_policies() -> None:
     """Print the policies, one line each."""
     workload = typical_workload(requests_from(builtin_pods()))
     table = Table(box=None, show_header=False, pad_edge=False)
-    for name in policy_names():
-        table.add_row(name, policy_summary(name, workload))
-    Console().print(table)
+    for name in _usable(workload):
+        table.add_row(plain(name), plain(policy_summary(name, workload)))
+    console().print(table)
 
 
 def _policies(text: str) -> list[str]:
-    all_of_them = text.strip() == "all"
-    names = policy_names() if all_of_them else [name.strip() for name in text.split(",")]
+    names = [name.strip() for name in text.split(",")]
     workload = typical_workload(requests_from(builtin_pods()))
+    if ALL in names:
+        return _usable(workload)
     for name in names:
         make_policy(name, workload)
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise InputError(f"--policy {text!r}: {twice[0]} stands there twice", fix="name it once")
     return names
+
+
+def _usable(workload: Workload) -> list[str]:
+    names, problems = usable_policies(workload)
+    for problem in problems:  # of a plug-in: the others do not suffer from it
+        _warn(str(problem))
+    return names
+
+
+def _warn(what: str) -> None:
+    print(f"bayplan: warning: {what}", file=sys.stderr)
 
 
 def _experiment(options: Options, seeds: Sequence[int]) -> Experiment:
@@ -106,6 +119,8 @@ def _experiment(options: Options, seeds: Sequence[int]) -> Experiment:
         options.load,
         _orders(options.arrivals, len(pods), seeds, complete=False),
         _orders(options.node_order, len(nodes), seeds, complete=True),
+        nodes_file=display(options.nodes or "--nodes"),
+        pods_file=display(options.pods or "--pods"),
     )
 
 
@@ -118,11 +133,10 @@ def _orders(
     # An order that is drawn instead must not pass for the given one.
     absent = [str(seed) for seed in seeds if seed not in orders]
     if absent:
-        print(
-            f"bayplan: warning: {display(path)} has no column for {len(absent)} of the seeds"
+        _warn(
+            f"{display(path)} has no column for {len(absent)} of the seeds"
             f" ({', '.join(absent[:5])}{', …' if len(absent) > 5 else ''});"
-            " their orders are drawn",
-            file=sys.stderr,
+            " their orders are drawn"
         )
     return orders
 
@@ -186,7 +200,7 @@ def _check_writable(target: Path) -> None:
 def _compile() -> None:
     if not is_warm():
         print(
-            "bayplan: compiling the kernels, once for this version; this takes some ten seconds",
+            "bayplan: compiling the kernels; this takes some seconds",
             file=sys.stderr,
             flush=True,
         )
@@ -197,23 +211,22 @@ def _warn_unschedulable(experiment: Experiment) -> None:
     counts = Packer(experiment).unschedulable()
     if counts:
         reasons = ", ".join(f"{n}: {reason.text}" for reason, n in sorted(counts.items()))
-        print(
-            f"bayplan: warning: {sum(counts.values())} of {len(experiment.pods)} pods fit no node"
-            f" even of the empty cluster ({reasons}); they count as arrived",
-            file=sys.stderr,
+        _warn(
+            f"{sum(counts.values())} of {len(experiment.pods)} pods fit no node"
+            f" even of the empty cluster ({reasons}); they count as arrived"
         )
 
 
 def _with_progress(runs: Iterable[Run], total: int) -> list[Run]:
-    console = Console(stderr=True)
+    screen = console(stderr=True)
     progress = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        console=console,
+        console=screen,
         transient=True,
-        disable=not console.is_terminal,
+        disable=not screen.is_terminal,
     )
     done = []
     with progress:

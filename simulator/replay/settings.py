@@ -21,6 +21,7 @@ class Experiment:
 
     ``load`` is the GPU demand that arrives, over the cluster's GPU capacity. ``arrivals`` and
     ``node_orders`` map a seed to rows of the tables, instead of an order drawn for that seed.
+    ``nodes_file`` and ``pods_file`` are what messages call the tables.
     """
 
     nodes: NodeTable
@@ -28,6 +29,8 @@ class Experiment:
     load: float = 1.3
     arrivals: Mapping[int, IntArray] = field(default_factory=dict)
     node_orders: Mapping[int, IntArray] = field(default_factory=dict)
+    nodes_file: str = "--nodes"
+    pods_file: str = "--pods"
 
     def __post_init__(self) -> None:
         if not 0.01 <= self.load <= _MAX_LOAD:
@@ -35,14 +38,19 @@ class Experiment:
                 f"--load {self.load}", fix=f"give a number from 0.01 to {_MAX_LOAD}, such as 1.3"
             )
         if not self.capacity_milli:
-            raise InputError("--nodes: no node has a GPU", fix="replay needs a cluster with GPUs")
+            raise InputError(
+                "no node has a GPU", file=self.nodes_file, fix="replay needs a cluster with GPUs"
+            )
         if not int((self.pods.gpu_count * self.pods.gpu_milli).sum()):
             raise InputError(
-                "--pods: no pod asks for a GPU", fix="replay needs a trace of GPU pods"
+                "no pod asks for a GPU",
+                file=self.pods_file,
+                fix="replay needs a trace of GPU pods",
             )
         if all(self.pods.mig_profile):
             raise InputError(
-                "--pods: all pods ask for MIG instances, which no policy places yet",
+                "all pods ask for MIG instances, which no policy places yet",
+                file=self.pods_file,
                 fix="replay needs pods that ask for GPUs or shares of them",
             )
         if self.expected_pods > _MAX_PODS:

@@ -125,7 +125,7 @@ def sweep(
     context = get_context("spawn")
     pool = ProcessPoolExecutor(min(workers, len(tasks)), context, partial(_start, experiment))
     try:
-        with _interrupts_held_back():
+        with _signals_held_back():
             futures = [pool.submit(_run, policy, seed) for policy, seed in tasks]
         for future in futures:
             yield future.result()
@@ -141,25 +141,26 @@ def sweep(
 
 
 @contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """Put off Ctrl-C to the end of the block, and hide it from the processes started in it.
+def _signals_held_back() -> Iterator[None]:
+    """Put off Ctrl-C and SIGTERM to the end of the block: they must not hit a half-started worker.
 
-    A worker inherits the mask of the thread that starts it, and so never sees the signal: the
-    parent ends it. The handler is for the other threads of this process, which have no such mask.
+    Ctrl-C is hidden from the workers as well: they inherit the mask of the thread that starts
+    them, and the parent ends them. The handlers are for all threads of this process.
     """
     came: list[int] = []
-    in_main = current_thread() is main_thread()  # only there may a handler be set
-    if in_main:
-        handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    handlers = {}
+    if current_thread() is main_thread():  # only there may a handler be set
+        for number in (signal.SIGINT, signal.SIGTERM):
+            handlers[number] = signal.signal(number, lambda number, _: came.append(number))
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        if in_main:
-            signal.signal(signal.SIGINT, handler)
-    if came:
-        raise KeyboardInterrupt
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    for late in came:
+        signal.raise_signal(late)
 
 
 _packer: Packer | None = None

@@ -9,6 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from bayplan.simulator.replay.sweep import Run
+from bayplan.traces.console import plain
 
 _WIDTH = 76
 
@@ -29,7 +30,7 @@ def as_table(runs: Sequence[Run], load: float) -> Table:
     loads = sorted({full, last})
     table = Table(
         title=f"GPUs allocated and fragmented, % of capacity; {_seeds(seeds)}",
-        caption=f"{fmean(run.pods for run in runs):,.0f} pods arrive a run; where none arrives"
+        caption=f"{fmean(run.pods for run in runs):,.0f} pods a run on average; where none arrives"
         " the last value stands",
         min_width=_WIDTH,
         box=SIMPLE_HEAD,  # its room goes to the numbers
@@ -46,7 +47,7 @@ def as_table(runs: Sequence[Run], load: float) -> Table:
         table.add_column(heading, justify="right")
     for policy, group in by_policy(runs).items():
         table.add_row(
-            policy,
+            plain(policy),
             *(_spread([_until(run.allocated_pct, load) for run in group]) for load in loads),
             _spread([_until(run.fragmented_pct_of_capacity, full) for run in group]),
             f"{fmean(run.placed for run in group):.0f}",

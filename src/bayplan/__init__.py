@@ -1,3 +1,3 @@
-"""Bayplan: one engine that packs, gangs and preempts on GPUs."""
+"""Bayplan: one engine that decides which pods go onto which GPUs."""
 
 __version__ = "0.1.0"

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -28,6 +30,9 @@ def _whole(type_: object, tokens: Sequence[Token]) -> int:
 
 
 Whole = Annotated[int, Parameter(converter=_whole)]
+
+_MIN_WIDTH = 40
+"""Help cannot be laid out in fewer columns."""
 
 app = App(
     name="bayplan",
@@ -70,14 +75,14 @@ def replay(
     pods
         Pod file (CSV, may be gzip).
     format
-        Format of both files: auto, openb or canonical.
+        Format of both files: auto, or one that `bayplan traces list` names.
     policy
         Placement policies, separated by commas, or all; `bayplan policies` lists them.
     load
-        GPU demand that arrives, over the GPU capacity: 1.3 is 130 %. Given arrivals are not
-        cut: then it only says how far the columns go.
+        GPU demand that arrives, over the GPU capacity, 0.01 to 100: 1.3 is 130 %. Given
+        arrivals are not cut: then it only says how far the columns go.
     seeds
-        Seeds of the orders, such as 42-51 or 1,2,7-9.
+        Seeds of the orders, such as 42-51 or 1,2,7-9; at most 10,000.
     arrivals
         CSV with a column seedNN for each seed: rows of the pod file in order of arrival.
     node_order
@@ -87,7 +92,7 @@ def replay(
     json
         Write the results as JSON to this file, or to stdout with -.
     plot
-        Draw the results as SVG into this file.
+        Draw the results into this file, whose name ends in .svg.
     """
     from bayplan.simulator.replay import command
 
@@ -124,7 +129,7 @@ def info(pods: Path | None = None, *, nodes: Path | None = None, format: str = "
     nodes
         Node file.
     format
-        Format of both files: auto, openb or canonical.
+        Format of both files: auto, or one that `bayplan traces list` names.
     """
     from bayplan.traces import command
 
@@ -150,7 +155,7 @@ def convert(
     nodes
         Node file.
     format
-        Format of the files: auto, openb or canonical.
+        Format of the files: auto, or one that `bayplan traces list` names.
     """
     from bayplan.traces import command
 
@@ -182,7 +187,17 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without ± gets a ?
+    width = os.environ.get("COLUMNS", "")
+    if width.isdecimal() and int(width) < _MIN_WIDTH:
+        del os.environ["COLUMNS"]
+    warnings.formatwarning = lambda message, *_: f"bayplan: warning: {message}\n"
+    signal.signal(signal.SIGTERM, _terminated)
     sys.exit(_run(sys.argv[1:]))
+
+
+def _terminated(number: int, _: object) -> None:
+    # As an exception, so that workers are ended and nothing is left behind.
+    sys.exit(128 + number)
 
 
 def _run(arguments: list[str]) -> int:

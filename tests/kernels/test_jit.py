@@ -169,6 +169,40 @@ print(json.dumps([result, [[w.category.__name__, str(w.message)] for w in caught
     assert "no writable cache folder" in caught[0][1]
 
 
+@jit_only
+@pytest.mark.parametrize("kind", ["nbi", "nbc"])
+@pytest.mark.parametrize("left", [0, 20])
+def test_damaged_compiled_code_is_compiled_again(kind: str, left: int, sources: Path) -> None:
+    home = sources / "cache"
+    first, folders, _ = run(SCORE, sources, XDG_CACHE_HOME=str(home))
+    damaged = sorted(home.rglob(f"*.{kind}"))
+    assert damaged
+    for path in damaged:
+        os.truncate(path, left)
+    assert run(SCORE, sources, XDG_CACHE_HOME=str(home)) == [first, folders, 0]
+    assert run(SCORE, sources, XDG_CACHE_HOME=str(home)) == [first, folders, 1]
+
+
+@jit_only
+def test_on_a_full_disk_kernels_run_and_one_warning_names_the_folder(tmp_path: Path) -> None:
+    code = """
+import json, resource, warnings
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    from bayplan.kernels.fit import needed_mib, needed_milli
+    from bayplan.kernels._jit import mark_warm, warm_mark
+    result = needed_mib(500, 0, 1_000) + needed_milli(7, 0, 0)
+    mark_warm()
+print(json.dumps([result, [str(w.message) for w in caught], warm_mark().exists()]))
+"""
+    result, caught, is_warm = run(code, None, XDG_CACHE_HOME=str(tmp_path))
+    assert (result, is_warm) == (507, False)
+    assert len(caught) == 1
+    assert caught[0].startswith(f"compiled kernels cannot be kept in {tmp_path}")
+    assert "(File too large); make room there, or set NUMBA_CACHE_DIR" in caught[0]
+
+
 @pytest.mark.parametrize("is_set", [False, True])
 def test_importing_the_kernels_leaves_the_setting_of_numba_alone(
     is_set: bool, tmp_path: Path

@@ -13,10 +13,17 @@ from bayplan.scheduler.cluster import Cluster
 from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.errors import InputError
 from bayplan.scheduler.events import Bound, Gone
-from bayplan.scheduler.policies import make_policy, policy_names, policy_summary
+from bayplan.scheduler.policies import (
+    make_policy,
+    policy_names,
+    policy_summary,
+    usable_policies,
+)
 from bayplan.scheduler.policies.fgd import Fgd
 from bayplan.scheduler.policies.first_fit import FirstFit
+from bayplan.scheduler.shape import Shape
 from bayplan.scheduler.types import ANONYMOUS, DeviceRequest, GpuShare, Request, WholeGpus
+from bayplan.scheduler.view import FloatArray, IntArray, View
 from bayplan.scheduler.workload import Workload
 
 from .support import WORKLOAD, bind, node, policy, share, where, whole
@@ -283,6 +290,26 @@ def test_a_plug_in_that_cannot_be_loaded_is_named(monkeypatch: pytest.MonkeyPatc
     install(monkeypatch, broken="bayplan_no_such_module:make")
     with pytest.raises(InputError, match="policy broken: plug-in bayplan_no_such_module:make can"):
         make_policy("broken")
+
+
+def test_a_broken_plug_in_leaves_the_others_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, broken="bayplan_no_such_module:make", fine=f"{__name__}:make_backwards")
+    names, problems = usable_policies(WORKLOAD)
+    assert names == [*policies.POLICIES, "fine"]
+    (problem,) = problems
+    assert str(problem).startswith("policy broken: plug-in bayplan_no_such_module:make cannot be")
+
+
+class Unsure(FirstFit):
+    """Scores nothing at all."""
+
+    def score(self, view: View, shape: Shape, rows: IntArray, out: FloatArray) -> None:
+        out[rows] = np.nan
+
+
+def test_a_score_that_is_not_a_number_is_an_error_that_names_the_policy() -> None:
+    with pytest.raises(ValueError, match=r"^Unsure\.score is not a number for a$"):
+        Engine(Cluster([node("a")]), Unsure()).decide(whole("p"), 0.0)
 
 
 def test_fgd_remembers_the_fragmentation_of_a_node_until_it_changes() -> None:

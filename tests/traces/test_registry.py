@@ -28,10 +28,31 @@ def test_the_format_is_known_by_the_header(write: Write) -> None:
 
 
 def test_a_header_of_no_format_says_what_is_missing_of_which(write: Write) -> None:
-    assert problem(write("name,cpu_milli,memory_mib,gpus\na,1,1,1\n")) == (
-        "pods.csv: the columns (name, cpu_milli, memory_mib, gpus) match no pod format: "
-        "canonical lacks gpu_count, gpu_milli; openb lacks num_gpu, gpu_milli; "
-        "rename the columns or add the missing ones"
+    line = problem(write("name,cpu_milli,memory_mib,gpus\na,1,1,1\n"))
+    start = "pods.csv: the columns (name, cpu_milli, memory_mib, gpus) match no pod format: "
+    assert line.startswith(start)
+    assert line.endswith("; rename the columns or add the missing ones")
+    assert "canonical lacks gpu_count, gpu_milli; " in line
+    assert "openb lacks num_gpu, gpu_milli; " in line
+    assert line.count(" lacks ") == len(FORMATS)
+
+
+def test_a_misspelled_column_is_named_with_its_slip(write: Write) -> None:
+    slips = {
+        CANONICAL_PODS.replace("gpu_count", "gpu_counts"): ("gpu_count", "gpu_counts"),
+        "name,cpu_milli,memory_mib,numgpu,gpu_milli\na,1,2,1,3\n": ("num_gpu", "numgpu"),
+        CANONICAL_PODS.replace("cpu_milli", "cpu_mili"): ("cpu_milli", "cpu_mili"),
+    }
+    for text, (column, slip) in slips.items():
+        line = problem(write(text))
+        assert line.startswith(f"pods.csv: there is no column '{column}', only name, ")
+        assert line.endswith(f"; rename '{slip}' to it?")
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_columns_separated_by_something_else_are_told_so(mark: str, write: Write) -> None:
+    assert problem(write(CANONICAL_PODS.replace(",", mark))) == (
+        f"pods.csv: the columns are separated by {mark!r}; separate them by commas"
     )
 
 
@@ -51,9 +72,8 @@ def test_an_unknown_format_suggests_the_nearest(write: Write) -> None:
     assert problem(path, format="openB") == (
         "there is no trace format 'openB'; did you mean 'openb'?"
     )
-    assert problem(path, format="xyz") == (
-        "there is no trace format 'xyz'; choose auto, canonical, openb"
-    )
+    names = ", ".join(["auto", *(each.name for each in FORMATS)])
+    assert problem(path, format="xyz") == f"there is no trace format 'xyz'; choose {names}"
 
 
 def test_a_named_format_is_not_guessed(write: Write) -> None:

@@ -1,0 +1,22 @@
+"""Where tables and messages are printed, and texts of files made safe to print."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.text import Text
+
+MIN_WIDTH = 80
+"""Tables are never made for less: a cut figure is worse than a wrapped line."""
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a console at least 80 columns wide, whatever the terminal says."""
+    made = Console(stderr=stderr)
+    if made.width < MIN_WIDTH:
+        made.width = MIN_WIDTH
+    return made
+
+
+def plain(text: str) -> Text:
+    """Return a text as it stands: no markup in it, and control characters written out."""
+    return Text(text if text.isprintable() else repr(text)[1:-1])
