@@ -83,10 +83,11 @@ def list_policies() -> None:
 def _policies(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",")]
     workload = typical_workload(requests_from(builtin_pods()))
+    for name in names:
+        if name != ALL:
+            make_policy(name, workload)
     if ALL in names:
         return _usable(workload)
-    for name in names:
-        make_policy(name, workload)
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise InputError(f"--policy {text!r}: {twice[0]} stands there twice", fix="name it once")

@@ -53,7 +53,8 @@ class Experiment:
                 file=self.pods_file,
                 fix="replay needs pods that ask for GPUs or shares of them",
             )
-        if self.expected_pods > _MAX_PODS:
+        # Given arrivals are taken as they are, and so is a trace that is large by itself.
+        if not self.arrivals and self.expected_pods > max(_MAX_PODS, len(self.pods)):
             raise InputError(
                 f"--load {self.load}: some {self.expected_pods:.0e} pods would have to arrive",
                 fix="give a lower load, or a trace in which more pods ask for GPUs",

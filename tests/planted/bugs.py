@@ -16,12 +16,18 @@ class Bug:
     caught_by: tuple[str, ...]
 
 
+AMOUNTS = "tests/scheduler/test_amounts.py::test_"
+ANONYMOUS = "tests/scheduler/test_anonymous.py::test_"
+BOUND = "tests/scheduler/test_bound.py::test_"
+CLAIMS = "tests/scheduler/test_claims.py::test_"
 CLUSTER = "tests/scheduler/test_cluster.py::test_"
-TRIAL = "tests/scheduler/test_trial.py::test_"
 COLUMNS = "tests/scheduler/test_columns.py::test_"
-ENGINE = "tests/scheduler/test_engine.py::test_"
-POLICIES = "tests/scheduler/test_policies.py::test_"
 DETERMINISM = "tests/scheduler/test_determinism.py::test_"
+ENGINE = "tests/scheduler/test_engine.py::test_"
+HOLDS = "tests/scheduler/test_holds.py::test_"
+POLICIES = "tests/scheduler/test_policies.py::test_"
+REASONS = "tests/scheduler/test_reasons.py::test_"
+TRIAL = "tests/scheduler/test_trial.py::test_"
 
 BUGS = (
     Bug(
@@ -120,21 +126,21 @@ BUGS = (
         "scheduler/cluster.py",
         "if not suits(pod.request, placement, self.node_at(row), self._claims):",
         "if not suits(pod.request, placement, self.node_at(row), self._claims) and False:",
-        (CLUSTER + "a_decision_is_refused_when_its_node_no_longer_suits",),
+        (BOUND + "a_decision_is_refused_when_its_node_no_longer_suits",),
     ),
     Bug(
         "room is promised twice",
         "scheduler/cluster.py",
         "if not has_room(self.view, own, new):",
         "if own.row < 0:",
-        (CLUSTER + "of_two_decisions_for_the_same_room_the_second_is_refused",),
+        (BOUND + "of_two_decisions_for_the_same_room_the_second_is_refused",),
     ),
     Bug(
         "GPU memory is promised twice",
         "scheduler/taking.py",
         "and free_mib(gpu) >= memory >= 0",
         "and memory >= 0 <= free_mib(gpu)",
-        (CLUSTER + "of_two_decisions_for_the_same_gpu_memory_the_second_is_refused",),
+        (BOUND + "of_two_decisions_for_the_same_gpu_memory_the_second_is_refused",),
     ),
     Bug(
         "GPUs of a pod that left stay taken",
@@ -162,28 +168,28 @@ BUGS = (
         "scheduler/cluster.py",
         "touched = self._remove_pod(uid)\n",
         "touched = self._tenancies[uid].gpus\n",
-        (CLUSTER + "a_later_hold_replaces_the_earlier_one",),
+        (HOLDS + "a_later_hold_replaces_the_earlier_one",),
     ),
     Bug(
         "a claim ends with its first user",
         "scheduler/cluster.py",
         "if claim.users == {uid}:",
         "if uid in claim.users:",
-        (CLUSTER + "a_claim_shared_by_two_pods_takes_room_once_and_ends_with_the_last",),
+        (CLAIMS + "a_claim_shared_by_two_pods_takes_room_once_and_ends_with_the_last",),
     ),
     Bug(
         "a claim takes room for every user",
         "scheduler/cluster.py",
         "            if name not in self._claims:\n                self._change",
         "            if True:\n                self._change",
-        (CLUSTER + "a_claim_shared_by_two_pods_takes_room_once_and_ends_with_the_last",),
+        (CLAIMS + "a_claim_shared_by_two_pods_takes_room_once_and_ends_with_the_last",),
     ),
     Bug(
         "a pod and its claim take the same anonymous GPU",
         "scheduler/taking.py",
         "[gpu for gpu in lowest if gpu not in taken]",
         "lowest",
-        (CLUSTER + "a_claim_and_a_pod_take_different_anonymous_gpus",),
+        (ANONYMOUS + "a_claim_and_a_pod_take_different_anonymous_gpus",),
     ),
     Bug(
         "of equal nodes the last is taken",
@@ -225,56 +231,56 @@ BUGS = (
         "kernels/fit.py",
         " and gpu_free_mib[gpu] >= each_mib:",
         ":",
-        (ENGINE + "the_first_reason_that_applies_is_named",),
+        (REASONS + "the_first_reason_that_applies_is_named",),
     ),
     Bug(
         "a cordoned node takes pods",
         "kernels/fit.py",
         "elif not schedulable[row]:",
         "elif not alive[row]:",
-        (ENGINE + "the_first_reason_that_applies_is_named",),
+        (REASONS + "the_first_reason_that_applies_is_named",),
     ),
     Bug(
         "a share's milli are rounded up",
         "kernels/fit.py",
         "max(1, WHOLE * mib // gpu_memory_mib)",
         "(WHOLE * mib + gpu_memory_mib - 1) // gpu_memory_mib",
-        (ENGINE + "equal_shares_that_add_up_to_a_gpu_fit_on_it",),
+        (AMOUNTS + "equal_shares_that_add_up_to_a_gpu_fit_on_it",),
     ),
     Bug(
         "a share's memory is rounded up",
         "kernels/fit.py",
         "return milli * gpu_memory_mib // WHOLE",
         "return (milli * gpu_memory_mib + WHOLE - 1) // WHOLE",
-        (ENGINE + "equal_shares_that_add_up_to_a_gpu_fit_on_it",),
+        (AMOUNTS + "equal_shares_that_add_up_to_a_gpu_fit_on_it",),
     ),
     Bug(
         "a sliver of memory takes no compute",
         "kernels/fit.py",
         "max(1, WHOLE * mib // gpu_memory_mib)",
         "WHOLE * mib // gpu_memory_mib",
-        (ENGINE + "what_is_not_asked_for_is_derived_and_rounded_down",),
+        (AMOUNTS + "what_is_not_asked_for_is_derived_and_rounded_down",),
     ),
     Bug(
         "a share is accepted as another amount",
         "scheduler/taking.py",
         "if grant.milli != milli or grant.memory_mib != mib:",
         "if grant.milli > milli or grant.memory_mib > mib:",
-        (CLUSTER + "a_share_is_refused_when_it_would_be_another_amount_by_now",),
+        (BOUND + "a_share_is_refused_when_it_would_be_another_amount_by_now",),
     ),
     Bug(
         "a late timer ends a newer hold",
         "scheduler/cluster.py",
         "if until_s != event.until_s:",
         "if until_s < event.until_s:",
-        (CLUSTER + "a_timer_of_a_replaced_hold_does_not_end_the_newer_one",),
+        (HOLDS + "a_timer_of_a_replaced_hold_does_not_end_the_newer_one",),
     ),
     Bug(
         "a later user of a claim has the first wish",
         "scheduler/engine.py",
         "return claim.chosen if claim.chosen <= len(device.alternatives) else 0",
         "return 0",
-        (CLUSTER + "a_later_user_of_a_claim_has_the_wish_that_the_claim_was_allocated_for",),
+        (CLAIMS + "a_later_user_of_a_claim_has_the_wish_that_the_claim_was_allocated_for",),
     ),
     Bug(
         "a node of a trial leaves its row behind",
@@ -302,7 +308,7 @@ BUGS = (
         "scheduler/columns.py",
         "[not shape.models or m in shape.models for m in view.model_names]",
         "[bool(m) or not shape.models for m in view.model_names]",
-        (ENGINE + "the_first_reason_that_applies_is_named",),
+        (REASONS + "the_first_reason_that_applies_is_named",),
     ),
     Bug(
         "new labels are not seen",

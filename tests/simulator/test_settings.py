@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from bayplan.scheduler.errors import InputError
@@ -93,3 +94,5 @@ def test_a_load_that_takes_millions_of_pods_to_reach_is_refused() -> None:
     assert Experiment(node_table([4]), pods, load=1.0).expected_pods == 4_000_000
     with pytest.raises(InputError, match=r"^--load 2\.0: some 8e\+06 pods would have to arrive; "):
         Experiment(node_table([4]), pods, load=2.0)
+    given = {1: np.arange(1000, dtype=np.int64)}
+    assert Experiment(node_table([4]), pods, load=2.0, arrivals=given).load == 2.0
