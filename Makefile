@@ -34,9 +34,12 @@ unit: $(READY) ## pytest, then the kernels again as plain Python
 	$(BIN)/pytest -n $(TEST_WORKERS)
 	NUMBA_DISABLE_JIT=1 HYPOTHESIS_PROFILE=small $(BIN)/pytest -n $(TEST_WORKERS) -q tests/kernels
 
-bench: $(READY) ## measure speed; writes bench/results/ and the table in README.md
+bench: $(READY) ## measure; writes bench/results/ and the tables in README.md
 	$(BIN)/python bench/replay.py
 	$(BIN)/python bench/decide.py
+	$(BIN)/python bench/mig.py
+	$(BIN)/python bench/modes.py
+	$(BIN)/python bench/sharing.py
 	$(BIN)/python bench/tables.py
 
 reproduce: $(READY) ## the published packing table beside ours (needs BAYPLAN_DATA)

@@ -14,14 +14,25 @@ README = ROOT / "README.md"
 
 def main() -> int:
     """Replace what stands between the markers."""
-    replay = json.loads((RESULTS / "replay.json").read_text(encoding="utf-8"))
-    decide = json.loads((RESULTS / "decide.json").read_text(encoding="utf-8"))
-    if replay["machine"] != decide["machine"]:
-        print("tables: the results are of two machines or commits; run both again", file=sys.stderr)
+    results = {
+        question: json.loads((RESULTS / f"{question}.json").read_text(encoding="utf-8"))
+        for question in ("replay", "decide", "mig", "modes", "sharing")
+    }
+    facts = results["replay"]["machine"]
+    if any(result["machine"] != facts for result in results.values()):
+        print("tables: the results are of two machines or commits; run all again", file=sys.stderr)
         return 1
-    body = "\n\n".join([replay_table(replay["figures"]), decide_table(decide["figures"])])
-    note = f"On {machine(replay['machine'])}, written by `make bench`."
-    text = between(README.read_text(encoding="utf-8"), "figures", f"{note}\n\n{body}")
+    figures = {question: result["figures"] for question, result in results.items()}
+    tables = (
+        replay_table(figures["replay"]),
+        decide_table(figures["decide"]),
+        mig_table(figures["mig"]),
+    )
+    note = f"On {machine(facts)}, written by `make bench`."
+    text = README.read_text(encoding="utf-8")
+    text = between(text, "figures", "\n\n".join([note, *tables]))
+    text = between(text, "modes", modes_table(figures["modes"]))
+    text = between(text, "speed", speed_table(figures["sharing"]["held out"]))
     published = ROOT / "reproduce" / "fgd.json"
     if published.exists():
         rows = json.loads(published.read_text(encoding="utf-8"))
@@ -107,6 +118,65 @@ def decide_table(figures: dict[str, Any]) -> str:
         "|---:|---|---:|---:|---:|---:|---:|---:|\n"
     )
     return head + "\n".join(lines)
+
+
+def mig_table(figures: dict[str, Any]) -> str:
+    """Return the table of ``bench/mig.py``."""
+    lines = [
+        f"| {row['policy']} | {row['p50_us']} | {row['p99_us']} | {row['placed_pct']} |"
+        for row in figures["rows"]
+    ]
+    head = (
+        f"Which of {figures['gpus']:,} {figures['product']} and which start for a MIG instance,"
+        f" decide and apply, steady state at 90 % taken, profiles as common as in"
+        f" {figures['mix']}: `bench/mig.py`\n\n"
+        "| policy | p50 µs | p99 µs | placed, % |\n|---|---:|---:|---:|\n"
+    )
+    return head + "\n".join(lines)
+
+
+def modes_table(figures: dict[str, Any]) -> str:
+    """Return the table of ``bench/modes.py``."""
+    lines = [
+        f"| {row['sharing']} | {row['placed']:,} | {sum(row['refused'].values()):,}"
+        f" | {row['allocated_pct']:.2f} | {row['internal_pct']:.2f} | {row['external_pct']:.2f}"
+        f" | {row['all_s']:.2f} |"
+        for row in figures["rows"]
+    ]
+    head = (
+        f"In % of the GPUs' capacity, load {figures['load']}, one seed; internal: taken, not asked"
+        " for; external: free, of no use to a typical pod (openb states no GPU memory, so mps,"
+        " timeslice and hami do not differ). Written by `bench/modes.py`.\n\n"
+        "| sharing | pods placed | refused | allocated | internal | external | s, all in all |\n"
+        "|---|---:|---:|---:|---:|---:|---:|\n"
+    )
+    return head + "\n".join(lines)
+
+
+def speed_table(held_out: dict[str, Any]) -> str:
+    """Return the headline of ``bench/sharing.py``: held-out points only."""
+    slices = held_out["slices"]
+    fitted = slices["held out, fitted to the other slices"]
+    lines = [
+        f"| MISO, {slices['jobs']} training jobs on A100-40GB slices, leave one slice out"
+        f" ({fitted['points']} speeds) | mean error {100 * fitted['error']:.1f} % |"
+        f" class default alone {100 * slices['class default only']['error']:.1f} % |"
+    ]
+    for gpu, pairs in held_out["pairs"].items():
+        each = pairs["types held out"]
+        lines.append(
+            f"| Gavel, training pairs on {gpu.upper()}, job types held out ({each['speeds']:,}"
+            f" speeds) | mean absolute error {each['error']:.3f} | no slowdown"
+            f" {each['no slowdown']:.3f}, equal split {each['equal split']:.3f} |"
+        )
+    points = held_out["points"]
+    worst = max(points, key=lambda point: float(point["error"]))
+    mean = sum(point["error"] for point in points) / len(points)
+    lines.append(
+        f"| A30 vGPU and MIG, T4 ({len(points)} points) | mean error {100 * mean:.1f} % |"
+        f" worst {100 * worst['error']:.1f} % ({worst['job']}, {worst['mode']}) |"
+    )
+    return "| measurements held out | model | beside it |\n|---|---|---|\n" + "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -107,8 +107,8 @@ def cache_root() -> Path | None:
     return None
 
 
-def warm_mark() -> Path | None:
-    """Return the folder whose presence says that all kernels of this installation are cached.
+def warm_mark(group: str) -> Path | None:
+    """Return the folder whose presence says that a group's kernels of this installation are cached.
 
     Numba tells installations apart by path and an edited file by its time, and so does its name.
     """
@@ -119,14 +119,14 @@ def warm_mark() -> Path | None:
     for path in sorted(_HERE.glob("*.py")):
         digest.update(f"{path.resolve()} {path.stat().st_mtime_ns}".encode())
         digest.update(path.read_bytes())
-    return root / f"warm-{digest.hexdigest()}"
+    return root / f"warm-{group}-{digest.hexdigest()}"
 
 
-def mark_warm() -> None:
-    """Note that all kernels are cached, if they are."""
-    mark = warm_mark()
+def mark_warm(group: str) -> None:
+    """Note that the kernels of a group are cached, if they are."""
+    mark = warm_mark(group)
     if mark is not None and not FAILED and _writable(mark):
-        _forget_old(mark.parent, "warm")
+        _forget_old(mark.parent, f"warm-{group}")
 
 
 def _digest(module: str) -> str:

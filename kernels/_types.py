@@ -17,7 +17,9 @@ CountTable: TypeAlias = NDArray[np.int32]
 BoolArray: TypeAlias = NDArray[np.bool_]
 BoolTable: TypeAlias = NDArray[np.bool_]
 FloatArray: TypeAlias = NDArray[np.float64]
+FloatTable: TypeAlias = NDArray[np.float64]
 CodeArray: TypeAlias = NDArray[np.int8]
+ShortArray: TypeAlias = NDArray[np.int16]
 KeyArray: TypeAlias = NDArray[np.uint64]
 
 NUMBA_TYPES = {
@@ -32,7 +34,9 @@ NUMBA_TYPES = {
     "BoolArray": "boolean[::1]",
     "BoolTable": "boolean[:, ::1]",
     "FloatArray": "float64[::1]",
+    "FloatTable": "float64[:, ::1]",
     "CodeArray": "int8[::1]",
+    "ShortArray": "int16[::1]",
     "KeyArray": "uint64[::1]",
 }
 """What each annotation means to the compiler."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bayplan.kernels._jit import kernel
-from bayplan.kernels._types import IntArray
+from bayplan.kernels._types import IntArray, IntTable
 
 
 @kernel
@@ -12,27 +12,35 @@ def change_room(
     row: int,
     cpu: int,
     memory: int,
-    gpus: IntArray,
-    milli: IntArray,
-    mib: IntArray,
-    n_gpus: int,
+    slot: int,
+    milli: int,
+    mib: int,
+    units: int,
     cpu_free_milli: IntArray,
     memory_free_mib: IntArray,
     idle_milli: IntArray,
-    gpu_free_milli: IntArray,
-    gpu_free_mib: IntArray,
+    slot_free_milli: IntArray,
+    slot_free_mib: IntArray,
+    slot_used: IntArray,
+    slot_able: IntArray,
+    slot_table: IntArray,
+    able_tables: IntTable,
 ) -> None:
-    """Allocate (``sign`` -1) or release (+1) on a node, in place.
+    """Allocate (``sign`` -1) or release (+1) on a node, and on one of its slots, in place.
 
-    ``gpus``, ``milli``, ``mib`` : the first ``n_gpus`` entries are flat GPU numbers and what is
-    taken of each.
+    ``slot`` is a flat number, -1 for none; ``units`` are MIG bits, or 1 seat. ``slot_used`` is the
+    sum of the units, and ``slot_able`` what ``able_tables`` (n_tables, n_masks) says of it;
+    ``slot_table`` is the slot's row there, -1 where nothing limits its clients.
     """
     cpu_free_milli[row] += sign * cpu
     memory_free_mib[row] += sign * memory
-    for k in range(n_gpus):
-        idle_milli[row] += sign * milli[k]
-        gpu_free_milli[gpus[k]] += sign * milli[k]
-        gpu_free_mib[gpus[k]] += sign * mib[k]
+    if slot >= 0:
+        idle_milli[row] += sign * milli
+        slot_free_milli[slot] += sign * milli
+        slot_free_mib[slot] += sign * mib
+        slot_used[slot] -= sign * units
+        if slot_table[slot] >= 0:
+            slot_able[slot] = able_tables[slot_table[slot], slot_used[slot]]
 
 
 @kernel

@@ -1,10 +1,17 @@
-"""Which nodes, and which GPUs of a node, have room for a request.
+"""Which nodes have room for a request, and why the others have not.
 
 Shapes and units, here and in the other kernel modules: ``rows`` (k,) are the node rows looked
-at; node arrays are (n_nodes,), GPU arrays (n_gpus,) flat, with the GPUs of node ``row`` at
-``gpu_start[row]`` to ``gpu_start[row] + gpu_count[row]``. CPU is in millicores, memory in MiB,
-GPU compute in milli-GPU. A request is ``cpu``, ``memory``, ``count`` GPUs, and on each of them
-``milli`` and/or ``mib`` (0: to be derived from the other).
+at; node arrays are (n_nodes,); slot arrays (n_slots,) are flat, with the slots of node ``row`` at
+``slot_start[row]`` to ``slot_start[row] + slot_count[row]``. A slot is a GPU or a MIG instance of
+a layout, and of one of a few kinds (``slot_kind``). CPU is in millicores, memory in MiB, GPU
+compute in milli-GPU.
+
+A request is ``cpu``, ``memory`` and ``count`` slots; what it takes of a slot depends on the kind
+and is looked up in the table ``needs`` (6, n_kinds), whose rows are: ``CODE``, why slots of the
+kind never serve the request, or ``FITS``; ``MILLI`` (more than any slot has where they do not) and
+``MIB``, what it takes; ``SHIFT``: ``slot_able >> SHIFT & NIBBLE`` is how many more of it find a
+place on a slot; ``MOST``, how many of it one slot may hold for one pod; ``PLACE``, the row of the
+table of MIG places.
 """
 
 from __future__ import annotations
@@ -22,17 +29,24 @@ CORDONED = 3
 NODE_LABELS = 4
 GPU_MODEL = 5
 GPU_COUNT = 6
-GPU_ANONYMOUS = 7
-CPU_CAPACITY = 12
-MEMORY_CAPACITY = 13
-RESOURCE_CAPACITY = 14
-GPU_FREE = 15
-CPU_FREE = 16
-MEMORY_FREE = 17
-RESOURCE_FREE = 18
+CPU_CAPACITY = 13
+MEMORY_CAPACITY = 14
+RESOURCE_CAPACITY = 15
+GPU_FREE = 16
+GPU_MEMORY_FREE = 17
+GPU_CLIENTS = 18
+MIG_PLACE = 19
+CPU_FREE = 20
+MEMORY_FREE = 21
+RESOURCE_FREE = 22
 
 WHOLE = 1000
 TOO_MUCH = 1001
+CODE, MILLI, MIB, SHIFT, MOST, PLACE = range(6)
+NIBBLE = 15
+SEAT_SHIFT = 56
+MAX_SLOTS = 448
+"""Slots of one node: 64 GPUs with 7 instances each."""
 
 
 @kernel
@@ -62,29 +76,12 @@ def needed_mib(milli: int, mib: int, gpu_memory_mib: int) -> int:
 
 
 @kernel
-def fitting_gpus(
-    start: int,
-    stop: int,
-    milli: int,
-    mib: int,
-    gpu_free_milli: IntArray,
-    gpu_free_mib: IntArray,
-    out: BoolArray,
-) -> None:
-    """Fill ``out`` (stop - start,): whether each GPU has ``milli`` and ``mib`` free."""
-    for gpu in range(start, stop):
-        out[gpu - start] = gpu_free_milli[gpu] >= milli and gpu_free_mib[gpu] >= mib
-
-
-@kernel
 def refit(
     rows: IntArray,
     cpu: int,
     memory: int,
     count: int,
-    milli: int,
-    mib: int,
-    allowed: BoolArray,
+    needs: IntTable,
     labelled: BoolArray,
     wanted: IntArray,
     amounts: IntArray,
@@ -96,31 +93,29 @@ def refit(
     memory_free_mib: IntArray,
     resources: IntTable,
     resources_free: IntTable,
-    model: IntArray,
-    anonymous: BoolArray,
-    gpu_start: IntArray,
-    gpu_count: IntArray,
-    gpu_memory_mib: IntArray,
-    gpu_free_milli: IntArray,
-    gpu_free_mib: IntArray,
+    slot_start: IntArray,
+    slot_count: IntArray,
+    slot_kind: IntArray,
+    slot_free_milli: IntArray,
+    slot_free_mib: IntArray,
+    slot_able: IntArray,
     codes: CodeArray,
     scores: FloatArray,
     fitting: IntArray,
 ) -> int:
     """Write the first reason for which each of ``rows`` does not fit into ``codes`` (n_nodes,).
 
-    ``FITS`` where it fits, ``DEAD`` without a node. ``allowed`` (n_models,): the GPU models that
-    may be taken. ``labelled`` (n_nodes,): the rows with the required labels; empty when none
-    are. ``wanted`` (n,) are columns of ``resources`` (n_nodes, n_resources), -1 for one that no
-    node has; ``amounts`` (n,) what is asked of each. Rows that fit are gathered in ``fitting``,
-    in the order of ``rows``, and their number is returned; the others get the score -inf in
-    ``scores`` (n_nodes,).
+    ``FITS`` where it fits, ``DEAD`` without a node. ``labelled`` (n_nodes,): the rows with the
+    required labels; empty when none are. ``wanted`` (n,) are columns of ``resources``
+    (n_nodes, n_resources), -1 for one that no node has; ``amounts`` (n,) what is asked of each.
+    Rows that fit are gathered in ``fitting``, in the order of ``rows``, and their number is
+    returned; the others get the score -inf in ``scores`` (n_nodes,).
     """
     n = 0
     for i in range(rows.size):
         row = rows[i]
         code = FITS
-        short_of_gpus = False
+        short = FITS
         if not alive[row]:
             code = DEAD
         elif not schedulable[row]:
@@ -128,20 +123,41 @@ def refit(
         elif labelled.size > 0 and not labelled[row]:
             code = NODE_LABELS
         elif count > 0:
-            each_milli = needed_milli(milli, mib, gpu_memory_mib[row])
-            each_mib = needed_mib(milli, mib, gpu_memory_mib[row])
-            if model[row] >= 0 and not allowed[model[row]]:
-                code = GPU_MODEL
-            elif gpu_count[row] < count or each_milli > WHOLE or each_mib > gpu_memory_mib[row]:
-                code = GPU_COUNT
-            elif anonymous[row] and each_milli < WHOLE:
-                code = GPU_ANONYMOUS
-            else:
-                having = 0
-                for gpu in range(gpu_start[row], gpu_start[row] + gpu_count[row]):
-                    if gpu_free_milli[gpu] >= each_milli and gpu_free_mib[gpu] >= each_mib:
-                        having += 1
-                short_of_gpus = having < count
+            usable = 0
+            by_milli = 0
+            by_mib = 0
+            having = 0
+            nearest = FITS
+            out_of = MIG_PLACE
+            for slot in range(slot_start[row], slot_start[row] + slot_count[row]):
+                kind = slot_kind[slot]
+                if needs[CODE, kind] != FITS:
+                    nearest = max(nearest, needs[CODE, kind])
+                    continue
+                most = needs[MOST, kind]
+                usable += most
+                if slot_free_milli[slot] < needs[MILLI, kind]:
+                    continue
+                if most > 1:
+                    most = min(most, slot_free_milli[slot] // needs[MILLI, kind])
+                by_milli += most
+                if slot_free_mib[slot] < needs[MIB, kind]:
+                    continue
+                by_mib += most
+                left = (slot_able[slot] >> needs[SHIFT, kind]) & NIBBLE
+                having += min(left, most)
+                if left < most and needs[SHIFT, kind] == SEAT_SHIFT:
+                    out_of = GPU_CLIENTS
+            if usable < count:
+                # What the kinds say counts only where there are slots enough.
+                lasting = usable == 0 and (nearest == GPU_MODEL or slot_count[row] >= count)
+                code = nearest if lasting else GPU_COUNT
+            elif by_milli < count:
+                short = GPU_FREE
+            elif by_mib < count:
+                short = GPU_MEMORY_FREE
+            elif having < count:
+                short = out_of
         if code == FITS:
             lacks_capacity = False
             lacks_free = False
@@ -156,8 +172,8 @@ def refit(
                 code = MEMORY_CAPACITY
             elif lacks_capacity:
                 code = RESOURCE_CAPACITY
-            elif short_of_gpus:
-                code = GPU_FREE
+            elif short != FITS:
+                code = short
             elif cpu_free_milli[row] < cpu:
                 code = CPU_FREE
             elif memory_free_mib[row] < memory:

@@ -5,8 +5,10 @@ Workloads with Fragmentation Gradient Descent", USENIX ATC 2023, sections 3 and 
 
 A workload distribution is n_classes typical pods: ``class_cpu``, ``class_count``,
 ``class_milli`` (per GPU) and ``class_weight`` (their shares, float64, sum 1); ``class_allowed``
-(n_models, n_classes) bool. ``levels`` are the distinct values of ``class_milli`` of the GPU
+(n_kinds, n_classes) bool. ``levels`` are the distinct values of ``class_milli`` of the GPU
 classes, and ``class_level`` is each class's index among them.
+
+Here all GPUs are ungoverned; ``governed`` has the same for GPUs that are shared in other ways.
 
 Sums are float64 in a fixed order: six partial sums, each in the order of the classes, added up
 at the end. The published results depend on it, because scores are truncated to integers.
@@ -19,16 +21,16 @@ import math
 import numpy as np
 
 from bayplan.kernels._jit import kernel
-from bayplan.kernels._types import BoolTable, CodeArray, FloatArray, IntArray
+from bayplan.kernels._types import BoolTable, FloatArray, IntArray, IntTable, ShortArray
 from bayplan.kernels.choose import choose_best_fit
-from bayplan.kernels.fit import WHOLE, needed_mib, needed_milli
+from bayplan.kernels.fit import MAX_SLOTS, MIB, MILLI, WHOLE
 
 
 @kernel
 def expected_fragment(
     cpu_free: int,
     idle: int,
-    model: int,
+    kind: int,
     n_gpus: int,
     free: IntArray,
     levels: IntArray,
@@ -44,7 +46,7 @@ def expected_fragment(
     """Return the milli-GPU of a node that a random pod of the workload could not use.
 
     ``free`` : the first ``n_gpus`` entries are the free milli of the node's GPUs, ``idle`` their
-    sum. ``model`` -1 is a node without GPUs, which has nothing to lose. ``enough`` and
+    sum. ``kind`` -1 is a node without GPUs, which has nothing to lose. ``enough`` and
     ``stranded`` (n_levels,) are scratch: for each level, how many GPUs have that much free, and
     the free milli of those that have not.
     """
@@ -54,9 +56,9 @@ def expected_fragment(
     cpu_only_fits = 0.0
     cpu_only_not = 0.0
     no_access = 0.0
-    has_gpus = model >= 0
-    known_model = max(model, 0)
-    if class_allowed.shape[0] == 0:  # no node has GPUs: there is no model to look up
+    has_gpus = kind >= 0
+    known_kind = max(kind, 0)
+    if class_allowed.shape[0] == 0:  # no node has GPUs: there is no kind to look up
         n_gpu_classes = 0
     for level in range(levels.size):
         having = 0
@@ -71,7 +73,7 @@ def expected_fragment(
         share = class_weight[m]
         whole = share * idle
         part = share * stranded[class_level[m]]
-        open_to = has_gpus & class_allowed[known_model, m]
+        open_to = has_gpus & class_allowed[known_kind, m]
         short_gpu = enough[class_level[m]] < class_count[m]
         short_cpu = cpu_free < class_cpu[m]
         no_access += 0.0 if open_to else whole
@@ -91,10 +93,10 @@ def node_fragments(
     rows: IntArray,
     cpu_free_milli: IntArray,
     idle_milli: IntArray,
-    model: IntArray,
-    gpu_start: IntArray,
-    gpu_count: IntArray,
-    gpu_free_milli: IntArray,
+    row_kind: IntArray,
+    slot_start: IntArray,
+    slot_count: IntArray,
+    slot_free_milli: IntArray,
     levels: IntArray,
     n_gpu_classes: int,
     class_cpu: IntArray,
@@ -104,16 +106,19 @@ def node_fragments(
     class_allowed: BoolTable,
     out: FloatArray,
 ) -> None:
-    """Fill ``out`` (k,) with the fragmentation of each row, in milli-GPU."""
-    free = np.empty(64, np.int64)
+    """Fill ``out`` (n_nodes,) with the fragmentation of each of ``rows``, in milli-GPU.
+
+    The rows have no GPUs or ungoverned ones.
+    """
+    free = np.empty(MAX_SLOTS, np.int64)
     enough = np.empty(levels.size, np.int64)
     stranded = np.empty(levels.size, np.int64)
     for i in range(rows.size):
         row = rows[i]
-        for k in range(gpu_count[row]):
-            free[k] = gpu_free_milli[gpu_start[row] + k]
-        out[i] = expected_fragment(
-            cpu_free_milli[row], idle_milli[row], model[row], gpu_count[row], free, levels,
+        for k in range(slot_count[row]):
+            free[k] = slot_free_milli[slot_start[row] + k]
+        out[row] = expected_fragment(
+            cpu_free_milli[row], idle_milli[row], row_kind[row], slot_count[row], free, levels,
             n_gpu_classes, class_cpu, class_count, class_level, class_weight, class_allowed,
             enough, stranded,
         )  # fmt: skip
@@ -124,16 +129,17 @@ def score_fgd(
     rows: IntArray,
     cpu: int,
     count: int,
-    milli: int,
-    mib: int,
+    share: bool,
+    needs: IntTable,
     cpu_free_milli: IntArray,
     idle_milli: IntArray,
-    model: IntArray,
-    gpu_start: IntArray,
-    gpu_count: IntArray,
-    gpu_memory_mib: IntArray,
-    gpu_free_milli: IntArray,
-    gpu_free_mib: IntArray,
+    row_kind: IntArray,
+    slot_start: IntArray,
+    slot_count: IntArray,
+    slot_kind: IntArray,
+    slot_free_milli: IntArray,
+    slot_free_mib: IntArray,
+    slot_able: IntArray,
     levels: IntArray,
     n_gpu_classes: int,
     class_cpu: IntArray,
@@ -145,51 +151,51 @@ def score_fgd(
     known_version: IntArray,
     known: FloatArray,
     out: FloatArray,
-    best_gpu: CodeArray,
+    best_slot: ShortArray,
 ) -> None:
     """Write the FGD score of each of ``rows``, all of which fit, into ``out`` (n_nodes,).
 
-    The score is int(100 × sigmoid(fragmentation saved, in GPUs)). A share of one GPU is tried on
-    every GPU with room, and the best score counts; the index of that GPU, the lowest among
-    equals, goes into ``best_gpu`` (n_nodes,), which may be empty. Whole GPUs are alike; shares
-    of several take the best-fit GPUs; the first that is taken goes into ``best_gpu``.
+    The rows have no GPUs or ungoverned ones. The score is int(100 × sigmoid(fragmentation saved,
+    in GPUs)). A ``share``, of one GPU, is tried on every GPU with room, and the best score
+    counts; the index of that GPU, the lowest among equals, goes into ``best_slot`` (n_nodes,),
+    which may be empty. Whole GPUs are alike; shares of several GPUs take the best-fit ones.
 
     ``known`` (n_nodes,) remembers the fragmentation of each row as it was at ``known_version``,
     and is brought up to ``version`` (n_nodes,): every shape asks for it.
     """
-    free = np.empty(64, np.int64)
+    free = np.empty(MAX_SLOTS, np.int64)
     enough = np.empty(levels.size, np.int64)
     stranded = np.empty(levels.size, np.int64)
-    taken = np.empty(64, np.int64)
+    taken = np.empty(MAX_SLOTS, np.int64)
     for i in range(rows.size):
         row = rows[i]
-        start = gpu_start[row]
-        n_gpus = gpu_count[row]
-        memory = gpu_memory_mib[row]
-        each = needed_milli(milli, mib, memory)
-        each_mib = needed_mib(milli, mib, memory)
+        start = slot_start[row]
+        n_gpus = slot_count[row]
+        kind = row_kind[row]
+        each = needs[MILLI, kind] if count > 0 else 0
+        each_mib = needs[MIB, kind] if count > 0 else 0
         for k in range(n_gpus):
-            free[k] = gpu_free_milli[start + k]
-        one_share = count == 1 and each < WHOLE
-        if count > 0 and not one_share:
+            free[k] = slot_free_milli[start + k]
+        if count > 0 and not share:
             choose_best_fit(
-                start, n_gpus, count, each, each_mib, gpu_free_milli, gpu_free_mib, taken
-            )
+                start, n_gpus, count, needs,
+                slot_kind, slot_free_milli, slot_free_mib, slot_able, taken,
+            )  # fmt: skip
         before = 0.0
         best = -np.inf
         # Trial -1 is the node as it is. After it come the GPUs that a share may go to, or one
         # trial for everything else.
-        for trial in range(-1, n_gpus if one_share else 1):
+        for trial in range(-1, n_gpus if share else 1):
             if trial < 0 and known_version[row] == version[row]:
                 before = known[row]
                 continue
-            if trial >= 0 and one_share:
-                if free[trial] < each or gpu_free_mib[start + trial] < each_mib:
+            if trial >= 0 and share:
+                if free[trial] < each or slot_free_mib[start + trial] < each_mib:
                     continue
                 # As much free as an earlier candidate: the same sums to the last bit.
                 seen = False
                 for k in range(trial):
-                    if free[k] == free[trial] and gpu_free_mib[start + k] >= each_mib:
+                    if free[k] == free[trial] and slot_free_mib[start + k] >= each_mib:
                         seen = True
                 if seen:
                     continue
@@ -200,7 +206,7 @@ def score_fgd(
             fragment = expected_fragment(
                 cpu_free_milli[row] - (cpu if trial >= 0 else 0),
                 idle_milli[row] - (count * each if trial >= 0 else 0),
-                model[row], n_gpus, free, levels,
+                kind, n_gpus, free, levels,
                 n_gpu_classes, class_cpu, class_count, class_level, class_weight, class_allowed,
                 enough, stranded,
             )  # fmt: skip
@@ -209,13 +215,18 @@ def score_fgd(
                 known[row] = fragment
                 known_version[row] = version[row]
                 continue
-            if one_share:
+            if share:
                 free[trial] += each
-            saved = (before - fragment) / WHOLE
-            sigmoid = 1.0 / (1.0 + math.exp(-saved))
-            score = float(math.trunc(100.0 * sigmoid))
+            score = sigmoid_score(before - fragment)
             if score > best:
                 best = score
-                if best_gpu.size > 0:
-                    best_gpu[row] = trial if one_share or count == 0 else taken[0]
+                if best_slot.size > 0:
+                    best_slot[row] = trial
         out[row] = best
+
+
+@kernel
+def sigmoid_score(saved_milli: float) -> float:
+    """Return int(100 × sigmoid(fragmentation saved, in GPUs))."""
+    saved = saved_milli / WHOLE
+    return float(math.trunc(100.0 * (1.0 / (1.0 + math.exp(-saved)))))

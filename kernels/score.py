@@ -2,7 +2,8 @@
 
 The formulas and the truncation toward zero are those of the FGD paper's baselines (Weng et al.,
 USENIX ATC 2023); free values are those before the placement. Arrays as in ``fit``; ``idle_milli``
-(n_nodes,) is the free milli-GPU of all GPUs of a node.
+(n_nodes,) is the free milli-GPU of all slots of a node; ``row_kind`` (n_nodes,) the kind of a
+node's slots, -1 where they differ: there the request is taken to go where best fit puts it.
 """
 
 from __future__ import annotations
@@ -12,9 +13,31 @@ import math
 import numpy as np
 
 from bayplan.kernels._jit import kernel
-from bayplan.kernels._types import CountTable, FloatArray, IntArray
+from bayplan.kernels._types import CountTable, FloatArray, IntArray, IntTable
 from bayplan.kernels.choose import choose_best_fit
-from bayplan.kernels.fit import WHOLE, needed_mib, needed_milli
+from bayplan.kernels.fit import MAX_SLOTS, MILLI, WHOLE
+
+
+@kernel
+def wanted_milli(
+    start: int,
+    n_slots: int,
+    count: int,
+    needs: IntTable,
+    slot_kind: IntArray,
+    slot_free_milli: IntArray,
+    slot_free_mib: IntArray,
+    slot_able: IntArray,
+) -> int:
+    """Return the milli-GPU that a request takes of the slots of a node that best fit chooses."""
+    chosen = np.empty(MAX_SLOTS, np.int64)
+    choose_best_fit(
+        start, n_slots, count, needs, slot_kind, slot_free_milli, slot_free_mib, slot_able, chosen
+    )
+    wanted = 0
+    for k in range(count):
+        wanted += needs[MILLI, slot_kind[start + chosen[k]]]
+    return wanted
 
 
 @kernel
@@ -22,19 +45,31 @@ def score_best_fit(
     rows: IntArray,
     cpu: int,
     count: int,
-    milli: int,
-    mib: int,
     cpu_scale: float,
     gpu_scale: float,
+    needs: IntTable,
     cpu_free_milli: IntArray,
-    gpu_memory_mib: IntArray,
     idle_milli: IntArray,
+    row_kind: IntArray,
+    slot_start: IntArray,
+    slot_count: IntArray,
+    slot_kind: IntArray,
+    slot_free_milli: IntArray,
+    slot_free_mib: IntArray,
+    slot_able: IntArray,
     out: FloatArray,
 ) -> None:
     """100 × (1 - mean of what stays free of CPU and of GPU, each over its scale)."""
     for i in range(rows.size):
         row = rows[i]
-        wanted = count * needed_milli(milli, mib, gpu_memory_mib[row])
+        wanted = 0
+        if count > 0 and row_kind[row] >= 0:
+            wanted = count * needs[MILLI, row_kind[row]]
+        elif count > 0:
+            wanted = wanted_milli(
+                slot_start[row], slot_count[row], count, needs,
+                slot_kind, slot_free_milli, slot_free_mib, slot_able,
+            )  # fmt: skip
         left = (
             0.5 * (cpu_free_milli[row] - cpu) / cpu_scale
             + 0.5 * (idle_milli[row] - wanted) / gpu_scale
@@ -47,19 +82,31 @@ def score_dot_product(
     rows: IntArray,
     cpu: int,
     count: int,
-    milli: int,
-    mib: int,
     cpu_scale: float,
     gpu_scale: float,
+    needs: IntTable,
     cpu_free_milli: IntArray,
-    gpu_memory_mib: IntArray,
     idle_milli: IntArray,
+    row_kind: IntArray,
+    slot_start: IntArray,
+    slot_count: IntArray,
+    slot_kind: IntArray,
+    slot_free_milli: IntArray,
+    slot_free_mib: IntArray,
+    slot_able: IntArray,
     out: FloatArray,
 ) -> None:
     """100 × (1 - half the dot product of the free and the asked vector (CPU, GPU), scaled)."""
     for i in range(rows.size):
         row = rows[i]
-        wanted = count * needed_milli(milli, mib, gpu_memory_mib[row])
+        wanted = 0
+        if count > 0 and row_kind[row] >= 0:
+            wanted = count * needs[MILLI, row_kind[row]]
+        elif count > 0:
+            wanted = wanted_milli(
+                slot_start[row], slot_count[row], count, needs,
+                slot_kind, slot_free_milli, slot_free_mib, slot_able,
+            )  # fmt: skip
         product = (cpu_free_milli[row] / cpu_scale) * (cpu / cpu_scale) + (
             idle_milli[row] / gpu_scale
         ) * (wanted / gpu_scale)
@@ -106,45 +153,46 @@ def score_gpu_clustering(
 def score_gpu_packing(
     rows: IntArray,
     count: int,
-    milli: int,
-    mib: int,
-    gpu_start: IntArray,
+    needs: IntTable,
     gpu_count: IntArray,
-    gpu_memory_mib: IntArray,
-    gpu_free_milli: IntArray,
-    gpu_free_mib: IntArray,
+    slot_start: IntArray,
+    slot_count: IntArray,
+    slot_kind: IntArray,
+    slot_capacity: IntArray,
+    slot_free_milli: IntArray,
+    slot_free_mib: IntArray,
+    slot_able: IntArray,
     out: FloatArray,
 ) -> None:
     """Prefer GPUs in use, then free GPUs of nodes in use, then idle nodes (fewest GPUs first).
 
     The published formula; an idle node scores at most 32, less than any node in use, also where
-    it has more than 32 GPUs.
+    it has more than 32 GPUs. ``slot_capacity`` (n_slots,) is the milli-GPU of an unused slot.
     """
-    chosen = np.empty(64, np.int64)
+    chosen = np.empty(MAX_SLOTS, np.int64)
     for i in range(rows.size):
         row = rows[i]
         if count == 0:
             out[row] = 0.0
             continue
-        start = gpu_start[row]
-        n_gpus = gpu_count[row]
+        start = slot_start[row]
+        n_slots = slot_count[row]
         untouched = 0
-        for gpu in range(start, start + n_gpus):
-            if gpu_free_milli[gpu] == WHOLE:
+        for slot in range(start, start + n_slots):
+            if slot_free_milli[slot] == slot_capacity[slot]:
                 untouched += 1
-        if untouched == n_gpus:
-            out[row] = min(max(33 - n_gpus, n_gpus), 32)
+        if untouched == n_slots:
+            out[row] = min(max(33 - gpu_count[row], gpu_count[row]), 32)
             continue
-        each_milli = needed_milli(milli, mib, gpu_memory_mib[row])
-        each_mib = needed_mib(milli, mib, gpu_memory_mib[row])
         choose_best_fit(
-            start, n_gpus, count, each_milli, each_mib, gpu_free_milli, gpu_free_mib, chosen
-        )
+            start, n_slots, count, needs,
+            slot_kind, slot_free_milli, slot_free_mib, slot_able, chosen,
+        )  # fmt: skip
         fresh = 0
         percent = 0
         for k in range(count):
-            free = gpu_free_milli[start + chosen[k]]
-            percent += free * 100 // WHOLE
-            if free == WHOLE:
+            slot = start + chosen[k]
+            percent += slot_free_milli[slot] * 100 // slot_capacity[slot]
+            if slot_free_milli[slot] == slot_capacity[slot]:
                 fresh += 1
         out[row] = max(50 - fresh, 33) if fresh > 0 else max(100 - percent // 10, 50)

@@ -1,29 +1,59 @@
-"""Compile every kernel ahead of its first call."""
+"""Compile kernels ahead of their first call, by what they are for."""
 
 from __future__ import annotations
 
-from bayplan.kernels import _jit, change, choose, fit, fragment, hashing, pick, score
+from collections.abc import Iterable
 
-MODULES = (hashing, fit, choose, score, fragment, pick, change)
-"""Importing these is what makes their kernels known; callees first."""
+from bayplan.kernels import (
+    _jit,
+    change,
+    choose,
+    fit,
+    fragment,
+    governed,
+    hashing,
+    mig,
+    pick,
+    power,
+    score,
+    speed,
+)
+
+GROUPS = {
+    "decide": (hashing, fit, choose, score, fragment, pick, change),
+    "governed": (governed, mig),
+    "power": (power,),
+    "speed": (speed,),
+}
+"""What is needed for any decision; where GPUs are governed; by the policy pwr; for speeds.
+
+Importing the modules is what makes their kernels known; callees come first.
+"""
 
 
-def warm() -> None:
-    """Compile every kernel, or load it from the cache; with JIT off, do nothing."""
+def warm(groups: Iterable[str] = tuple(GROUPS)) -> None:
+    """Compile the kernels of some groups, or load them from the cache; with JIT off, nothing."""
     if _jit.jit_is_off():
         return
-    for compiled, signature in _jit.KERNELS:
-        compiled.compile(signature)
-    _jit.mark_warm()
+    for group in groups:
+        names = {module.__name__ for module in GROUPS[group]}
+        for compiled, signature in _jit.KERNELS:
+            if compiled.__module__ in names:
+                compiled.compile(signature)
+        _jit.mark_warm(group)
 
 
-def is_warm() -> bool:
-    """Whether the compiled kernels of this installation are in the cache already."""
-    mark = _jit.warm_mark()
+def is_warm(groups: Iterable[str] = tuple(GROUPS)) -> bool:
+    """Whether the compiled kernels of some groups are in this installation's cache already."""
+    return all(_is_warm(group) for group in groups)
+
+
+def _is_warm(group: str) -> bool:
+    mark = _jit.warm_mark(group)
     if mark is None or not mark.exists():
         return False
-    modules = {compiled.__module__.rpartition(".")[2] for compiled, _ in _jit.KERNELS}
-    folders = [_jit.cache_folder(module) for module in sorted(modules)]
+    modules = sorted(module.__name__.rpartition(".")[2] for module in GROUPS[group])
+    folders = [_jit.cache_folder(module) for module in modules]
     return all(folder and any(folder.iterdir()) for folder in folders)
 
 

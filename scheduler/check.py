@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayplan.scheduler.kinds import NO_LIMIT, Kind, slots_of
 from bayplan.scheduler.tenancy import NO_CLASS, Tenancy
-from bayplan.scheduler.types import GPU_MILLI
-from bayplan.scheduler.view import NO_MODEL
+from bayplan.scheduler.view import NO_KIND
 
 if TYPE_CHECKING:
     from bayplan.scheduler.cluster import Cluster
@@ -87,46 +87,74 @@ def _check_host(cluster: Cluster, row: int, tenancies: list[Tenancy]) -> None:
 
 def _check_gpus(cluster: Cluster, row: int, tenancies: list[Tenancy]) -> None:
     view, node = cluster.view, cluster.node_at(row)
-    start, count = int(view.gpu_start[row]), node.gpu_count
-    _require(view.gpu_count[row] == count, f"{node.name}: number of GPUs")
-    _require(view.gpu_memory_mib[row] == node.gpu_memory_mib, f"{node.name}: GPU memory")
-    _require(view.anonymous[row] == node.anonymous_gpus, f"{node.name}: anonymous")
-    model = view.model_names[view.model[row]] if count else ""
-    _require(model == (node.gpu_model if count else ""), f"{node.name}: GPU model")
-    milli = np.full(count, GPU_MILLI)
-    mib = np.full(count, node.gpu_memory_mib)
+    plan = slots_of(node)
+    start, count = int(view.slot_start[row]), len(plan)
+    own = slice(start, start + count)
+    _require(view.gpu_count[row] == node.gpu_count, f"{node.name}: number of GPUs")
+    _require(view.slot_count[row] == count, f"{node.name}: number of slots")
+    kinds = [view.kinds.kinds[number] for number in view.slot_kind[own]]
+    _require(kinds == [plan.kinds[k] for k in plan.kind], f"{node.name}: kinds of slots")
+    alike = view.slot_kind[start] if len(set(view.slot_kind[own])) == 1 else NO_KIND
+    _require(view.row_kind[row] == alike, f"{node.name}: kind of the row")
+    for array, column, what in (
+        (view.slot_gpu, plan.gpu, "GPU of a slot"),
+        (view.slot_first, plan.start, "start of a slot"),
+        (view.slot_size, plan.size, "size of a slot"),
+        (view.slot_capacity, plan.capacity_milli, "capacity of a slot"),
+    ):
+        _require((array[own] == column).all(), f"{node.name}: {what}")
     classes = np.zeros(view.class_pods.shape[1], np.int64)
     for tenancy in tenancies:
-        _require(len(set(tenancy.gpus)) == len(tenancy.gpus), f"{node.name}: a GPU twice")
-        for gpu, taken, memory in zip(tenancy.gpus, tenancy.milli, tenancy.mib, strict=True):
-            _require(start <= gpu < start + count, f"{node.name}: GPU {gpu} is not its own")
-            milli[gpu - start] -= taken
-            mib[gpu - start] -= memory
+        _require(all(start <= s < start + count for s in tenancy.slots), f"{node.name}: a slot")
         if tenancy.gpu_class != NO_CLASS:
             classes[tenancy.gpu_class] += 1
-    own = slice(start, start + count)
-    _require((milli >= 0).all() and (mib >= 0).all(), f"{node.name}: a GPU is oversubscribed")
-    _require((view.gpu_free_milli[own] == milli).all(), f"{node.name}: free milli-GPU")
-    _require((view.gpu_free_mib[own] == mib).all(), f"{node.name}: free GPU memory")
-    _require(view.idle_milli[row] == milli.sum(), f"{node.name}: idle milli-GPU")
     _require((view.class_pods[row] == classes).all(), f"{node.name}: pods by GPU class")
+    free = 0
+    for slot, kind in enumerate(kinds, start):
+        free += _check_slot(cluster, node.name, slot, kind, tenancies)
+    _require(view.idle_milli[row] == free, f"{node.name}: idle milli-GPU")
+
+
+def _check_slot(
+    cluster: Cluster, name: str, slot: int, kind: Kind, tenancies: list[Tenancy]
+) -> int:
+    view, number = cluster.view, int(cluster.view.slot_kind[slot])
+    parts = [part for t in tenancies for part in zip(*t[4:8], strict=True) if part[0] == slot]
+    milli = kind.capacity_milli - sum(part[1] for part in parts)
+    mib = kind.memory_mib - sum(part[2] for part in parts)
+    units = [part[3] for part in parts]
+    _require(milli >= 0 and mib >= 0, f"{name}: slot {slot}: oversubscribed")
+    _require(view.slot_free_milli[slot] == milli, f"{name}: slot {slot}: free milli-GPU")
+    _require(view.slot_free_mib[slot] == mib, f"{name}: slot {slot}: free GPU memory")
+    _require(view.slot_used[slot] == sum(units), f"{name}: slot {slot}: units in use")
+    _require(
+        view.slot_able[slot] == view.kinds.able(number, sum(units)), f"{name}: slot {slot}: able"
+    )
+    if kind.is_dynamic_mig:
+        together = 0
+        for bits in units:
+            _require(bits and not together & bits, f"{name}: slot {slot}: MIG instances overlap")
+            together |= bits
+    elif kind.seats != NO_LIMIT:
+        _require(len(units) <= kind.seats, f"{name}: slot {slot}: too many clients")
+    return milli
 
 
 def _check_ranges(cluster: Cluster) -> None:
-    owned = np.zeros(cluster.view.n_gpus, np.int64)
+    owned = np.zeros(cluster.view.n_slots, np.int64)
     for name in cluster.nodes:
         row = cluster.row(name)
-        start = int(cluster.view.gpu_start[row])
-        owned[start : start + int(cluster.view.gpu_count[row])] += 1
-    _require((owned <= 1).all(), "two nodes share a GPU of the flat arrays")
+        start = int(cluster.view.slot_start[row])
+        owned[start : start + int(cluster.view.slot_count[row])] += 1
+    _require((owned <= 1).all(), "two nodes share a slot of the flat arrays")
 
 
 def _check_dead_rows(cluster: Cluster) -> None:
     view = cluster.view
     dead = np.flatnonzero(~view.alive[: view.n_rows])
     _require(dead.size == view.n_rows - len(cluster.nodes), "rows and nodes do not add up")
-    for array in (view.cpu_free_milli, view.memory_free_mib, view.idle_milli, view.gpu_count):
+    for array in (view.cpu_free_milli, view.memory_free_mib, view.idle_milli, view.slot_count):
         _require((array[dead] == 0).all(), "a row without a node has capacity")
     _require((view.class_pods[dead] == 0).all(), "a row without a node has pods")
-    _require((view.model[dead] == NO_MODEL).all(), "a row without a node has a GPU model")
+    _require((view.row_kind[dead] == NO_KIND).all(), "a row without a node has a kind of slot")
     _require((view.version[: view.n_rows] <= cluster.log.number).all(), "a version from nowhere")

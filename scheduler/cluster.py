@@ -7,9 +7,6 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-
-from bayplan.kernels.change import change_room
 from bayplan.scheduler.changelog import ChangeLog
 from bayplan.scheduler.check import check_cluster
 from bayplan.scheduler.errors import Conflict, Duplicate, Unknown
@@ -23,10 +20,13 @@ from bayplan.scheduler.events import (
     NodeChanged,
     NodeGone,
     NodeUp,
+    Repartitioned,
 )
-from bayplan.scheduler.rows import MAX_GPUS, Rows, smaller
+from bayplan.scheduler.ledger import change, moved
+from bayplan.scheduler.rows import Rows, smaller
+from bayplan.scheduler.sharing import sharing_of
 from bayplan.scheduler.taking import has_room, suits, taken_by
-from bayplan.scheduler.tenancy import NO_CLASS, Claim, Tenancy
+from bayplan.scheduler.tenancy import Claim, Tenancy
 from bayplan.scheduler.trial import Trial
 from bayplan.scheduler.types import (
     Decision,
@@ -37,7 +37,7 @@ from bayplan.scheduler.types import (
 from bayplan.scheduler.view import BoolArray, View
 
 Touched = tuple[int, ...]
-"""Flat numbers of the GPUs that an event touched."""
+"""Flat numbers of the slots that an event touched."""
 
 
 class Cluster:
@@ -73,7 +73,6 @@ class Cluster:
         self._on_row: dict[int, set[str]] = {}
         self._shrunk: set[str] = set()
         self._journal: list[tuple[Callable[..., Any], tuple[Any, ...]]] | None = None
-        self._scratch = tuple(np.zeros((3, MAX_GPUS), np.int64))  # unpacked for every pod
         self._publish()
         for node in nodes:
             self.apply(NodeUp(node))
@@ -141,7 +140,7 @@ class Cluster:
     # --- writing ---------------------------------------------------------------------------
 
     def apply(self, event: Event) -> Touched:
-        """Let an event happen, and return the flat numbers of the GPUs that it touched.
+        """Let an event happen, and return the flat numbers of the slots that it touched.
 
         Raises
         ------
@@ -159,10 +158,10 @@ class Cluster:
         return Trial(self)
 
     def _node_up(self, event: NodeUp) -> Touched:
-        size = self.view.n_rows, self.view.n_gpus
+        size = self.view.n_rows, self.view.n_slots
         row = self._rows.add(event.node)
         self._done(row, self._take_back_node, event.node.name, size)
-        return self._rows.gpus(row)
+        return self._rows.slots(row)
 
     def _take_back_node(self, name: str, size: tuple[int, int]) -> None:
         self._remove_node(name)
@@ -170,7 +169,7 @@ class Cluster:
 
     def _remove_node(self, name: str) -> None:
         row = self._rows.row(name)
-        start = self.view.gpu_start.item(row)
+        start = self.view.slot_start.item(row)
         node = self._rows.remove(name)
         shrunk = name in self._shrunk
         self._shrunk.discard(name)
@@ -184,7 +183,7 @@ class Cluster:
 
     def _node_gone(self, event: NodeGone) -> Touched:
         row = self._rows.row(event.name)
-        touched = self._rows.gpus(row)
+        touched = self._rows.slots(row)
         for uid in self.pods_on(row):
             self._remove_pod(uid)
         self._remove_node(event.name)
@@ -194,23 +193,47 @@ class Cluster:
         node = event.node
         row = self._rows.row(node.name)
         before = self._rows.nodes[node.name]
-        start, n_gpus = self.view.gpu_start.item(row), self.view.n_gpus
-        touched = self._rows.gpus(row)
+        start, n_slots = self.view.slot_start.item(row), self.view.n_slots
+        touched = self._rows.slots(row)
         shrunk = node.name in self._shrunk
         self._rows.change(row, node)
         if smaller(node, before):
             self._shrunk.add(node.name)
-        self._done(row, self._change_back, before, start, n_gpus, shrunk)
-        return _once(touched + self._rows.gpus(row))
+        self._done(row, self._change_back, before, start, n_slots, shrunk)
+        return _once(touched + self._rows.slots(row))
 
-    def _change_back(self, node: Node, start: int, n_gpus: int, shrunk: bool) -> None:
-        # The very same GPUs: what else is taken back names them by their flat numbers.
+    def _change_back(self, node: Node, start: int, n_slots: int, shrunk: bool) -> None:
+        # The very same slots: what else is taken back names them by their flat numbers.
         row = self._rows.row(node.name)
         self._rows.change(row, node, start)
-        self._rows.shrink(self.view.n_rows, n_gpus)
+        self._rows.shrink(self.view.n_rows, n_slots)
         if not shrunk:
             self._shrunk.discard(node.name)
         self._done(row, self._node_changed, NodeChanged(node))
+
+    def _repartitioned(self, event: Repartitioned) -> Touched:
+        row = self._rows.row(event.node)
+        before = self._rows.nodes[event.node]
+        if not 0 <= event.gpu < before.gpu_count:
+            raise Unknown(f"node {event.node} has no GPU {event.gpu}")
+        sharing = [sharing_of(before.sharing, gpu) for gpu in range(before.gpu_count)]
+        sharing[event.gpu] = event.sharing
+        return self._cut(row, replace(before, sharing=tuple(sharing)))
+
+    def _cut(self, row: int, node: Node, back: tuple[int, int] | None = None) -> Touched:
+        """Cut a row's GPUs as a node says; ``back`` to where its slots and all slots ended."""
+        before = self._rows.nodes[node.name]
+        touched, n_slots = self._rows.slots(row), self.view.n_slots
+        went = self._rows.repartition(row, node, back[0] if back else None)
+        if back:
+            self._rows.shrink(self.view.n_rows, back[1])
+        for uid in self._on_row.get(row, ()):
+            self._tenancies[uid] = moved(self._tenancies[uid], went)
+        for name, claim in self._claims.items():
+            if claim.tenancy.row == row:
+                self._claims[name] = replace(claim, tenancy=moved(claim.tenancy, went))
+        self._done(row, self._cut, row, before, (touched[0], n_slots))
+        return _once(touched + self._rows.slots(row))
 
     def _bound(self, event: Bound) -> Touched:
         pod = Pod(
@@ -250,7 +273,8 @@ class Cluster:
             raise Conflict(f"pod {pod.request.uid}: node {placement.node} is gone; decide again")
         # All is checked, whatever the version says: a decision may come from a copy of this
         # cluster, or from one that was built anew, whose versions mean other states.
-        if not suits(pod.request, placement, self.node_at(row), self._claims):
+        node = self.node_at(row)
+        if not suits(pod.request, placement, row, node, self.view, self._claims):
             raise self._no_longer(decision, row)
         own, shared = taken_by(pod.request, placement, row, self.view, self._claims)
         new = self._new_tenancies(shared) if shared else ()
@@ -276,13 +300,13 @@ class Cluster:
         self._pods[uid] = pod
         self._tenancies[uid] = own
         self._on_row.setdefault(row, set()).add(uid)
-        self._change(-1, own)
-        touched = own.gpus
+        change(self.view, -1, own)
+        touched = own.slots
         for name, claim in shared.items():
             if name not in self._claims:
-                self._change(-1, claim.tenancy)
+                change(self.view, -1, claim.tenancy)
             self._claims[name] = claim
-            touched += claim.tenancy.gpus
+            touched += claim.tenancy.slots
         self._done(row, self._remove_pod, uid)
         return _once(touched) if shared else touched
 
@@ -290,50 +314,21 @@ class Cluster:
         pod = self._pods.pop(uid)
         own = self._tenancies.pop(uid)
         self._on_row[own.row].discard(uid)
-        self._change(1, own)
-        touched = own.gpus
+        change(self.view, 1, own)
+        touched = own.slots
         left: dict[str, Claim] = {}
         for device in pod.request.devices:
             if not device.claim:
                 continue
             claim = self._claims.pop(device.claim)
             left[device.claim] = claim
-            touched += claim.tenancy.gpus
+            touched += claim.tenancy.slots
             if claim.users == {uid}:
-                self._change(1, claim.tenancy)
+                change(self.view, 1, claim.tenancy)
             else:
                 self._claims[device.claim] = replace(claim, users=claim.users - {uid})
         self._done(own.row, self._add_pod, pod, own, left)
         return _once(touched) if left else touched
-
-    def _change(self, sign: int, tenancy: Tenancy) -> None:
-        view, row = self.view, tenancy.row
-        gpus, milli, mib = self._scratch
-        for k, gpu in enumerate(tenancy.gpus):
-            gpus[k] = gpu
-            milli[k] = tenancy.milli[k]
-            mib[k] = tenancy.mib[k]
-        change_room(
-            sign,
-            row,
-            tenancy.cpu,
-            tenancy.memory,
-            gpus,
-            milli,
-            mib,
-            len(tenancy.gpus),
-            view.cpu_free_milli,
-            view.memory_free_mib,
-            view.idle_milli,
-            view.gpu_free_milli,
-            view.gpu_free_mib,
-        )
-        for column, amount in tenancy.resources:
-            view.resources_free[row, column] += sign * amount
-        if tenancy.gpu_class != NO_CLASS:
-            if tenancy.gpu_class >= view.class_pods.shape[1]:
-                view.reserve_classes(tenancy.gpu_class)
-            view.class_pods[row, tenancy.gpu_class] -= sign
 
     def _gone(self, event: Gone) -> Touched:
         self._known(event.uid)
@@ -371,8 +366,8 @@ class Cluster:
             self._journal.append((undo, arguments))
 
 
-def _once(gpus: Touched) -> Touched:
-    return tuple(sorted(set(gpus)))
+def _once(slots: Touched) -> Touched:
+    return tuple(sorted(set(slots)))
 
 
 def _placement_of(decision: Decision) -> Placement:
@@ -384,6 +379,7 @@ def _placement_of(decision: Decision) -> Placement:
 _HANDLERS: dict[type, Callable[[Cluster, Any], Touched]] = {
     NodeUp: Cluster._node_up,
     NodeChanged: Cluster._node_changed,
+    Repartitioned: Cluster._repartitioned,
     NodeGone: Cluster._node_gone,
     Bound: Cluster._bound,
     Held: Cluster._held,

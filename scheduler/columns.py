@@ -13,9 +13,11 @@ import numpy as np
 
 from bayplan.kernels.fit import refit
 from bayplan.scheduler.cluster import Cluster
+from bayplan.scheduler.mig.places import Places
+from bayplan.scheduler.needs import Needs
 from bayplan.scheduler.policies._base import PlacementPolicy
 from bayplan.scheduler.shape import Shape
-from bayplan.scheduler.view import BoolArray, CodeArray, FloatArray, IntArray, View
+from bayplan.scheduler.view import CodeArray, FloatArray, IntArray, View
 
 _NOTHING = np.zeros(0, np.int64)
 _OBJECTS = 1280
@@ -27,13 +29,13 @@ class Column:
     """The scores of a shape as of change number ``since``, and why rows do not fit.
 
     ``scores`` (capacity,), -inf where it does not fit; ``codes`` (capacity,) are ``Reason``, -1
-    without a node; ``allowed`` (n_models,); ``wanted`` and ``amounts`` (n,) the other resources
-    by their column.
+    without a node; ``needs`` what the shape takes of each kind of slot; ``wanted`` and ``amounts``
+    (n,) the other resources by their column.
     """
 
     scores: FloatArray
     codes: CodeArray
-    allowed: BoolArray
+    needs: Needs
     wanted: IntArray
     amounts: IntArray
     since: int = 0
@@ -49,9 +51,12 @@ class Columns:
         What all columns together may take. One column is always kept.
     """
 
-    def __init__(self, cluster: Cluster, policy: PlacementPolicy, max_bytes: int) -> None:
+    def __init__(
+        self, cluster: Cluster, policy: PlacementPolicy, places: Places, max_bytes: int
+    ) -> None:
         self._cluster = cluster
         self._policy = policy
+        self._places = places
         self._max_bytes = max_bytes
         self._columns: OrderedDict[Shape, Column] = OrderedDict()
         self._rows = np.zeros(0, np.int64)
@@ -80,6 +85,11 @@ class Columns:
         """Return why each row does not fit (n_rows,), up to date: ``Reason``, -1 without a node."""
         return self._current(shape).codes[: self._cluster.view.n_rows]
 
+    def needs(self, shape: Shape) -> Needs:
+        """Return what a shape takes of each kind of slot, as of the latest look at it."""
+        column = self._columns.get(shape)
+        return (column or self._current(shape)).needs
+
     def _current(self, shape: Shape) -> Column:
         view, log = self._cluster.view, self._cluster.log
         column = self._columns.get(shape)
@@ -104,7 +114,7 @@ class Columns:
         column = Column(
             np.full(size, -np.inf),
             np.zeros(size, np.int8),
-            np.zeros(0, np.bool_),
+            self._places.needs(view.kinds, shape.want),
             _NOTHING,
             np.array([amount for _, amount in shape.resources], np.int64),
         )
@@ -116,43 +126,28 @@ class Columns:
 
     def _bring_up(self, shape: Shape, column: Column, rows: IntArray) -> None:
         view = self._cluster.view
-        if column.allowed.size != len(view.model_names):
-            column.allowed = _allowed_models(view, shape)
+        if len(column.needs.by_kind) != view.kinds.size:
+            column.needs = self._places.needs(view.kinds, shape.want)
         if column.known_resources != len(view.resource_names):
             column.wanted = _wanted_resources(view, shape)
             column.known_resources = len(view.resource_names)
+        needs = column.needs
         n = refit(
             rows,
             shape.cpu,
             shape.memory,
             shape.count,
-            shape.milli,
-            shape.mib,
-            column.allowed,
+            needs.table,
             self._cluster.labelled(shape.labels),
             column.wanted,
             column.amounts,
-            view.alive,
-            view.schedulable,
-            view.cpu_milli,
-            view.cpu_free_milli,
-            view.memory_mib,
-            view.memory_free_mib,
-            view.resources,
-            view.resources_free,
-            view.model,
-            view.anonymous,
-            view.gpu_start,
-            view.gpu_count,
-            view.gpu_memory_mib,
-            view.gpu_free_milli,
-            view.gpu_free_mib,
+            *view.for_fit,
             column.codes,
             column.scores,
             self._fitting,
         )
         if n:
-            self._policy.score(view, shape, self._fitting[:n], column.scores)
+            self._policy.score(view, shape, needs, self._fitting[:n], column.scores)
 
 
 def _size_of(column: Column) -> int:
@@ -162,7 +157,3 @@ def _size_of(column: Column) -> int:
 def _wanted_resources(view: View, shape: Shape) -> IntArray:
     columns = {name: i for i, name in enumerate(view.resource_names)}
     return np.array([columns.get(name, -1) for name, _ in shape.resources], np.int64)
-
-
-def _allowed_models(view: View, shape: Shape) -> BoolArray:
-    return np.array([not shape.models or m in shape.models for m in view.model_names], np.bool_)

@@ -8,18 +8,27 @@ from typing import TypeAlias, TypeVar
 
 import numpy as np
 
-from bayplan.kernels.fit import count_codes, fitting_gpus
+from bayplan.kernels.fit import MAX_SLOTS, count_codes
 from bayplan.kernels.hashing import mix
 from bayplan.kernels.pick import pick_first_among, pick_hashed
 from bayplan.scheduler.cluster import Cluster
 from bayplan.scheduler.columns import Columns
 from bayplan.scheduler.grants import GrantTable
+from bayplan.scheduler.mig.places import Places
 from bayplan.scheduler.policies import PlacementPolicy, Ties
-from bayplan.scheduler.policies._base import ask_of
-from bayplan.scheduler.rows import MAX_GPUS, stable_key
+from bayplan.scheduler.policies._base import Ask, ask_of
+from bayplan.scheduler.rows import stable_key
 from bayplan.scheduler.shape import Shape, shapes_of
 from bayplan.scheduler.tenancy import Claim
-from bayplan.scheduler.types import Decision, DeviceRequest, Placement, Reason, Request
+from bayplan.scheduler.types import (
+    ANONYMOUS,
+    Decision,
+    DeviceRequest,
+    Grant,
+    Placement,
+    Reason,
+    Request,
+)
 from bayplan.scheduler.view import BoolArray, FloatArray
 
 MIB = 1 << 20
@@ -57,6 +66,8 @@ class Engine:
         The placement policy.
     seed
         For policies that draw: draws are a hash of (seed, uid, node).
+    places
+        Where new MIG instances start; a policy that places them itself (``places``) comes first.
     cache_mib
         Bound of the score columns. One takes 9 bytes a row, so the default holds some 230 shapes
         of a cluster of 100,000 nodes (arrays grow by doubling). The column used longest ago is
@@ -64,17 +75,27 @@ class Engine:
     """
 
     def __init__(
-        self, cluster: Cluster, policy: PlacementPolicy, *, seed: int = 0, cache_mib: int = 256
+        self,
+        cluster: Cluster,
+        policy: PlacementPolicy,
+        *,
+        seed: int = 0,
+        places: Places | None = None,
+        cache_mib: int = 256,
     ) -> None:
         self.cluster = cluster
         self.policy = policy
         self.seed = seed % (1 << 64)
-        self.columns = Columns(cluster, policy, cache_mib * MIB)
+        self._places = getattr(policy, "places", None) or places or Places()
+        self.columns = Columns(cluster, policy, self._places, cache_mib * MIB)
         self._shapes: dict[tuple[object, ...], tuple[Shape, ...]] = {}
+        self._quick: dict[
+            tuple[object, ...], tuple[tuple[DeviceRequest, ...], tuple[Shape, ...]]
+        ] = {}
         self._alike: dict[tuple[object, ...], Shape] = {}
         self._column_of: dict[Shape, Shape] = {}
         self._grants = GrantTable()
-        self._gpus = np.zeros(MAX_GPUS, np.int64)
+        self._slots = np.zeros(MAX_SLOTS, np.int64)
         self._counts = np.zeros(len(Reason), np.int64)
         self._draws = policy.ties is Ties.LEAST_HASH
         self._everyone = np.zeros(0, np.bool_)
@@ -134,21 +155,6 @@ class Engine:
                 break
         return best
 
-    def gpus_with_room(self, request: Request, node: str) -> BoolArray:
-        """Return which GPUs of a node could hold one of the GPUs of the first wish: (n_gpus,).
-
-        Models and labels do not count, only what is free. ``Unknown`` without that node.
-        """
-        view, row = self.cluster.view, self.cluster.row(node)
-        shape = self.shapes(request)[0]
-        _, start, n_gpus, _, milli, mib, _ = ask_of(view, shape, row, _NO_KEY)
-        out = np.zeros(n_gpus, np.bool_)
-        if shape.refusal:
-            return out
-        stop = start + n_gpus
-        fitting_gpus(start, stop, milli, mib, view.gpu_free_milli, view.gpu_free_mib, out)
-        return out
-
     def explain(self, request: Request, nodes: BoolArray | None = None) -> tuple[WishReasons, ...]:
         """Return, for each alternative in order, how many nodes fit and why the others do not."""
         granted = self._granted(request)
@@ -167,21 +173,23 @@ class Engine:
 
     def shapes(self, request: Request) -> tuple[Shape, ...]:
         """Return the request's ways to be satisfied; equal questions share their shapes."""
-        question = (
-            request.cpu_milli,
-            request.memory_mib,
-            request.devices,
-            request.resources,
-            request.node_labels,
-            request.topology,
-        )
-        shapes = self._shapes.get(question)
-        if shapes is None:
-            shapes = self._new_shapes(question, request)
+        # Pods of one kind have one ``devices`` object; hashing it takes as long as all the rest.
+        devices = request.devices
+        rest = request.resources, request.node_labels, request.topology
+        quick = request.cpu_milli, request.memory_mib, id(devices), *rest
+        known = self._quick.get(quick)
+        if known is not None and known[0] is devices:
+            return known[1]
+        question = request.cpu_milli, request.memory_mib, devices, *rest
+        shapes = self._shapes.get(question) or self._new_shapes(question, request)
+        if len(self._quick) >= _MAX_SHAPES:
+            self._quick.clear()
+        self._quick[quick] = devices, shapes
         return shapes
 
     def _new_shapes(self, question: tuple[object, ...], request: Request) -> tuple[Shape, ...]:
         if len(self._column_of) >= _MAX_SHAPES:
+            self._quick.clear()
             self._shapes.clear()
             self._alike.clear()
             self._column_of.clear()
@@ -212,7 +220,7 @@ class Engine:
             row = int(scores.argmax())
         else:
             row = pick_first_among(scores, np.ascontiguousarray(nodes))
-        score = float(scores[row]) if row >= 0 else -np.inf
+        score = scores.item(row) if row >= 0 else -np.inf
         if score > -np.inf:
             return row, score
         if score != score:  # argmax finds it, and to all comparisons it is nothing
@@ -236,11 +244,41 @@ class Engine:
         view, key = self.cluster.view, _NO_KEY
         if self._draws:
             key = np.uint64(mix(salt, view.name_key[row]))
-        ask = ask_of(view, shape, row, key)
-        self.policy.choose(view, self._column_of[shape], ask, self._gpus)
-        indices = self._gpus[: ask.n_wanted].tolist()
-        grants = self._grants.grants(indices, ask.milli, ask.mib, view.anonymous.item(row))
+        alike = self._column_of[shape]
+        ask = ask_of(view, shape, self.columns.needs(alike), row, key)
+        self.policy.choose(view, alike, ask, self._slots)
+        grants = self._granted_slots(ask)
         return Placement(name, self._grants.split(grants, shape), shape.chosen)
+
+    def _granted_slots(self, ask: Ask) -> tuple[Grant, ...]:
+        indices = self._slots[: ask.n_wanted].tolist()
+        view = self.cluster.view
+        number = view.row_kind.item(ask.row)
+        if number < 0 or not view.kinds.plain[number]:
+            return self._granted_governed(ask, indices)
+        need, grant = ask.needs.by_kind[number], self._grants.grant
+        if view.kinds.kinds[number].anonymous:
+            indices = [ANONYMOUS] * len(indices)
+        return tuple([grant(gpu, need.milli, need.mib) for gpu in indices])
+
+    def _granted_governed(self, ask: Ask, indices: list[int]) -> tuple[Grant, ...]:
+        view = self.cluster.view
+        used: dict[int, int] = {}
+        grants = []
+        for index in indices:
+            slot = ask.start + index
+            number = view.slot_kind.item(slot)
+            kind, need = view.kinds.kinds[number], ask.needs.by_kind[number]
+            gpu = ANONYMOUS if kind.anonymous else view.slot_gpu.item(slot)
+            start = view.slot_first.item(slot)
+            if need.profile is not None and kind.profile is None:
+                # A pod with several instances takes one place after the other.
+                before = used.get(slot, view.slot_used.item(slot))
+                bits = self._places.bits(kind, need, before)
+                used[slot] = before | bits
+                start = (bits & -bits).bit_length() - 1
+            grants.append(self._grants.grant(gpu, need.milli, need.mib, start, need.profile))
+        return tuple(grants)
 
     def _reasons(self, shape: Shape, nodes: BoolArray | None) -> WishReasons:
         codes = self.columns.codes(self._column_of[shape])

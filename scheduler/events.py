@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bayplan.scheduler.sharing import Sharing
 from bayplan.scheduler.types import Decision, Node
 
 
@@ -18,11 +19,24 @@ class NodeUp:
 class NodeChanged:
     """A node's capacity, labels or schedulability changed; its pods stay.
 
-    Its GPUs (count, model, memory, anonymity) may change only while none of them is in use.
+    Its GPUs (count, model, memory, anonymity, sharing) may change only while none is in use.
     CPU, memory and other resources may shrink below what is used: then nothing new fits.
     """
 
     node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Repartitioned:
+    """One GPU of a node is shared in another way from now on.
+
+    Only while nothing is on it; a MIG layout may also give way to one that keeps every instance
+    in use where it is: running instances never move.
+    """
+
+    node: str
+    gpu: int
+    sharing: Sharing
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,4 +93,14 @@ class Gone:
     uid: str
 
 
-Event = NodeUp | NodeChanged | NodeGone | Bound | Held | HoldExpired | Checkpointed | Gone
+Event = (
+    NodeUp
+    | NodeChanged
+    | Repartitioned
+    | NodeGone
+    | Bound
+    | Held
+    | HoldExpired
+    | Checkpointed
+    | Gone
+)

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from bayplan.scheduler.hardware.types import MigProfile
 from bayplan.scheduler.shape import Shape
-from bayplan.scheduler.types import ANONYMOUS, Grant, Slot
+from bayplan.scheduler.types import Grant, Slot
 
 _MAX_GRANTS = 65_536
 
 
 class GrantTable:
-    """A bounded table of grants by (GPU, milli, MiB); emptied when it is full."""
+    """A bounded table of grants by slot, milli and MiB; emptied when it is full."""
 
     def __init__(self) -> None:
-        self._grants: dict[tuple[int, int, int], Grant] = {}
+        self._grants: dict[tuple[int, int, int, str, int, int], Grant] = {}
 
-    def grants(
-        self, gpus: Sequence[int], milli: int, mib: int, anonymous: bool
-    ) -> tuple[Grant, ...]:
-        """Return ``milli`` and ``mib`` of each of ``gpus``; without index where ``anonymous``."""
-        return tuple([self._grant(ANONYMOUS if anonymous else gpu, milli, mib) for gpu in gpus])
+    def grant(
+        self, gpu: int, milli: int, mib: int, start: int = 0, profile: MigProfile | None = None
+    ) -> Grant:
+        """Return ``milli`` and ``mib`` of a GPU, or of the MIG instance that is at ``start``."""
+        size, name = (profile.size, profile.name) if profile else (0, "")
+        key = (gpu, start, size, name, milli, mib)
+        grant = self._grants.get(key)
+        if grant is None:
+            if len(self._grants) >= _MAX_GRANTS:
+                self._grants.clear()
+            grant = self._grants[key] = Grant(Slot(gpu, start, size, name), milli, mib)
+        return grant
 
     def split(self, grants: tuple[Grant, ...], shape: Shape) -> tuple[tuple[Grant, ...], ...]:
         """Deal the grants of a shape out to its device requests, in order."""
@@ -32,12 +38,3 @@ class GrantTable:
             dealt.append(grants[start:stop])
             start = stop
         return tuple(dealt)
-
-    def _grant(self, gpu: int, milli: int, mib: int) -> Grant:
-        key = (gpu, milli, mib)
-        grant = self._grants.get(key)
-        if grant is None:
-            if len(self._grants) >= _MAX_GRANTS:
-                self._grants.clear()
-            grant = self._grants[key] = Grant(Slot(gpu), milli, mib)
-        return grant

@@ -1,20 +1,22 @@
-"""Which node has which row and which GPUs of the flat arrays."""
+"""Which node has which row and which slots of the flat arrays."""
 
 from __future__ import annotations
 
 import hashlib
 import heapq
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from bayplan.scheduler.errors import Conflict, Duplicate, InvalidRequest, Unknown
+from bayplan.scheduler.kinds import Kind, NodeSlots, slots_of
 from bayplan.scheduler.labels import LabelIndex, Labels
 from bayplan.scheduler.shape import are_amounts
-from bayplan.scheduler.types import GPU_MILLI, MAX_AMOUNT, Node
-from bayplan.scheduler.view import NO_MODEL, BoolArray, View
+from bayplan.scheduler.types import MAX_AMOUNT, Node
+from bayplan.scheduler.view import NO_KIND, BoolArray, IntArray, View
 
 MAX_GPUS = 64
+_MAX_CUTS = 4096
 _ALL = np.zeros(0, np.bool_)
 
 
@@ -26,10 +28,11 @@ def stable_key(text: str) -> int:
 
 @dataclass(slots=True)
 class Rows:
-    """Gives rows and GPU ranges to nodes, and writes their capacity into the view.
+    """Gives rows and slot ranges to nodes, and writes their capacity into the view.
 
-    A row that a node left goes to the next node (the lowest first), a range of GPUs to the next
-    node with as many.
+    A row that a node left goes to the next node (the lowest first), a range of slots to
+    the next node with as many. ``cuts`` remembers, by identity, what was worked out of a node's
+    slots.
     """
 
     view: View
@@ -39,6 +42,9 @@ class Rows:
     free_rows: list[int] = field(default_factory=list)
     free_ranges: dict[int, list[int]] = field(default_factory=dict)
     labels: LabelIndex = field(default_factory=LabelIndex)
+    cuts: dict[int, tuple[NodeSlots, tuple[IntArray, IntArray, IntArray]]] = field(
+        default_factory=dict
+    )
 
     def labelled(self, labels: Labels) -> BoolArray:
         """Return the mask (capacity,) of the rows with all ``labels``; empty for no labels."""
@@ -64,22 +70,22 @@ class Rows:
             raise Unknown(f"no node {name} in the cluster")
         return row
 
-    def gpus(self, row: int) -> tuple[int, ...]:
-        """Return the flat numbers of a row's GPUs."""
-        start = int(self.view.gpu_start[row])
-        return tuple(range(start, start + int(self.view.gpu_count[row])))
+    def slots(self, row: int) -> tuple[int, ...]:
+        """Return the flat numbers of a row's slots."""
+        start = int(self.view.slot_start[row])
+        return tuple(range(start, start + int(self.view.slot_count[row])))
 
     def add(self, node: Node) -> int:
-        """Give a new node its row and GPUs; return the row."""
+        """Give a new node its row and slots; return the row."""
         if node.name in self.nodes:
             raise Duplicate(f"node {node.name} is in the cluster already")
         _validate(node)
         row = self.free_rows[0] if self.free_rows else self.view.n_rows
-        self.put(node, row, self._next_range(node.gpu_count))
+        self.put(node, row, self._next_range(len(slots_of(node))))
         return row
 
     def put(self, node: Node, row: int, start: int) -> None:
-        """Put a node at a free row, with its GPUs at a free range."""
+        """Put a node at a free row, with its slots at a free range."""
         view = self.view
         if row == view.n_rows:
             view.reserve_rows(row + 1)
@@ -94,11 +100,10 @@ class Rows:
         view.alive[row] = True
         view.name_key[row] = stable_key(node.name)
         self._set_host(row, None, node)
-        self._take_range(node.gpu_count, start)
-        self._set_gpus(row, node, start)
+        self._set_slots(row, node, slots_of(node), start)
 
     def remove(self, name: str) -> Node:
-        """Take an empty node away, and free its row and GPUs."""
+        """Take an empty node away, and free its row and slots."""
         row, view = self.rows.pop(name), self.view
         node = self.nodes.pop(name)
         self._free_range(row)
@@ -108,35 +113,78 @@ class Rows:
         heapq.heappush(self.free_rows, row)
         return node
 
-    def shrink(self, n_rows: int, n_gpus: int) -> None:
-        """Go back to as many rows and GPUs as there were; those beyond are free."""
+    def shrink(self, n_rows: int, n_slots: int) -> None:
+        """Go back to as many rows and slots as there were; those beyond are free."""
         view = self.view
         del self.names[n_rows:]
         self.free_rows = [row for row in self.free_rows if row < n_rows]
         for count, starts in self.free_ranges.items():
-            self.free_ranges[count] = [start for start in starts if start < n_gpus]
+            self.free_ranges[count] = [start for start in starts if start < n_slots]
         heapq.heapify(self.free_rows)
         for starts in self.free_ranges.values():
             heapq.heapify(starts)
-        view.n_rows, view.n_gpus = n_rows, n_gpus
+        view.n_rows, view.n_slots = n_rows, n_slots
 
     def change(self, row: int, node: Node, start: int | None = None) -> None:
         """Give a node new capacity, labels or GPUs; new GPUs at ``start``, if that is given."""
         _validate(node)
         before = self.nodes[node.name]
         if _gpus(before) != _gpus(node):
-            if self.view.idle_milli[row] != GPU_MILLI * before.gpu_count:
+            own = slice(self.view.slot_start[row], self.view.slot_start[row] + self._count(row))
+            if self.view.slot_used[own].any():
                 raise Conflict(
                     f"node {node.name}: its GPUs are in use and cannot change from"
                     f" {before.gpu_count} x {before.gpu_model!r} to"
                     f" {node.gpu_count} x {node.gpu_model!r}; its pods must go first"
                 )
+            slots = slots_of(node)
             self._free_range(row)
-            start = self._next_range(node.gpu_count) if start is None else start
-            self._take_range(node.gpu_count, start)
-            self._set_gpus(row, node, start)
+            start = self._next_range(len(slots)) if start is None else start
+            self._set_slots(row, node, slots, start)
         self._set_host(row, before, node)
         self.nodes[node.name] = node
+
+    def repartition(self, row: int, node: Node, start: int | None = None) -> dict[int, int]:
+        """Cut the GPUs of a node anew, keep what is in use, and say where each slot in use went.
+
+        ``start`` is where the new slots go, if that is given. ``Conflict`` when a slot in use has
+        no counterpart.
+        """
+        view, slots = self.view, slots_of(node)
+        old = self.slots(row)
+        kept = self._kept(node.name, old, slots)
+        before = {slot: [array[slot] for array in _held(view)] for slot in kept}
+        if start is None:
+            start = old[0] if len(old) == len(slots) else self._next_range(len(slots))
+        self._free_range(row)
+        self._set_slots(row, node, slots, start)
+        moved = {slot: start + index for slot, index in kept.items()}
+        for slot, new in moved.items():
+            for array, value in zip(_held(view), before[slot], strict=True):
+                array[new] = value
+        view.idle_milli[row] = view.slot_free_milli[start : start + len(slots)].sum()
+        self.nodes[node.name] = node
+        return moved
+
+    def _kept(self, name: str, old: tuple[int, ...], slots: NodeSlots) -> dict[int, int]:
+        """Return the index among the new slots of every old slot in use."""
+        view = self.view
+        places = zip(slots.gpu.tolist(), slots.start.tolist(), slots.kind.tolist(), strict=True)
+        alike = [_alike(kind) for kind in slots.kinds]
+        index = {(gpu, first, alike[k]): i for i, (gpu, first, k) in enumerate(places)}
+        kept = {}
+        for slot in old:
+            if view.slot_used[slot]:
+                kind = view.kinds.kinds[view.slot_kind[slot]]
+                place = int(view.slot_gpu[slot]), int(view.slot_first[slot]), _alike(kind)
+                found = index.get(place)
+                if found is None:
+                    raise Conflict(
+                        f"node {name}: what is in use on GPU {place[0]} would have to move or to"
+                        " change; its pods must go first"
+                    )
+                kept[slot] = found
+        return kept
 
     def _set_host(self, row: int, before: Node | None, node: Node) -> None:
         view = self.view
@@ -152,20 +200,46 @@ class Rows:
             view.resources_free[row, column] += amount - view.resources[row, column]
             view.resources[row, column] = amount
 
-    def _set_gpus(self, row: int, node: Node, start: int) -> None:
-        view, count = self.view, node.gpu_count
-        view.model[row] = view.model_index(node.gpu_model) if count else NO_MODEL
-        view.anonymous[row] = node.anonymous_gpus
-        view.gpu_start[row] = start
-        view.gpu_count[row] = count
-        view.gpu_memory_mib[row] = node.gpu_memory_mib
-        view.idle_milli[row] = GPU_MILLI * count
-        view.gpu_free_milli[start : start + count] = GPU_MILLI
-        view.gpu_free_mib[start : start + count] = node.gpu_memory_mib
+    def _set_slots(self, row: int, node: Node, slots: NodeSlots, start: int) -> None:
+        self._take_range(len(slots), start)
+        view = self.view
+        numbers, able, table = self._columns_of(slots)
+        own = slice(start, start + len(slots))
+        view.row_kind[row] = numbers[0] if len(slots.kinds) == 1 else NO_KIND
+        view.gpu_count[row] = node.gpu_count
+        view.slot_start[row] = start
+        view.slot_count[row] = len(slots)
+        view.idle_milli[row] = slots.capacity_milli.sum()
+        view.slot_kind[own] = numbers
+        view.slot_gpu[own] = slots.gpu
+        view.slot_first[own] = slots.start
+        view.slot_size[own] = slots.size
+        view.slot_capacity[own] = slots.capacity_milli
+        view.slot_free_milli[own] = slots.capacity_milli
+        view.slot_free_mib[own] = slots.memory_mib
+        view.slot_used[own] = 0
+        view.slot_able[own] = able
+        view.slot_table[own] = table
+
+    def _columns_of(self, slots: NodeSlots) -> tuple[IntArray, IntArray, IntArray]:
+        """Return the number of each slot's kind, what it is able to take, and its table."""
+        known = self.cuts.get(id(slots))
+        if known is None or known[0] is not slots:
+            if len(self.cuts) >= _MAX_CUTS:
+                self.cuts.clear()
+            kinds = self.view.kinds
+            numbers = np.array([kinds.number(kind) for kind in slots.kinds], np.int64)[slots.kind]
+            able = np.array([kinds.able(number, 0) for number in numbers.tolist()], np.int64)
+            table = np.array([kinds.table_of[number] for number in numbers.tolist()], np.int64)
+            known = self.cuts[id(slots)] = slots, (numbers, able, table)
+        return known[1]
+
+    def _count(self, row: int) -> int:
+        return int(self.view.slot_count[row])
 
     def _next_range(self, count: int) -> int:
         free = self.free_ranges.get(count)
-        return free[0] if free else self.view.n_gpus if count else 0
+        return free[0] if free else self.view.n_slots if count else 0
 
     def _take_range(self, count: int, start: int) -> None:
         if not count:
@@ -175,20 +249,20 @@ class Rows:
             free.remove(start)
             heapq.heapify(free)
         else:
-            self.view.n_gpus += count
-            self.view.reserve_gpus(self.view.n_gpus)
+            self.view.n_slots += count
+            self.view.reserve_slots(self.view.n_slots)
 
     def _free_range(self, row: int) -> None:
         view = self.view
-        start, count = int(view.gpu_start[row]), int(view.gpu_count[row])
+        start, count = int(view.slot_start[row]), self._count(row)
         if count:
-            view.gpu_free_milli[start : start + count] = 0
-            view.gpu_free_mib[start : start + count] = 0
+            own = slice(start, start + count)
+            for array in (view.slot_free_milli, view.slot_free_mib, view.slot_able):
+                array[own] = 0
             heapq.heappush(self.free_ranges.setdefault(count, []), start)
-        for array in (view.gpu_start, view.gpu_count, view.gpu_memory_mib, view.idle_milli):
+        for array in (view.slot_start, view.slot_count, view.gpu_count, view.idle_milli):
             array[row] = 0
-        view.model[row] = NO_MODEL
-        view.anonymous[row] = False
+        view.row_kind[row] = NO_KIND
 
 
 def smaller(node: Node, before: Node) -> bool:
@@ -201,8 +275,18 @@ def smaller(node: Node, before: Node) -> bool:
     )
 
 
-def _gpus(node: Node) -> tuple[int, str, int, bool]:
-    return node.gpu_count, node.gpu_model, node.gpu_memory_mib, node.anonymous_gpus
+def _alike(kind: Kind) -> Kind:
+    # What else is in the layout does not matter to an instance that stays.
+    return replace(kind, smaller=())
+
+
+def _held(view: View) -> tuple[IntArray, ...]:
+    return view.slot_free_milli, view.slot_free_mib, view.slot_used, view.slot_able
+
+
+def _gpus(node: Node) -> tuple[object, ...]:
+    gpus = node.gpu_count, node.gpu_model, node.gpu_memory_mib, node.anonymous_gpus
+    return *gpus, node.sharing
 
 
 def _validate(node: Node) -> None:

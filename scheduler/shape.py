@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 
-from bayplan.kernels.fit import needed_mib, needed_milli
 from bayplan.scheduler.errors import InvalidRequest
+from bayplan.scheduler.needs import Want
 from bayplan.scheduler.tenancy import gpu_class
 from bayplan.scheduler.types import (
     GPU_MILLI,
     MAX_AMOUNT,
     DeviceRequest,
     GpuShare,
+    Isolation,
     MigInstances,
     Reason,
     Request,
@@ -25,47 +26,44 @@ from bayplan.scheduler.types import (
 MAX_WAYS = 1024
 """The most ways to satisfy one request: the product of its device requests' alternatives."""
 
-_NO_KIND = (0, 0)
+NOTHING = Want()
+
+Wish = tuple[int, DeviceRequest, Isolation | None]
+"""A device request or alternative, its number, and the isolation that it takes (None: any)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shape:
     """One way to satisfy a request: the first wish, or a choice among the alternatives.
 
-    ``count`` GPUs with ``milli`` and/or ``mib`` each (0: derived from the other). ``asks`` are
-    the device requests in order, ``chosen`` says which of the alternatives each is.
-    ``refusal`` is set when no node can satisfy it today, whatever is free. Shapes are compared
-    by identity; those with the same ``content`` mean the same to every node.
+    ``count`` slots, of each what is ``want``. ``asks`` are the device requests in order,
+    ``chosen`` says which of the alternatives each is. ``refusal`` is set when no node can satisfy
+    it today, whatever is free. ``gpu_class``: 0 a share of one GPU, k GPUs, -1 none. Shapes are
+    compared by identity; those with the same ``content`` mean the same to every node.
     """
 
     cpu: int
     memory: int
     count: int
-    milli: int
-    mib: int
-    models: tuple[str, ...]
+    want: Want
     resources: tuple[tuple[str, int], ...]
     labels: tuple[tuple[str, str], ...]
     asks: tuple[DeviceRequest, ...]
     chosen: tuple[int, ...]
-    refusal: Reason = Reason.FITS
+    refusal: Reason
+    gpu_class: int
 
     @property
     def content(self) -> tuple[object, ...]:
         """What a node sees of it."""
-        numbers = self.cpu, self.memory, self.count, self.milli, self.mib
-        return *numbers, self.models, self.resources, self.labels
-
-    @property
-    def gpu_class(self) -> int:
-        """The GPU class of a pod of this shape: 0 a share of one GPU, k GPUs, -1 none."""
-        return gpu_class(self.count, share=self.milli != GPU_MILLI)
+        return self.cpu, self.memory, self.count, self.want, self.resources, self.labels
 
 
 def shapes_of(request: Request) -> tuple[Shape, ...]:
     """Return the ways to satisfy a request, the most wanted first.
 
-    With alternatives in several device requests, the wishes of the last one vary fastest.
+    With alternatives in several device requests, the wishes of the last one vary fastest. A share
+    that accepts several isolations is as many wishes, in their order.
 
     Raises
     ------
@@ -74,73 +72,82 @@ def shapes_of(request: Request) -> tuple[Shape, ...]:
         a resource or a claim named twice, an alternative with a claim or alternatives of its own.
     """
     _validate(request)
-    wishes = [(device, *device.alternatives) for device in request.devices]
-    choices = product(*(range(len(wish)) for wish in wishes))
     return tuple(
-        _shape(request, tuple(w[i] for w, i in zip(wishes, chosen, strict=True)), chosen)
-        for chosen in choices
+        _shape(request, wishes) for wishes in product(*(_wishes(d) for d in request.devices))
     )
 
 
-def _shape(request: Request, asks: tuple[DeviceRequest, ...], chosen: tuple[int, ...]) -> Shape:
-    used = [device for device in asks if _count(device)]
-    kinds = {(per_gpu(device), tuple(sorted(set(device.models)))) for device in used}
-    (milli, mib), models = next(iter(kinds)) if len(kinds) == 1 else (_NO_KIND, ())
-    if len(kinds) > 1 and not any(is_share(device.ask) for device in used):
-        milli = GPU_MILLI  # of several models: what a node lacks of whole GPUs can still be said
+def _wishes(device: DeviceRequest) -> list[Wish]:
+    return [
+        (number, wish, isolation)
+        for number, wish in enumerate((device, *device.alternatives))
+        for isolation in isolations_of(wish)
+    ]
+
+
+def isolations_of(device: DeviceRequest) -> tuple[Isolation | None, ...]:
+    """Return the isolations that a device request accepts, in order of wish; None is any."""
+    return (device.ask.isolations if isinstance(device.ask, GpuShare) else ()) or (None,)
+
+
+def _shape(request: Request, wishes: tuple[Wish, ...]) -> Shape:
+    asks = tuple([ask for _, ask, _ in wishes])
+    wants = {want_of(ask, isolation) for _, ask, isolation in wishes if ask.ask.count}
+    want = next(iter(wants)) if len(wants) == 1 else NOTHING
+    if len(wants) > 1 and all(each.whole for each in wants):
+        want = Want(GPU_MILLI, whole=True)  # what a node lacks of whole GPUs can still be said
+    count = sum(ask.ask.count for ask in asks) if want is not NOTHING else 0
     return Shape(
         request.cpu_milli,
         request.memory_mib,
-        sum(_count(device) for device in asks if not isinstance(device.ask, MigInstances)),
-        milli,
-        mib,
-        models,
+        count,
+        want,
         tuple([(name, amount) for name, amount in request.resources if amount]),
         request.node_labels,
         asks,
-        chosen,
-        _refusal(request, asks, len(kinds)),
+        tuple([number for number, _, _ in wishes]),
+        _refusal(request, asks, len(wants)),
+        gpu_class(count, share=not want.whole),
     )
 
 
 def _refusal(request: Request, asks: tuple[DeviceRequest, ...], kinds: int) -> Reason:
-    used = [device for device in asks if _count(device)]
-    shares = [device.ask for device in used if isinstance(device.ask, GpuShare)]
-    if any(isinstance(device.ask, MigInstances) for device in used):
-        return Reason.PROFILE
-    if any(share.isolations for share in shares):
-        return Reason.ISOLATION
+    used = [device for device in asks if device.ask.count]
+    shares = [device for device in used if isinstance(device.ask, GpuShare)]
     wish = request.topology
     together = sum(device.ask.count for device in used) > 1
     if wish and wish.required and wish.level is TopologyLevel.GPU_ISLAND and together:
         return Reason.TOPOLOGY
-    # Several whole-GPU requests add up. Two shares may well meet on one GPU: another question.
+    # Whole GPUs and instances of a profile add up. Two shares may well meet on one GPU: another
+    # question.
     if kinds > 1 or len(shares) > 1:
         return Reason.MIXED_DEVICES
     return Reason.FITS
 
 
+def want_of(device: DeviceRequest, isolation: Isolation | None = None) -> Want:
+    """Return what a device request wants of each slot."""
+    ask, models = device.ask, tuple(sorted(set(device.models)))
+    if isinstance(ask, MigInstances):
+        return Want(profile=ask.profile, models=models)
+    if isinstance(ask, WholeGpus):
+        return Want(GPU_MILLI, whole=True, models=models)
+    whole = not is_share(ask)
+    spread = ask.count > 1 and not whole
+    part = ask.memory_milli
+    return Want(ask.milli, ask.memory_mib, whole, "", models, isolation, spread, part)
+
+
+def wants_of(device: DeviceRequest) -> tuple[Want, ...]:
+    """Return what a device request wants of each slot, by the isolations that it accepts."""
+    return tuple(want_of(device, isolation) for isolation in isolations_of(device))
+
+
 def is_share(ask: WholeGpus | GpuShare | MigInstances) -> bool:
     """Whether a device request asks for parts of GPUs."""
-    return isinstance(ask, GpuShare) and ask.milli != GPU_MILLI
-
-
-def _count(device: DeviceRequest) -> int:
-    return device.ask.count
-
-
-def per_gpu(device: DeviceRequest) -> tuple[int, int]:
-    """Return (milli, MiB) that a device request asks for of each GPU; 0 is to be derived."""
-    if isinstance(device.ask, GpuShare):
-        return device.ask.milli, device.ask.memory_mib
-    return GPU_MILLI, 0
-
-
-def taken_per_gpu(milli: int, mib: int, gpu_memory_mib: int) -> tuple[int, int]:
-    """Return (milli, MiB) that such a request takes of a GPU with that much memory."""
-    if not gpu_memory_mib and milli:
-        return milli, mib
-    return needed_milli(milli, mib, gpu_memory_mib), needed_mib(milli, mib, gpu_memory_mib)
+    if isinstance(ask, GpuShare):
+        return ask.milli != GPU_MILLI or bool(ask.isolations)
+    return isinstance(ask, MigInstances)
 
 
 def _validate(request: Request) -> None:
@@ -149,7 +156,7 @@ def _validate(request: Request) -> None:
     amounts = [request.cpu_milli, request.memory_mib, *(n for _, n in request.resources)]
     if not are_amounts(amounts):
         raise InvalidRequest(f"pod {request.uid}: amounts are whole numbers from 0 to {MAX_AMOUNT}")
-    ways = prod(1 + len(device.alternatives) for device in request.devices)
+    ways = prod(len(_wishes(device)) for device in request.devices)
     if ways > MAX_WAYS:
         raise InvalidRequest(
             f"pod {request.uid}: its alternatives make {ways} combinations; at most {MAX_WAYS}"
@@ -177,14 +184,18 @@ def _validate_names(uid: str, kind: str, names: list[str]) -> None:
 def _validate_ask(uid: str, ask: WholeGpus | GpuShare | MigInstances) -> None:
     if not are_amounts([ask.count]):
         raise InvalidRequest(f"pod {uid}: {ask.count} devices")
+    if isinstance(ask, GpuShare) and len(set(ask.isolations)) != len(ask.isolations):
+        raise InvalidRequest(f"pod {uid}: an isolation is accepted twice")
     if isinstance(ask, MigInstances) and not ask.profile:
         raise InvalidRequest(f"pod {uid}: a MIG request without a profile")
     if isinstance(ask, GpuShare) and not (
-        are_amounts([ask.milli, ask.memory_mib])
-        and ask.milli <= GPU_MILLI
-        and ask.milli + ask.memory_mib > 0
+        are_amounts([ask.milli, ask.memory_mib, ask.memory_milli])
+        and max(ask.milli, ask.memory_milli) <= GPU_MILLI
+        and ask.milli + ask.memory_mib + ask.memory_milli > 0
+        and not (ask.memory_mib and ask.memory_milli)
     ):
         raise InvalidRequest(
-            f"pod {uid}: a share of {ask.milli} milli-GPU and {ask.memory_mib} MiB; give 1 to"
-            f" {GPU_MILLI} milli or some memory"
+            f"pod {uid}: a share of {ask.milli} milli-GPU with {ask.memory_mib} MiB and"
+            f" {ask.memory_milli} thousandths of the memory; give 1 to {GPU_MILLI} milli or some"
+            " memory, in MiB or in thousandths"
         )

@@ -8,22 +8,28 @@ from dataclasses import replace
 import numpy as np
 
 from bayplan.scheduler.errors import Conflict, InvalidRequest
+from bayplan.scheduler.kinds import Kind
 from bayplan.scheduler.labels import has_labels
-from bayplan.scheduler.shape import is_share, per_gpu, taken_per_gpu
+from bayplan.scheduler.mig.tables import all_units, bits_of
+from bayplan.scheduler.needs import Need
+from bayplan.scheduler.shape import is_share
 from bayplan.scheduler.tenancy import NO_CLASS, Claim, Tenancy, gpu_class
 from bayplan.scheduler.types import (
     ANONYMOUS,
-    GPU_MILLI,
     DeviceRequest,
     Grant,
     Node,
     Placement,
     Request,
+    Slot,
 )
 from bayplan.scheduler.view import View
 
 Grants = tuple[Grant, ...]
 Flat = tuple[int, ...]
+"""Flat slot numbers, or what goes with them."""
+
+NOWHERE = -1
 
 
 def taken_by(
@@ -62,7 +68,7 @@ def taken_by(
                 f" for pod {request.uid} says; decide again"
             )
         shared[device.claim] = replace(present, users=present.users | {request.uid})
-        taken += present.tenancy.gpus
+        taken += present.tenancy.slots
     return _own(request, row, view, own, taken, share), shared
 
 
@@ -81,7 +87,10 @@ def _columns(view: View, resources: tuple[tuple[str, int], ...]) -> tuple[tuple[
     return tuple([(known.index(name) if name in known else -1, n) for name, n in resources if n])
 
 
-def suits(request: Request, placement: Placement, node: Node, claims: Mapping[str, Claim]) -> bool:
+def suits(
+    request: Request, placement: Placement, row: int, node: Node, view: View,
+    claims: Mapping[str, Claim],
+) -> bool:  # fmt: skip
     """Whether a placement is what the request asks for of a node as it is by now.
 
     Claims that are allocated do not count: ``taken_by`` compares them.
@@ -90,23 +99,56 @@ def suits(request: Request, placement: Placement, node: Node, claims: Mapping[st
         return False
     dealt = zip(request.devices, placement.chosen, placement.grants, strict=True)
     for device, chosen, grants in dealt:
-        if device.claim not in claims and not _as_asked(_wish(device, chosen), grants, node):
+        if device.claim not in claims and not _as_asked(_wish(device, chosen), grants, row, view):
             return False
     return True
 
 
-def _as_asked(wish: DeviceRequest, grants: Grants, node: Node) -> bool:
+def _as_asked(wish: DeviceRequest, grants: Grants, row: int, view: View) -> bool:
     if len(grants) != wish.ask.count:
         return False
-    if grants and wish.models and node.gpu_model not in wish.models:
+    if not grants:
+        return True
+    number = view.row_kind.item(row)
+    if number == NOWHERE:
+        return _as_asked_of_mixed(wish, grants, row, view)
+    kind = view.kinds.kinds[number]
+    for need in view.kinds.needs_of(wish, number):
+        for grant in grants:
+            if not _is_need(kind, need, grant):
+                break
+        else:
+            return True
+    return False
+
+
+def _as_asked_of_mixed(wish: DeviceRequest, grants: Grants, row: int, view: View) -> bool:
+    flat = [flat_slot(view, row, grant.slot) for grant in grants]
+    if NOWHERE in flat:
         return False
-    milli, mib = taken_per_gpu(*per_gpu(wish), node.gpu_memory_mib)
-    for grant in grants:
-        if grant.milli != milli or grant.memory_mib != mib:
-            return False
-        if (grant.slot.gpu == ANONYMOUS) != node.anonymous_gpus:
-            return False
-    return True
+    kinds, numbers = view.kinds, [view.slot_kind.item(slot) for slot in flat]
+    needs = [kinds.needs_of(wish, number) for number in numbers]
+    # All of one accepted isolation.
+    return any(
+        all(
+            _is_need(kinds.kinds[number], need, grant)
+            for number, need, grant in zip(numbers, each, grants, strict=True)
+        )
+        for each in zip(*needs, strict=True)
+    )
+
+
+def _is_need(kind: Kind, need: Need, grant: Grant) -> bool:
+    slot, profile = grant.slot, need.profile
+    if grant.milli != need.milli or grant.memory_mib != need.mib:
+        return False
+    if (slot.gpu == ANONYMOUS) != kind.anonymous:
+        return False
+    if profile is None:
+        return not slot.size and not slot.profile
+    # Where an instance of a layout is was looked up; a new one may start where its profile may.
+    legal = kind.profile is not None or slot.start in profile.starts
+    return legal and slot.size == profile.size and slot.profile == profile.name
 
 
 def has_room(view: View, own: Tenancy, new: Sequence[Tenancy]) -> bool:
@@ -122,64 +164,126 @@ def has_room(view: View, own: Tenancy, new: Sequence[Tenancy]) -> bool:
     for column, amount in own.resources:
         if column < 0 or not view.resources_free[row, column] >= amount >= 0:
             return False
-    if not new:
-        return _gpus_free(view, row, own.gpus, own.milli, own.mib)
-    milli: dict[int, int] = {}
-    mib: dict[int, int] = {}
-    for tenancy in (own, *new):
-        # Each by itself first: a negative or a repeated one must not hide in the sum.
-        if not _gpus_free(view, row, tenancy.gpus, tenancy.milli, tenancy.mib):
-            return False
-        for gpu, taken, memory in zip(tenancy.gpus, tenancy.milli, tenancy.mib, strict=True):
-            milli[gpu] = milli.get(gpu, 0) + taken
-            mib[gpu] = mib.get(gpu, 0) + memory
-    gpus = tuple(milli)
-    return _gpus_free(view, row, gpus, tuple(milli.values()), tuple(mib.values()))
-
-
-def _gpus_free(view: View, row: int, gpus: Flat, milli: Flat, mib: Flat) -> bool:
-    if not gpus:
-        return not milli  # else fewer anonymous GPUs are free than were promised
-    n = len(gpus)
-    if n != len(milli) or (n > 1 and len(set(gpus)) != n):
+    if not _slots_free(view, row, own):
         return False
-    start = view.gpu_start.item(row)
-    stop = start + view.gpu_count.item(row)
-    free_milli, free_mib = view.gpu_free_milli.item, view.gpu_free_mib.item
-    for gpu, taken, memory in zip(gpus, milli, mib, strict=True):
+    if not new:
+        return len(own.slots) < 2 or _together_free(view, (own,))
+    # Each by itself first: a negative one must not hide in the sum.
+    return all(_slots_free(view, row, tenancy) for tenancy in new) and _together_free(
+        view, (own, *new)
+    )
+
+
+def _slots_free(view: View, row: int, tenancy: Tenancy) -> bool:
+    slots, milli, mib, units = tenancy.slots, tenancy.milli, tenancy.mib, tenancy.units
+    if not slots:
+        return not milli  # else fewer anonymous GPUs are free than were promised
+    if len(slots) != len(milli):
+        return False
+    start = view.slot_start.item(row)
+    stop = start + view.slot_count.item(row)
+    free_milli, free_mib = view.slot_free_milli.item, view.slot_free_mib.item
+    plain = view.kinds.all_plain
+    for slot, taken, memory, unit in zip(slots, milli, mib, units, strict=True):
         if not (
-            start <= gpu < stop and free_milli(gpu) >= taken >= 0 and free_mib(gpu) >= memory >= 0
+            start <= slot < stop
+            and free_milli(slot) >= taken >= 0
+            and free_mib(slot) >= memory >= 0
+            and (plain or _units_free(view, slot, (unit,)))
         ):
             return False
     return True
 
 
+def _units_free(view: View, slot: int, units: Sequence[int]) -> bool:
+    if view.slot_table.item(slot) < 0:
+        return True
+    kind = view.kinds.kinds[view.slot_kind.item(slot)]
+    used = view.slot_used.item(slot)
+    if not kind.is_dynamic_mig:
+        return used + len(units) <= kind.seats
+    for bits in units:
+        if not bits or used & bits:
+            return False
+        used |= bits
+    return True
+
+
+def _together_free(view: View, tenancies: Sequence[Tenancy]) -> bool:
+    """Whether what several tenancies, or one several times, take of the same slots is free."""
+    taken: dict[int, list[tuple[int, int, int]]] = {}
+    for tenancy in tenancies:
+        for slot, *amounts in zip(*tenancy[4:8], strict=True):
+            taken.setdefault(slot, []).append((amounts[0], amounts[1], amounts[2]))
+        stacked = [slot for slot in set(tenancy.slots) if tenancy.slots.count(slot) > 1]
+        if not all(view.kinds.kinds[view.slot_kind.item(slot)].is_dynamic_mig for slot in stacked):
+            return False  # several of one pod go to different GPUs
+    return all(
+        view.slot_free_milli.item(slot) >= sum(milli for milli, _, _ in parts)
+        and view.slot_free_mib.item(slot) >= sum(mib for _, mib, _ in parts)
+        and _units_free(view, slot, [unit for _, _, unit in parts])
+        for slot, parts in taken.items()
+    )
+
+
 def _take(
     view: View, row: int, grants: Grants, taken: Flat, share: bool
-) -> tuple[Flat, Flat, Flat, int]:
-    """Return (flat GPUs, milli, MiB, GPU class) of grants on a row.
+) -> tuple[Flat, Flat, Flat, Flat, int]:
+    """Return (flat slots, milli, MiB, units, GPU class) of grants on a row.
 
-    ``taken`` are flat GPUs that the same pod takes beside them.
+    ``taken`` are flat slots that the same pod takes beside them.
     """
     if not grants:
-        return (), (), (), NO_CLASS
-    if len(grants) == 1:
+        return (), (), (), (), NO_CLASS
+    flat = _flat_slots(view, row, grants, taken)
+    if len(grants) == 1 and flat:
         (grant,) = grants
-        flat = _flat_gpus(view, row, grants, taken)
-        return flat, (grant.milli,), (grant.memory_mib,), gpu_class(1, share=share)
+        unit = 1 if view.kinds.all_plain else units_of(view, flat[0], grant.slot)
+        return flat, (grant.milli,), (grant.memory_mib,), (unit,), gpu_class(1, share=share)
+    slots = zip(flat, grants, strict=False)
     return (
-        _flat_gpus(view, row, grants, taken),
+        flat,
         tuple([grant.milli for grant in grants]),
         tuple([grant.memory_mib for grant in grants]),
+        tuple([units_of(view, slot, grant.slot) for slot, grant in slots]),
         gpu_class(len(grants), share=share),
     )
 
 
-def _flat_gpus(view: View, row: int, grants: Grants, taken: Flat) -> Flat:
-    start = view.gpu_start.item(row)
+def units_of(view: View, flat: int, slot: Slot) -> int:
+    """Return what a grant takes of a slot: the bits of a MIG instance, or 1 for a seat."""
+    kind = view.kinds.kinds[view.slot_kind.item(flat)]
+    if not kind.is_dynamic_mig or kind.product is None:
+        return 1
+    profile = next((p for p in kind.product.profiles if p.name == slot.profile), None)
+    return all_units(kind.product) if profile is None else bits_of(profile, slot.start)
+
+
+def _flat_slots(view: View, row: int, grants: Grants, taken: Flat) -> Flat:
+    start = view.slot_start.item(row)
     if grants[0].slot.gpu == ANONYMOUS:
         # The device plugin picks; counting the lowest free ones keeps the tally right.
-        free = view.gpu_free_milli[start : start + view.gpu_count.item(row)]
-        lowest = [start + i for i in np.flatnonzero(free == GPU_MILLI).tolist()]
-        return tuple([gpu for gpu in lowest if gpu not in taken][: len(grants)])
-    return tuple([start + grant.slot.gpu for grant in grants])
+        own = slice(start, start + view.slot_count.item(row))
+        free = view.slot_free_milli[own] == view.slot_capacity[own]
+        lowest = [start + i for i in np.flatnonzero(free).tolist()]
+        return tuple([slot for slot in lowest if slot not in taken][: len(grants)])
+    if view.kinds.all_plain:  # a slot a GPU; whether there is such a GPU is looked at later
+        return tuple([start + grant.slot.gpu for grant in grants])
+    return tuple([flat_slot(view, row, grant.slot) for grant in grants])
+
+
+def flat_slot(view: View, row: int, slot: Slot) -> int:
+    """Return the flat number of the slot that a grant of a row is in, or ``NOWHERE``."""
+    start, count = view.slot_start.item(row), view.slot_count.item(row)
+    n_gpus = view.gpu_count.item(row)
+    if slot.gpu == ANONYMOUS:
+        return start if count else NOWHERE
+    if not 0 <= slot.gpu < n_gpus:
+        return NOWHERE
+    if count == n_gpus and not view.slot_size.item(start + slot.gpu):
+        return start + slot.gpu
+    own = slice(start, start + count)
+    here = view.slot_gpu[own] == slot.gpu
+    here &= (view.slot_size[own] == 0) | (view.slot_first[own] == slot.start)
+    found = np.flatnonzero(here)
+    return start + int(found[0]) if found.size else NOWHERE

@@ -1,4 +1,4 @@
-"""What an owner (a pod or a claim) takes of a node, with flat GPU numbers: the cluster's ledger."""
+"""What an owner (a pod or a claim) takes of a node: the cluster's ledger."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ SHARE_CLASS = 0
 
 
 class Tenancy(NamedTuple):
-    """Room taken on a node. ``gpus`` are flat GPU numbers; ``milli`` and ``mib`` go with them.
+    """Room taken on a node. ``slots`` are flat numbers; ``milli``, ``mib``, ``units`` go with them.
 
-    ``resources`` are (column, amount) pairs. ``gpu_class``: 0 a share of one GPU, k a pod with
-    k GPUs, -1 none. A tuple, because it is made for every pod: 0.3 us instead of 0.9.
+    ``units`` are MIG bits, or 1 for a seat. ``resources`` are (column, amount) pairs.
+    ``gpu_class``: 0 a share of one GPU, k a pod with k GPUs, -1 none. A tuple, because it is made
+    for every pod: 0.3 us instead of 0.9.
     """
 
     row: int
     cpu: int = 0
     memory: int = 0
     resources: tuple[tuple[int, int], ...] = ()
-    gpus: tuple[int, ...] = ()
+    slots: tuple[int, ...] = ()
     milli: tuple[int, ...] = ()
     mib: tuple[int, ...] = ()
+    units: tuple[int, ...] = ()
     gpu_class: int = NO_CLASS
 
 

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bayplan.scheduler.sharing import Sharing
 
 GPU_MILLI = 1000
 """Milli-GPU in one whole GPU."""
@@ -64,15 +68,19 @@ class Reason(IntEnum):
     GPU_ANONYMOUS = 7, "a share needs a GPU index, and the node's device plugin picks"
     ISOLATION = 8, "no GPU offers an accepted isolation"
     PROFILE = 9, "no GPU offers the MIG profile"
-    TOPOLOGY = 10, "a GPU island is required, and no node says where its islands are"
-    MIXED_DEVICES = 11, "device requests of different kinds in one pod are not decided yet"
-    CPU_CAPACITY = 12, "the node has less CPU"
-    MEMORY_CAPACITY = 13, "the node has less memory"
-    RESOURCE_CAPACITY = 14, "the node has less of another resource"
-    GPU_FREE = 15, "too few GPUs with enough free"
-    CPU_FREE = 16, "too little CPU free"
-    MEMORY_FREE = 17, "too little memory free"
-    RESOURCE_FREE = 18, "too little of another resource free"
+    MIG_SPAN = 10, "shares of several GPUs, and MIG instances cannot work together"
+    TOPOLOGY = 11, "a GPU island is required, and no node says where its islands are"
+    MIXED_DEVICES = 12, "device requests of different kinds in one pod are not decided yet"
+    CPU_CAPACITY = 13, "the node has less CPU"
+    MEMORY_CAPACITY = 14, "the node has less memory"
+    RESOURCE_CAPACITY = 15, "the node has less of another resource"
+    GPU_FREE = 16, "too few GPUs with enough free"
+    GPU_MEMORY_FREE = 17, "too little GPU memory free beside the memory of the co-residents"
+    GPU_CLIENTS = 18, "no client or replica left on the GPUs with enough free"
+    MIG_PLACE = 19, "enough of a GPU free, but no place where the MIG profile may start"
+    CPU_FREE = 20, "too little CPU free"
+    MEMORY_FREE = 21, "too little memory free"
+    RESOURCE_FREE = 22, "too little of another resource free"
 
 
 FIRST_SHORTAGE = Reason.GPU_FREE
@@ -90,16 +98,20 @@ class WholeGpus:
 class GpuShare:
     """A share of each of ``count`` different GPUs.
 
-    ``milli`` (1 to 1000) and ``memory_mib`` are per GPU. A share without memory asks for
+    ``milli`` (1 to 1000) and ``memory_mib`` are per GPU; ``memory_milli`` states the memory in
+    thousandths of the GPU's instead. A share without memory asks for
     ``floor(milli × GPU memory / 1000)``, one without milli for ``floor(1000 × MiB / GPU memory)``,
     at least 1: shares that add up to a GPU fit on it.
-    ``isolations`` are the accepted ones in order of wish; empty accepts whatever is there.
+    ``isolations`` are the accepted ones in order of wish: the first that any node can give is
+    taken. Empty accepts whatever is there. On a MIG GPU a share takes the smallest profile that
+    covers it, in compute and in memory.
     """
 
     milli: int = 0
     memory_mib: int = 0
     count: int = 1
     isolations: tuple[Isolation, ...] = ()
+    memory_milli: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +176,8 @@ class Node:
 
     All ``gpu_count`` GPUs of a node are of one model. ``anonymous_gpus``: the device plugin
     picks the GPU, so that only counts can be planned. ``gpu_memory_mib`` 0 means unknown.
+    ``sharing`` says how its GPUs are shared: nothing is ungoverned, one entry is for all GPUs,
+    several are one a GPU.
     """
 
     name: str
@@ -176,6 +190,7 @@ class Node:
     schedulable: bool = True
     labels: tuple[tuple[str, str], ...] = ()
     resources: tuple[tuple[str, int], ...] = ()
+    sharing: tuple[Sharing, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,12 +198,14 @@ class Slot:
     """The unit of sharing: a GPU of a node, or a MIG instance on it.
 
     ``gpu`` is the index on the node or ``ANONYMOUS``. A MIG instance takes
-    ``[start, start + size)`` on the memory-slice axis; ``size`` 0 is the GPU itself.
+    ``[start, start + size)`` on the axis of placement units, and has a ``profile``; ``size`` 0 is
+    the GPU itself.
     """
 
     gpu: int
     start: int = 0
     size: int = 0
+    profile: str = ""
 
 
 @dataclass(frozen=True, slots=True)

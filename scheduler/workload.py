@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
-from bayplan.scheduler.shape import per_gpu, shapes_of
-from bayplan.scheduler.types import GpuShare, Request, WholeGpus
-from bayplan.scheduler.view import BoolArray, FloatArray, IntArray, View
+from bayplan.scheduler.arrays import BoolArray, FloatArray, IntArray, IntTable
+from bayplan.scheduler.hardware import Product, smallest_covering
+from bayplan.scheduler.kindtable import KindTable
+from bayplan.scheduler.needs import Need, Want
+from bayplan.scheduler.shape import shapes_of, want_of
+from bayplan.scheduler.types import GPU_MILLI, Request
+from bayplan.scheduler.view import View
 
-KernelClasses = tuple[IntArray, int, IntArray, IntArray, IntArray, FloatArray, BoolArray]
+Level = tuple[int, str]
 
 _MAX_CLUSTERS = 64
+
+
+class KernelClasses(NamedTuple):
+    """A workload as ``kernels.fragment`` takes it: levels by kind of slot, and classes.
+
+    ``classes`` are (number with GPUs, CPU, count, level, weight, allowed kinds).
+    """
+
+    levels: IntArray
+    level_milli: IntTable
+    level_shift: IntTable
+    level_stacks: BoolArray
+    classes: tuple[int, IntArray, IntArray, IntArray, FloatArray, BoolArray]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,50 +40,97 @@ class Workload:
     """A distribution over pod classes: arrays (n_classes,), weights adding up to 1.
 
     The classes with GPUs come first, each kind the commonest first. ``cpu`` in millicores,
-    ``count`` GPUs (0: CPU only) with ``milli`` each, ``models`` the allowed models (empty: any).
-    ``levels`` are the distinct ``milli`` of the GPU classes, ascending, and ``level`` is each
-    class's index among them.
+    ``count`` GPUs (0: CPU only) with ``milli`` each, or MIG instances of a ``profile``; ``models``
+    the allowed models (empty: any). ``levels`` are the distinct (milli, profile) of the GPU
+    classes, ascending, and ``level`` is each class's index among them.
     """
 
     cpu: IntArray
     count: IntArray
     milli: IntArray
+    profile: tuple[str, ...]
     models: tuple[tuple[str, ...], ...]
     weight: FloatArray
-    levels: IntArray
+    levels: tuple[Level, ...]
     level: IntArray
     n_gpu_classes: int
-    _known: dict[int, tuple[list[str], int, KernelClasses]] = field(
+    _known: dict[int, tuple[KindTable, int, KernelClasses]] = field(
         default_factory=dict, repr=False
     )
 
     def for_kernels(self, view: View) -> KernelClasses:
-        """Return what ``kernels.fragment`` takes of it for the models of a cluster."""
-        names = view.model_names
-        known = self._known.get(id(names))
-        # The list only grows, and is kept here, so that its id stays its own; it is compared all
+        """Return what ``kernels.fragment`` takes of it for the kinds of slots of a cluster."""
+        kinds = view.kinds
+        known = self._known.get(id(kinds))
+        # The table only grows, and is kept here, so that its id stays its own; it is compared all
         # the same, because a workload that was pickled has ids of another process.
-        if known is None or known[0] is not names or known[1] != len(names):
+        if known is None or known[0] is not kinds or known[1] != kinds.size:
             if len(self._known) >= _MAX_CLUSTERS:
                 self._known.clear()
-            allowed = self._table(names)
-            n_gpu = self.n_gpu_classes
-            classes = self.levels, n_gpu, self.cpu, self.count, self.level, self.weight, allowed
-            known = self._known[id(names)] = names, len(names), classes
+            known = self._known[id(kinds)] = kinds, kinds.size, self._classes(kinds)
         return known[2]
 
-    def _table(self, model_names: Sequence[str]) -> BoolArray:
-        table = [[not m or name in m for m in self.models] for name in model_names]
-        return np.array(table, np.bool_).reshape(len(model_names), len(self.models))
+    def profile_mix(self, product: Product) -> dict[str, float]:
+        """Return how many instances of each profile of a product a random pod asks for.
+
+        A share counts as the smallest profile that covers it; whole GPUs and what the product
+        does not have count nothing.
+        """
+        mix: dict[str, float] = {}
+        for i, name in enumerate(self.profile):
+            if not name and self.count[i] == 1 and self.milli[i] != GPU_MILLI:
+                covering = smallest_covering(product, int(self.milli[i]))
+                name = covering.name if covering else ""
+            if any(profile.name == name for profile in product.profiles):
+                mix[name] = mix.get(name, 0.0) + float(self.count[i] * self.weight[i])
+        return mix
+
+    def _classes(self, kinds: KindTable) -> KernelClasses:
+        needs = [
+            [kinds.need(_want(level), number) for level in self.levels]
+            for number in range(kinds.size)
+        ]
+        return KernelClasses(
+            np.array([milli for milli, _ in self.levels], np.int64),
+            self._table(needs, "milli"),
+            self._table(needs, "shift"),
+            np.array([bool(profile) for _, profile in self.levels], np.bool_),
+            (
+                self.n_gpu_classes,
+                self.cpu,
+                self.count,
+                self.level,
+                self.weight,
+                self._allowed(kinds),
+            ),
+        )
+
+    def _table(self, needs: list[list[Need]], part: str) -> IntTable:
+        table = [[getattr(need, part) for need in row] for row in needs]
+        return np.array(table, np.int64).reshape(len(needs), len(self.levels))
+
+    def _allowed(self, kinds: KindTable) -> BoolArray:
+        table = [
+            [
+                (not models or kind.model in models) and not (profile and kind.is_plain)
+                for models, profile in zip(self.models, self.profile, strict=True)
+            ]
+            for kind in kinds.kinds
+        ]
+        return np.array(table, np.bool_).reshape(kinds.size, len(self.models))
+
+
+def _want(level: Level) -> Want:
+    milli, profile = level
+    return Want(milli, whole=milli == GPU_MILLI and not profile, profile=profile)
 
 
 def typical_workload(requests: Iterable[Request], coverage: float = 0.95) -> Workload:
     """Return the commonest classes of pods that together make up ``coverage`` of all.
 
-    Classes are (CPU, milli per GPU, GPUs, models) of a request's first wish, sorted by how
-    common they are, the larger class first among equals. Requests for MIG instances, for GPU
-    memory without compute, and for GPUs of different kinds have no place among them and do not
-    count.
+    Classes are (CPU, milli per GPU, GPUs, models, MIG profile) of a request's first wish, sorted
+    by how common they are, the larger class first among equals. Requests for GPU memory without
+    compute, and for devices of different kinds, have no place among them and do not count.
 
     Raises
     ------
@@ -103,37 +168,36 @@ def typical_workload(requests: Iterable[Request], coverage: float = 0.95) -> Wor
     return _workload([key for key, _ in kept], [(n / total) / (taken / total) for _, n in kept])
 
 
-_Class = tuple[int, int, int, str]
+_Class = tuple[int, int, int, str, str]
 
 
 def _has_class(request: Request) -> bool:
-    used = [device for device in request.devices if device.ask.count]
-    asks = [device.ask for device in used]
-    kinds = {(per_gpu(device), tuple(sorted(set(device.models)))) for device in used}
-    return len(kinds) <= 1 and all(
-        isinstance(ask, WholeGpus) or (isinstance(ask, GpuShare) and ask.milli > 0) for ask in asks
-    )
+    wants = {want_of(device) for device in request.devices if device.ask.count}
+    return len(wants) <= 1 and all(want.milli or want.profile for want in wants)
 
 
 def _class_of(request: Request) -> _Class:
     shape = shapes_of(request)[0]
     # Models as they were written: the published workloads tell "A|B" from "A|B|B".
     written = next(("|".join(ask.models) for ask in shape.asks if ask.ask.count), "")
-    return shape.cpu, shape.milli if shape.count else 0, shape.count, written
+    return shape.cpu, shape.want.milli, shape.count, written, shape.want.profile
 
 
 def _workload(classes: list[_Class], weights: list[float]) -> Workload:
-    cpu, milli, count, models = zip(*classes, strict=True)
-    levels = sorted({m for m, n in zip(milli, count, strict=True) if n})
+    cpu, milli, count, models, profile = zip(*classes, strict=True)
+    asked = list(zip(milli, profile, strict=True))
+    levels = sorted({level for level, n in zip(asked, count, strict=True) if n})
     return Workload(
         np.array(cpu, np.int64),
         np.array(count, np.int64),
         np.array(milli, np.int64),
+        profile,
         tuple(tuple(m.split("|")) if m else () for m in models),
         np.array(weights, np.float64),
-        np.array(levels, np.int64),
+        tuple(levels),
         np.array(
-            [levels.index(m) if n else 0 for m, n in zip(milli, count, strict=True)], np.int64
+            [levels.index(level) if n else 0 for level, n in zip(asked, count, strict=True)],
+            np.int64,
         ),
         sum(n > 0 for n in count),
     )

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import entry_points
 
 from bayplan.scheduler.errors import InputError
+from bayplan.scheduler.mig.places import Places
+from bayplan.scheduler.mig.rules import MigRule
 from bayplan.scheduler.policies._base import Ask, PlacementPolicy, Ties
 from bayplan.scheduler.policies._devices import best_fit_gpus, first_gpus, worst_fit_gpus
 from bayplan.scheduler.policies.best_fit import BestFit
@@ -19,6 +22,9 @@ from bayplan.scheduler.policies.fgd import Fgd
 from bayplan.scheduler.policies.first_fit import FirstFit
 from bayplan.scheduler.policies.gpu_clustering import GpuClustering
 from bayplan.scheduler.policies.gpu_packing import GpuPacking
+from bayplan.scheduler.policies.mig_fit import MigFit
+from bayplan.scheduler.policies.mix import is_mix, parse_mix
+from bayplan.scheduler.policies.pwr import Pwr
 from bayplan.scheduler.policies.random_fit import RandomFit
 from bayplan.scheduler.policies.worst_fit import WorstFit
 from bayplan.scheduler.workload import Workload
@@ -47,6 +53,10 @@ def _fgd(workload: Workload | None) -> Fgd:
     return Fgd(workload)
 
 
+def _mig_fit(rule: MigRule, workload: Workload | None) -> MigFit:
+    return MigFit(Places(rule, workload.profile_mix if workload else None))
+
+
 POLICIES: dict[str, Factory] = {
     "random": lambda _: RandomFit(),
     "first-fit": lambda _: FirstFit(),
@@ -56,6 +66,8 @@ POLICIES: dict[str, Factory] = {
     "gpu-packing": lambda _: GpuPacking(),
     "gpu-clustering": lambda _: GpuClustering(),
     "fgd": _fgd,
+    "pwr": lambda _: Pwr(),
+    **{f"mig-{rule.value}": partial(_mig_fit, rule) for rule in MigRule},
 }
 
 
@@ -84,7 +96,8 @@ def make_policy(name: str, workload: Workload | None = None) -> PlacementPolicy:
     Parameters
     ----------
     name
-        One of ``policy_names()``. A plug-in cannot take the name of one of ours.
+        One of ``policy_names()``, or a weighted sum such as ``0.9*fgd+0.1*pwr``. A plug-in cannot
+        take the name of one of ours.
     workload
         The target workload of policies that need one.
 
@@ -93,14 +106,17 @@ def make_policy(name: str, workload: Workload | None = None) -> PlacementPolicy:
     InputError
         No policy of that name, a plug-in that cannot be loaded, or a workload is missing.
     """
+    if is_mix(name):
+        return parse_mix(name, lambda part: make_policy(part, workload))
     factory = POLICIES.get(name)
     return factory(workload) if factory else _plugin(name, workload)
 
 
 def policy_summary(name: str, workload: Workload) -> str:
-    """Return the first line of a policy's docstring."""
+    """Return a policy's ``summary``, or else the first line of its docstring."""
     policy = make_policy(name, workload)
-    return (type(policy).__doc__ or "").strip().partition("\n")[0]
+    summary: str | None = getattr(policy, "summary", None)
+    return summary or (type(policy).__doc__ or "").strip().partition("\n")[0]
 
 
 def _plugin(name: str, workload: Workload | None) -> PlacementPolicy:

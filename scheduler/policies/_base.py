@@ -7,7 +7,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from bayplan.scheduler.shape import Shape, taken_per_gpu
+from bayplan.scheduler.needs import Needs
+from bayplan.scheduler.shape import Shape
 from bayplan.scheduler.view import FloatArray, IntArray, View
 
 
@@ -25,37 +26,38 @@ class PlacementPolicy(Protocol):
     def ties(self) -> Ties:
         """The tie rule."""
 
-    def score(self, view: View, shape: Shape, rows: IntArray, out: FloatArray) -> None:
+    def score(
+        self, view: View, shape: Shape, needs: Needs, rows: IntArray, out: FloatArray
+    ) -> None:
         """Write a score for each of ``rows`` into ``out`` (n_nodes,); higher is better.
 
-        Every row in ``rows`` fits the shape. Scores are finite.
+        Every row in ``rows`` fits the shape. Scores are finite. ``needs`` says what the shape
+        takes of each kind of slot.
         """
 
     def choose(self, view: View, shape: Shape, ask: Ask, out: IntArray) -> None:
-        """Write the indices of the ``ask.n_wanted`` GPUs to take on ``ask.row`` into ``out`` (64,).
+        """Write the indices of the ``ask.n_wanted`` slots to take on ``ask.row`` into ``out``.
 
-        The row fits the shape.
+        ``out`` is (448,); the row fits the shape. A slot that may hold several is named as often.
         """
 
 
 class Ask(NamedTuple):
-    """What a shape takes of one row: ``n_wanted`` GPUs with ``milli`` and ``mib`` each.
+    """What a shape takes of one row: ``n_wanted`` slots, of each what ``needs`` says of its kind.
 
-    ``start`` is the row's first GPU in the flat arrays and ``n_gpus`` how many it has. ``key``
+    ``start`` is the row's first slot in the flat arrays and ``n_slots`` how many it has. ``key``
     is a hash of (seed, uid, node), for random choices.
     """
 
     row: int
     start: int
-    n_gpus: int
+    n_slots: int
     n_wanted: int
-    milli: int
-    mib: int
+    needs: Needs
     key: np.uint64
 
 
-def ask_of(view: View, shape: Shape, row: int, key: np.uint64) -> Ask:
+def ask_of(view: View, shape: Shape, needs: Needs, row: int, key: np.uint64) -> Ask:
     """Return what a shape takes of a row that it fits."""
-    milli, mib = taken_per_gpu(shape.milli, shape.mib, view.gpu_memory_mib.item(row))
-    start, n_gpus = view.gpu_start.item(row), view.gpu_count.item(row)
-    return Ask(row, start, n_gpus, shape.count, milli, mib, key)
+    start, n_slots = view.slot_start.item(row), view.slot_count.item(row)
+    return Ask(row, start, n_slots, shape.count, needs, key)

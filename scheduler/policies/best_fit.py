@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bayplan.kernels.score import score_best_fit
+from bayplan.scheduler.needs import Needs
 from bayplan.scheduler.policies._base import Ask, Ties
 from bayplan.scheduler.policies._devices import best_fit_gpus
 from bayplan.scheduler.shape import Shape
@@ -24,19 +25,26 @@ class BestFit:
     gpu_scale_milli: float = 8_000.0
     ties: Ties = Ties.LOWEST_ROW
 
-    def score(self, view: View, shape: Shape, rows: IntArray, out: FloatArray) -> None:
+    def score(
+        self, view: View, shape: Shape, needs: Needs, rows: IntArray, out: FloatArray
+    ) -> None:
         """Score by what is left."""
         score_best_fit(
             rows,
             shape.cpu,
             shape.count,
-            shape.milli,
-            shape.mib,
             self.cpu_scale_milli,
             self.gpu_scale_milli,
+            needs.table,
             view.cpu_free_milli,
-            view.gpu_memory_mib,
             view.idle_milli,
+            view.row_kind,
+            view.slot_start,
+            view.slot_count,
+            view.slot_kind,
+            view.slot_free_milli,
+            view.slot_free_mib,
+            view.slot_able,
             out,
         )
 

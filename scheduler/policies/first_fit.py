@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bayplan.scheduler.needs import Needs
 from bayplan.scheduler.policies._base import Ask, Ties
 from bayplan.scheduler.policies._devices import first_gpus
 from bayplan.scheduler.shape import Shape
@@ -19,7 +20,9 @@ class FirstFit:
 
     ties: Ties = Ties.LOWEST_ROW
 
-    def score(self, view: View, shape: Shape, rows: IntArray, out: FloatArray) -> None:
+    def score(
+        self, view: View, shape: Shape, needs: Needs, rows: IntArray, out: FloatArray
+    ) -> None:
         """Score all alike: the tie rule takes the first."""
         out[rows] = 0.0
 

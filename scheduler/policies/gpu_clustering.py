@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bayplan.kernels.score import score_gpu_clustering
+from bayplan.scheduler.needs import Needs
 from bayplan.scheduler.policies._base import Ask, Ties
 from bayplan.scheduler.policies._devices import best_fit_gpus
 from bayplan.scheduler.shape import Shape
@@ -22,7 +23,9 @@ class GpuClustering:
     gpu_scale_milli: int = 8_000
     ties: Ties = Ties.LOWEST_ROW
 
-    def score(self, view: View, shape: Shape, rows: IntArray, out: FloatArray) -> None:
+    def score(
+        self, view: View, shape: Shape, needs: Needs, rows: IntArray, out: FloatArray
+    ) -> None:
         """Score by the company that the pod would keep."""
         score_gpu_clustering(
             rows,

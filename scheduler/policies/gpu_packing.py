@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bayplan.kernels.score import score_gpu_packing
+from bayplan.scheduler.needs import Needs
 from bayplan.scheduler.policies._base import Ask, Ties
 from bayplan.scheduler.policies._devices import best_fit_gpus
 from bayplan.scheduler.shape import Shape
@@ -21,18 +22,22 @@ class GpuPacking:
 
     ties: Ties = Ties.LOWEST_ROW
 
-    def score(self, view: View, shape: Shape, rows: IntArray, out: FloatArray) -> None:
+    def score(
+        self, view: View, shape: Shape, needs: Needs, rows: IntArray, out: FloatArray
+    ) -> None:
         """Score by what would be opened."""
         score_gpu_packing(
             rows,
             shape.count,
-            shape.milli,
-            shape.mib,
-            view.gpu_start,
+            needs.table,
             view.gpu_count,
-            view.gpu_memory_mib,
-            view.gpu_free_milli,
-            view.gpu_free_mib,
+            view.slot_start,
+            view.slot_count,
+            view.slot_kind,
+            view.slot_capacity,
+            view.slot_free_milli,
+            view.slot_free_mib,
+            view.slot_able,
             out,
         )
 

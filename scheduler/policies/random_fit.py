@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bayplan.kernels.choose import choose_hashed
+from bayplan.scheduler.needs import Needs
 from bayplan.scheduler.policies._base import Ask, Ties
-from bayplan.scheduler.policies._devices import first_gpus
+from bayplan.scheduler.policies._devices import first_gpus, hashed_gpus
 from bayplan.scheduler.shape import Shape
 from bayplan.scheduler.tenancy import SHARE_CLASS
 from bayplan.scheduler.view import FloatArray, IntArray, View
@@ -23,7 +23,9 @@ class RandomFit:
 
     ties: Ties = Ties.LEAST_HASH
 
-    def score(self, view: View, shape: Shape, rows: IntArray, out: FloatArray) -> None:
+    def score(
+        self, view: View, shape: Shape, needs: Needs, rows: IntArray, out: FloatArray
+    ) -> None:
         """Score all alike."""
         out[rows] = 0.0
 
@@ -32,4 +34,4 @@ class RandomFit:
         if shape.gpu_class != SHARE_CLASS:
             first_gpus(view, ask, out)
         else:
-            choose_hashed(*ask[1:], view.gpu_free_milli, view.gpu_free_mib, out)
+            hashed_gpus(view, ask, out)

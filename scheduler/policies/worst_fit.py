@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from bayplan.scheduler.needs import Needs
 from bayplan.scheduler.policies._base import Ask, Ties
 from bayplan.scheduler.policies._devices import worst_fit_gpus
 from bayplan.scheduler.policies.best_fit import BestFit
@@ -22,9 +23,11 @@ class WorstFit:
     best_fit: BestFit = field(default_factory=BestFit)
     ties: Ties = Ties.LOWEST_ROW
 
-    def score(self, view: View, shape: Shape, rows: IntArray, out: FloatArray) -> None:
+    def score(
+        self, view: View, shape: Shape, needs: Needs, rows: IntArray, out: FloatArray
+    ) -> None:
         """Score by the negative of best-fit."""
-        self.best_fit.score(view, shape, rows, out)
+        self.best_fit.score(view, shape, needs, rows, out)
         out[rows] = -out[rows]
 
     def choose(self, view: View, shape: Shape, ask: Ask, out: IntArray) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import sys
 import tempfile
@@ -14,12 +15,16 @@ from rich.table import Table
 
 from bayplan.scheduler.compiled import is_warm, warm
 from bayplan.scheduler.errors import InputError
+from bayplan.scheduler.hardware import Product, product_named
+from bayplan.scheduler.mig.rules import MigRule
 from bayplan.scheduler.policies import make_policy, policy_summary, usable_policies
 from bayplan.scheduler.workload import Workload, typical_workload
+from bayplan.simulator.replay.compare import compare_tables
 from bayplan.simulator.replay.orders import read_orders
 from bayplan.simulator.replay.report import as_json
 from bayplan.simulator.replay.settings import Experiment, IntArray, parse_seeds
-from bayplan.simulator.replay.sweep import Packer, Run, sweep
+from bayplan.simulator.replay.sharing import Modes, cuts, parse_modes, with_product
+from bayplan.simulator.replay.sweep import Packer, Run, kernel_groups, sweep
 from bayplan.simulator.replay.table import as_table
 from bayplan.traces import builtin_nodes, builtin_pods, read_nodes, read_pods, requests_from
 from bayplan.traces.console import console, plain
@@ -27,6 +32,7 @@ from bayplan.traces.files import display, write_text
 
 STDOUT = "-"
 ALL = "all"
+MIG_POLICIES = "mig-"
 _RUNS_A_WORKER = 8
 
 
@@ -45,6 +51,12 @@ class Options:
     workers: int | None
     json: str | None
     plot: Path | None
+    sharing: str | None = None
+    gpu: str | None = None
+    layout: str = ""
+    oversubscribe: float = 1.0
+    ignore_memory: bool = False
+    mig: str | None = None
 
 
 def replay(options: Options) -> None:
@@ -56,16 +68,24 @@ def replay(options: Options) -> None:
         Anything wrong with the flags or files; found before the first run where possible.
     """
     seeds = parse_seeds(options.seeds)
-    policies = _policies(options.policy)
+    policies = _policies(
+        options.policy, mig="mig" in (options.sharing or "") or options.sharing == ALL
+    )
     experiment = _experiment(options, seeds)
-    workers = _workers(options.workers, len(policies) * len(seeds))
+    _workers(options.workers, 1)
     _check_outputs(options)
     screen = console(stderr=options.json == STDOUT)
-    _compile()
+    _compile(kernel_groups(experiment, policies))
     _warn_unschedulable(experiment)
-    runs = _with_progress(sweep(experiment, policies, seeds, workers), len(policies) * len(seeds))
+    n_runs = len(experiment.cuts) * len(policies) * len(seeds)
+    workers = _workers(options.workers, n_runs)
+    runs = _with_progress(sweep(experiment, policies, seeds, workers), n_runs)
     _write(runs, options)
-    screen.print(as_table(runs, options.load))
+    tables = (
+        compare_tables(runs, options.load) if options.sharing else (as_table(runs, options.load),)
+    )
+    for table in tables:
+        screen.print(table)
     for what, target in (("results", options.json), ("plot", options.plot)):
         if target is not None and target != STDOUT:
             screen.print(f"{what}: {target}", soft_wrap=True, highlight=False, markup=False)
@@ -80,14 +100,15 @@ def list_policies() -> None:
     console().print(table)
 
 
-def _policies(text: str) -> list[str]:
+def _policies(text: str, *, mig: bool) -> list[str]:
     names = [name.strip() for name in text.split(",")]
     workload = typical_workload(requests_from(builtin_pods()))
     for name in names:
         if name != ALL:
             make_policy(name, workload)
     if ALL in names:
-        return _usable(workload)
+        # Without a MIG GPU all those of MIG are the same.
+        return [name for name in _usable(workload) if mig or not name.startswith(MIG_POLICIES)]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise InputError(f"--policy {text!r}: {twice[0]} stands there twice", fix="name it once")
@@ -114,15 +135,53 @@ def _experiment(options: Options, seeds: Sequence[int]) -> Experiment:
     else:
         nodes = read_nodes(options.nodes, options.format)
         pods = read_pods(options.pods, options.format)
+    if options.gpu is not None:
+        nodes, pods = with_product(nodes, pods, _product(options.gpu))
     return Experiment(
         nodes,
         pods,
         options.load,
         _orders(options.arrivals, len(pods), seeds, complete=False),
         _orders(options.node_order, len(nodes), seeds, complete=True),
+        cuts=cuts(_modes(options), nodes, pods),
+        places=_mig_rule(options.mig or MigRule.MAX_OPTIONS.value),
         nodes_file=display(options.nodes or "--nodes"),
         pods_file=display(options.pods or "--pods"),
     )
+
+
+def _product(name: str) -> Product:
+    try:
+        return product_named(name)
+    except InputError as error:
+        raise InputError(f"--gpu: {error}") from None
+
+
+def _modes(options: Options) -> Modes:
+    names = () if options.sharing is None else parse_modes(options.sharing)
+    for flag, given, needs in (
+        ("--layout", bool(options.layout), {"mig-static"}),
+        ("--oversubscribe", options.oversubscribe != 1.0, {"mps", "timeslice", "hami"}),
+        ("--ignore-memory", options.ignore_memory, {"timeslice"}),
+        ("--mig", options.mig is not None, {"mig-dynamic"}),
+    ):
+        if given and not needs & set(names):
+            raise InputError(
+                f"{flag} says nothing without --sharing {'|'.join(sorted(needs))}",
+                fix="add that mode, or leave the flag out",
+            )
+    return Modes(names, options.layout, options.oversubscribe, options.ignore_memory)
+
+
+def _mig_rule(text: str) -> MigRule:
+    rules = [rule.value for rule in MigRule]
+    if text not in rules:
+        near = difflib.get_close_matches(text, rules, n=1)
+        raise InputError(
+            f"--mig: unknown placement policy {text!r}",
+            fix=f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(rules)}",
+        )
+    return MigRule(text)
 
 
 def _orders(
@@ -198,24 +257,26 @@ def _check_writable(target: Path) -> None:
     raise InputError(problem, file=display(target), fix=fix)
 
 
-def _compile() -> None:
-    if not is_warm():
+def _compile(groups: Sequence[str]) -> None:
+    if not is_warm(groups):
         print(
             "bayplan: compiling the kernels; this takes some seconds",
             file=sys.stderr,
             flush=True,
         )
-    warm()
+    warm(groups)
 
 
 def _warn_unschedulable(experiment: Experiment) -> None:
-    counts = Packer(experiment).unschedulable()
-    if counts:
-        reasons = ", ".join(f"{n}: {reason.text}" for reason, n in sorted(counts.items()))
-        _warn(
-            f"{sum(counts.values())} of {len(experiment.pods)} pods fit no node"
-            f" even of the empty cluster ({reasons}); they count as arrived"
-        )
+    for cut in experiment.cuts:
+        counts = Packer(experiment, cut).unschedulable()
+        if counts:
+            reasons = ", ".join(f"{n}: {reason.text}" for reason, n in sorted(counts.items()))
+            _warn(
+                f"{cut.label + ': ' if cut.label else ''}"
+                f"{sum(counts.values())} of {len(experiment.pods)} pods fit no node"
+                f" even of the empty cluster ({reasons}); they count as arrived"
+            )
 
 
 def _with_progress(runs: Iterable[Run], total: int) -> list[Run]:

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from bayplan.scheduler.cluster import Cluster
 from bayplan.scheduler.fragmentation import fragments
-from bayplan.scheduler.types import GPU_MILLI, Decision
+from bayplan.scheduler.taking import flat_slot, units_of
+from bayplan.scheduler.types import GPU_MILLI, Decision, Grant
 from bayplan.scheduler.view import View
 from bayplan.scheduler.workload import Workload
 
@@ -26,12 +27,32 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Milli-GPU after each arrival: (n_arrivals,); ``capacity`` is the cluster's."""
+    """Milli-GPU after each arrival: (n_arrivals,).
+
+    ``capacity`` is that of the cluster's GPUs, ``offered`` that of their slots: less by what a
+    MIG layout leaves out, more where GPUs are oversubscribed.
+    ``allocated`` is what the placed pods asked for, ``idle`` what is free after what they took,
+    ``internal_milli`` what at the end each had taken beyond what it asked for.
+    """
 
     capacity: int
+    offered: int
     arrived: IntArray
     allocated: IntArray
+    idle: IntArray
     fragmented: FloatArray
+    internal_milli: int = 0
+
+    @property
+    def taken_milli(self) -> int:
+        """What the placed pods had taken at the end."""
+        return int(self.offered - self.idle[-1]) if self.idle.size else 0
+
+    @property
+    def stranded_milli(self) -> int:
+        """What at the end was free, and of no use to a typical pod, or cut off by the layout."""
+        cut_off = max(0, self.capacity - self.offered)
+        return cut_off + (round(float(self.fragmented[-1])) if self.fragmented.size else 0)
 
 
 def series(
@@ -54,12 +75,17 @@ def series(
             states.take(decision)
     change = np.zeros(len(decisions))
     change[placed] = states.fragment_changes(view, workload)
+    taken = np.zeros(len(decisions), np.int64)
+    taken[placed] = states.taken
     start = fragments(view, workload, np.arange(view.n_rows)).sum()
     return Series(
+        GPU_MILLI * int(view.gpu_count.sum()),
         int(view.idle_milli.sum()),
         np.cumsum(demand),
         np.cumsum(np.where(placed, demand, 0)),
+        int(view.idle_milli.sum()) - np.cumsum(taken),
         start + np.cumsum(change),
+        int(np.maximum(taken - demand, 0)[placed].sum()),
     )
 
 
@@ -70,8 +96,7 @@ def columns(measured: Series, load: float) -> dict[str, list[float | None]]:
     """
     percent = measured.capacity / 100.0
     arrived = measured.arrived / percent
-    idle = measured.capacity - measured.allocated
-    ratio = 100.0 * measured.fragmented / np.where(idle > 0, idle, 1)
+    ratio = 100.0 * measured.fragmented / np.maximum(measured.idle, 1)
     n_columns = round(100.0 * load) + 1
     at = np.rint(arrived).astype(np.int64)
     return {
@@ -104,42 +129,71 @@ class _States:
         view = empty.view
         self._empty = empty
         self._cpu = view.cpu_free_milli.tolist()
-        self._gpus = [[GPU_MILLI] * int(view.gpu_count[row]) for row in range(view.n_rows)]
+        starts = view.slot_start[: view.n_rows].tolist()
+        counts = view.slot_count[: view.n_rows].tolist()
+        self._start = starts
+        capacity, able = view.slot_capacity.tolist(), view.slot_able.tolist()
+        self._free = [capacity[s : s + n] for s, n in zip(starts, counts, strict=True)]
+        self._able = [able[s : s + n] for s, n in zip(starts, counts, strict=True)]
+        self._used = [[0] * n for n in counts]
+        kinds = view.row_kind[: view.n_rows].tolist()
+        self._plain = [kind >= 0 and bool(view.kinds.plain[kind]) for kind in kinds]
+        self._governed = not view.kinds.all_plain
+        self.taken: list[int] = []
         self.rows: list[int] = []
         self.cpu_after: list[int] = []
-        self.gpus_after: list[int] = []
-        self.n_gpus: list[int] = []
+        self.free_after: list[int] = []
+        self.able_after: list[int] = []
 
     def take(self, decision: Decision) -> None:
         placement = decision.placement
         assert placement is not None
         row = self._empty.row(placement.node)
         self._cpu[row] -= decision.request.cpu_milli
-        gpus = self._gpus[row]
+        free = self._free[row]
+        taken = 0
         for grants in placement.grants:
             for grant in grants:
-                gpus[grant.slot.gpu] -= grant.milli
+                taken += grant.milli
+                if self._plain[row]:
+                    free[grant.slot.gpu] -= grant.milli
+                else:
+                    self._take_of_governed(row, grant)
+        self.taken.append(taken)
         self.rows.append(row)
         self.cpu_after.append(self._cpu[row])
-        self.gpus_after += gpus
-        self.n_gpus.append(len(gpus))
+        self.free_after += free
+        if self._governed:
+            self.able_after += self._able[row]
+
+    def _take_of_governed(self, row: int, grant: Grant) -> None:
+        view = self._empty.view
+        slot = flat_slot(view, row, grant.slot)
+        i, kind = slot - self._start[row], int(view.slot_kind[slot])
+        self._free[row][i] -= grant.milli
+        self._used[row][i] += units_of(view, slot, grant.slot)
+        self._able[row][i] = view.kinds.able(kind, self._used[row][i])
 
     def fragment_changes(self, view: View, workload: Workload) -> FloatArray:
         """Return how much each placement adds to the fragmentation: (n_placed,)."""
         rows = np.array(self.rows, np.int64)
-        count = np.array(self.n_gpus, np.int64)
+        count = view.slot_count[rows]
         start = np.cumsum(count) - count
-        free = np.array(self.gpus_after, np.int64)
+        free = np.array(self.free_after, np.int64)
         sums = np.concatenate([[0], np.cumsum(free)])
+        # Each state has the kinds of its row's slots: those from the row's first slot on.
+        first = np.repeat(view.slot_start[rows] - start, count)
         states = View(
             n_rows=rows.size,
             cpu_free_milli=np.array(self.cpu_after, np.int64),
             idle_milli=sums[start + count] - sums[start],
-            model=view.model[rows],
-            gpu_start=start,
-            gpu_count=count,
-            gpu_free_milli=free,
-            model_names=view.model_names,
+            row_kind=view.row_kind[rows],
+            slot_start=start,
+            slot_count=count,
+            slot_kind=view.slot_kind[first + np.arange(free.size)],
+            slot_free_milli=free,
+            slot_able=np.array(self.able_after if self._governed else free, np.int64),
+            kinds=view.kinds,
         )
         after = fragments(states, workload, np.arange(rows.size))
         last = fragments(view, workload, np.arange(view.n_rows))

@@ -1,4 +1,4 @@
-"""A replay's results as JSON (``bayplan.replay/1``)."""
+"""A replay's results as JSON (``bayplan.replay/2``)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from bayplan.simulator.replay.sweep import Run
 
-SCHEMA = "bayplan.replay/1"
+SCHEMA = "bayplan.replay/2"
 
 
 def as_json(runs: Sequence[Run], load: float) -> str:

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayplan.scheduler.errors import InputError
+from bayplan.scheduler.mig.rules import MigRule
+from bayplan.simulator.replay.sharing import Cut
 from bayplan.traces import NodeTable, PodTable
 
 IntArray = NDArray[np.int64]
@@ -21,7 +23,8 @@ class Experiment:
 
     ``load`` is the GPU demand that arrives, over the cluster's GPU capacity. ``arrivals`` and
     ``node_orders`` map a seed to rows of the tables, instead of an order drawn for that seed.
-    ``nodes_file`` and ``pods_file`` are what messages call the tables.
+    ``cuts`` are the ways in which the GPUs are shared, ``places`` says where new MIG instances
+    start. ``nodes_file`` and ``pods_file`` are what messages call the tables.
     """
 
     nodes: NodeTable
@@ -29,6 +32,8 @@ class Experiment:
     load: float = 1.3
     arrivals: Mapping[int, IntArray] = field(default_factory=dict)
     node_orders: Mapping[int, IntArray] = field(default_factory=dict)
+    cuts: tuple[Cut, ...] = (Cut(),)
+    places: MigRule = MigRule.MAX_OPTIONS
     nodes_file: str = "--nodes"
     pods_file: str = "--pods"
 
@@ -46,12 +51,6 @@ class Experiment:
                 "no pod asks for a GPU",
                 file=self.pods_file,
                 fix="replay needs a trace of GPU pods",
-            )
-        if all(self.pods.mig_profile):
-            raise InputError(
-                "all pods ask for MIG instances, which no policy places yet",
-                file=self.pods_file,
-                fix="replay needs pods that ask for GPUs or shares of them",
             )
         # Given arrivals are taken as they are, and so is a trace that is large by itself.
         if not self.arrivals and self.expected_pods > max(_MAX_PODS, len(self.pods)):

@@ -51,9 +51,14 @@ def as_table(runs: Sequence[Run], load: float) -> Table:
             *(_spread([_until(run.allocated_pct, load) for run in group]) for load in loads),
             _spread([_until(run.fragmented_pct_of_capacity, full) for run in group]),
             f"{fmean(run.placed for run in group):.0f}",
-            f"{fmean(run.decide_s for run in group):.3f}",
+            seconds(fmean(run.decide_s for run in group)),
         )
     return table
+
+
+def seconds(value: float) -> str:
+    """Return a time with as many digits as one looks at."""
+    return f"{value:.3f}" if value < 10 else f"{value:.1f}"
 
 
 def _seeds(n: int) -> str:

@@ -45,6 +45,8 @@ app = App(
 )
 traces = App(name="traces", help="List, describe, convert and make traces.")
 app.command(traces)
+devices = App(name="devices", help="Describe GPU products, and the MIG layouts that they can take.")
+app.command(devices)
 
 
 @app.command
@@ -61,6 +63,12 @@ def replay(
     workers: Whole | None = None,
     json: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     plot: Path | None = None,
+    sharing: str | None = None,
+    gpu: str | None = None,
+    layout: str = "",
+    oversubscribe: float = 1.0,
+    ignore_memory: bool = False,
+    mig: str | None = None,
 ) -> None:
     """Pack a shuffled, inflated workload onto a cluster, and compare policies.
 
@@ -77,7 +85,8 @@ def replay(
     format
         Format of both files: auto, or one that `bayplan traces list` names.
     policy
-        Placement policies, separated by commas, or all; `bayplan policies` lists them.
+        Placement policies, separated by commas, or all (those of MIG only with a MIG mode);
+        `bayplan policies` lists them. A weighted sum is written 0.9*fgd+0.1*pwr.
     load
         GPU demand that arrives, over the GPU capacity, 0.01 to 100: 1.3 is 130 %. Given
         arrivals are not cut: then it only says how far the columns go.
@@ -93,11 +102,42 @@ def replay(
         Write the results as JSON to this file, or to stdout with -.
     plot
         Draw the results into this file, whose name ends in .svg.
+    sharing
+        Compare ways to share GPUs, separated by commas, or all: exclusive, mig-static,
+        mig-dynamic, mps, timeslice, hami. Without it shares simply add up.
+    gpu
+        Replace all GPUs by this product, such as A100-80GB; pods may then use any GPU.
+    layout
+        MIG layout of mig-static: all-balanced, all-1g.10gb, 1g.10gb@0,3g.40gb@4, or fitted to
+        what the pods ask for. Without it all-balanced and fitted.
+    oversubscribe
+        GPU compute handed out under mps, timeslice and hami, over what there is: 1 to 16.
+    ignore_memory
+        Under timeslice, let memory of co-residents exceed the GPU's.
+    mig
+        Where MIG instances start under mig-dynamic: first-fit, driver-greedy, best-fit, or
+        max-options, which is the default.
     """
     from bayplan.simulator.replay import command
 
     options = command.Options(
-        nodes, pods, format, policy, load, seeds, arrivals, node_order, workers, json, plot
+        nodes=nodes,
+        pods=pods,
+        format=format,
+        policy=policy,
+        load=load,
+        seeds=seeds,
+        arrivals=arrivals,
+        node_order=node_order,
+        workers=workers,
+        json=json,
+        plot=plot,
+        sharing=sharing,
+        gpu=gpu,
+        layout=layout,
+        oversubscribe=oversubscribe,
+        ignore_memory=ignore_memory,
+        mig=mig,
     )
     command.replay(options)
 
@@ -108,6 +148,86 @@ def policies() -> None:
     from bayplan.simulator.replay import command
 
     command.list_policies()
+
+
+@app.command
+def speed(
+    *,
+    mode: str,
+    jobs: str,
+    gpu: str = "A100-80GB",
+    calibration: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Say how fast jobs run that share one GPU.
+
+    Parameters
+    ----------
+    mode
+        How they share it: exclusive, mig, mps, timeslice or hami.
+    jobs
+        Job classes, separated by commas: light,heavy. A class may have a MIG profile or a cap:
+        heavy:3g.40gb, light:50%.
+    gpu
+        The GPU product.
+    calibration
+        TOML or JSON file that overrides parameters and job classes.
+    json
+        Print JSON.
+    """
+    from bayplan.simulator.speed import command
+
+    command.show_speed(mode, jobs, calibration, json, gpu)
+
+
+@devices.default
+def devices_show(
+    product: str | None = None, *, overrides: Path | None = None, json: bool = False
+) -> None:
+    """Describe GPU products: memory, power, price, MIG profiles.
+
+    Parameters
+    ----------
+    product
+        A product, as `bayplan devices` lists them or as GPU feature discovery names it; without
+        it all are listed.
+    overrides
+        TOML file with prices, watts and NVLink islands of your own.
+    json
+        Print JSON.
+    """
+    from bayplan.simulator.devices import command
+
+    if product is None:
+        command.list_devices(json, overrides)
+    else:
+        command.show_device(product, json, overrides)
+
+
+@devices.command(name="layouts")
+def devices_layouts(
+    product: str,
+    *,
+    without_double: bool = False,
+    list_: Annotated[bool, Parameter(name="--list")] = False,
+    json: bool = False,
+) -> None:
+    """Count the MIG layouts of a product: legal, distinct as multisets, maximal.
+
+    Parameters
+    ----------
+    product
+        The product.
+    without_double
+        Leave the profile with one compute slice and double memory out.
+    list_
+        List them too.
+    json
+        Print JSON.
+    """
+    from bayplan.simulator.devices import command
+
+    command.show_layouts(product, without_double, json, list_)
 
 
 @traces.command(name="list")

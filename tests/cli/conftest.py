@@ -24,8 +24,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working folder, with a small cluster and trace in it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setattr(command, "warm", lambda: None)
-    monkeypatch.setattr(command, "is_warm", lambda: True)
+    monkeypatch.setattr(command, "warm", lambda groups: None)
+    monkeypatch.setattr(command, "is_warm", lambda groups: True)
     (tmp_path / "nodes.csv").write_text(NODES)
     (tmp_path / "pods.csv").write_text(PODS)
     return tmp_path

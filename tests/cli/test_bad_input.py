@@ -158,7 +158,7 @@ def test_a_link_stays_and_what_it_points_to_is_replaced(bayplan: Bayplan, folder
     (folder / "link.json").symlink_to("there.json")
     assert bayplan(*ONE, "--json", "link.json")[0] == 0
     assert (folder / "link.json").is_symlink()
-    assert json.loads((folder / "there.json").read_text())["schema"] == "bayplan.replay/1"
+    assert json.loads((folder / "there.json").read_text())["schema"] == "bayplan.replay/2"
 
 
 @pytest.mark.parametrize("flag", ["--json", "--plot"])
@@ -209,7 +209,7 @@ def test_bad_input_has_the_same_code_and_line_in_a_process_of_its_own(tmp_path: 
 def test_compiling_is_announced_on_stderr_and_only_once(
     bayplan: Bayplan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "is_warm", lambda: False)
+    monkeypatch.setattr(command, "is_warm", lambda groups: False)
     code, _, err = bayplan(*ONE)
     assert code == 0
     assert err == ("bayplan: compiling the kernels; this takes some seconds\n")

@@ -33,7 +33,7 @@ def test_json_to_stdout_is_nothing_but_json(tmp_path: Path) -> None:
     done = started("replay", "--policy", "fgd", "--json", "-", cwd=tmp_path)
     assert done.returncode == 0
     report = json.loads(done.stdout)
-    assert report["schema"] == "bayplan.replay/1"
+    assert report["schema"] == "bayplan.replay/2"
     assert "fragmented" in done.stderr
     assert "fgd" in done.stderr
     assert listing(tmp_path) == set()
@@ -56,7 +56,9 @@ def test_the_json_has_the_same_bytes_for_the_same_flags(bayplan: Bayplan, folder
 def test_all_policies_are_packed_unless_some_are_named(bayplan: Bayplan) -> None:
     assert bayplan("replay", *FILES, "--json", "o.json")[0] == 0
     runs = json.loads(Path("o.json").read_text())["runs"]
-    assert [(run["policy"], run["seed"]) for run in runs] == [(p, 42) for p in policy_names()]
+    assert [(run["policy"], run["seed"]) for run in runs] == [
+        (policy, 42) for policy in policy_names() if not policy.startswith("mig-")
+    ]
     assert bayplan("replay", *FILES, "--policy", "fgd,all", "--json", "a.json")[0] == 0
     assert without_times(Path("a.json").read_text()) == without_times(Path("o.json").read_text())
 

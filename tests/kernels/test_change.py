@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,38 +10,58 @@ from hypothesis import strategies as st
 import naive
 import strategies
 from bayplan.kernels import change
-from strategies import Cluster, call, ints
+from strategies import Cluster, call
 
-Grants = list[tuple[int, int, int]]
+
+@dataclass(frozen=True)
+class Change:
+    """What a pod takes (``sign`` -1) or gives back: of its node, and of one slot or none."""
+
+    cluster: Cluster
+    row: int
+    sign: int
+    cpu: int
+    memory: int
+    tenant: naive.Tenant | None
 
 
 @st.composite
-def changes(draw: st.DrawFn) -> tuple[Cluster, int, dict[str, int], Grants]:
-    """A cluster, a row of it, host amounts, and grants, some of them on one GPU."""
+def changes(draw: st.DrawFn, sign: int | None = None) -> Change:
+    """A change that may happen: units are there to be taken, or to be given back."""
     cluster = draw(strategies.clusters().filter(lambda c: c.nodes))
     row = draw(st.integers(0, len(cluster.nodes) - 1))
-    host = {"cpu": draw(st.integers(0, 4_000)), "memory": draw(st.integers(0, 1_024))}
-    n_gpus = len(cluster.nodes[row].gpus)
-    grant = st.tuples(st.integers(0, max(n_gpus - 1, 0)), st.integers(0, 9), st.integers(0, 9))
-    return cluster, row, host, draw(st.lists(grant, max_size=4 if n_gpus else 0))
+    sign = sign or draw(st.sampled_from([-1, 1]))
+    amount = st.integers(0, 9)
+    tenant = None
+    # A client may come or go where there is a seat, or somebody.
+    slots = cluster.nodes[row].slots
+    open_to = [i for i, slot in enumerate(slots) if slot.left(naive.SEAT) and sign < 0]
+    left_by = [i for i, slot in enumerate(slots) if slot.clients and sign > 0]
+    of_mig = [i for i, slot in enumerate(slots) if slot.kind.units]
+    if places := sorted({*open_to, *left_by, *of_mig}):
+        index = draw(st.sampled_from(places))
+        slot = slots[index]
+        free = frozenset(range(slot.kind.units)) - slot.units
+        units = sorted(free if sign < 0 else slot.units)
+        some = draw(st.sets(st.sampled_from(units))) if units else set()
+        tenant = naive.Tenant(index, draw(amount), draw(amount), frozenset(some))
+    host = draw(st.integers(0, 4_000)), draw(st.integers(0, 1_024))
+    return Change(cluster, row, sign, *host, draw(st.sampled_from([tenant, tenant, None])))
 
 
-def change_room(
-    arrays: dict[str, Any], sign: int, row: int, host: dict[str, int], grants: Grants
-) -> None:
-    """Run the kernel; the entries behind the first ``n_gpus`` are not to be read."""
-    start = int(arrays["gpu_start"][row])
-    call(
-        change.change_room,
-        arrays,
-        host,
-        sign=sign,
-        row=row,
-        gpus=ints([*(start + gpu for gpu, _, _ in grants), 10**6]),
-        milli=ints([*(milli for _, milli, _ in grants), 1]),
-        mib=ints([*(mib for _, _, mib in grants), 1]),
-        n_gpus=len(grants),
-    )
+def change_room(arrays: dict[str, Any], each: Change, sign: int) -> None:
+    """Run the kernel."""
+    taken = {"slot": -1, "milli": 0, "mib": 0, "units": 0}
+    if (tenant := each.tenant) is not None:
+        is_mig = each.cluster.nodes[each.row].slots[tenant.index].kind.units
+        taken = {
+            "slot": int(arrays["slot_start"][each.row]) + tenant.index,
+            "milli": tenant.milli,
+            "mib": tenant.mib,
+            "units": strategies.bits(tenant.units) if is_mig else 1,
+        }
+    host = {"row": each.row, "cpu": each.cpu, "memory": each.memory}
+    call(change.change_room, arrays, host, taken, sign=sign)
 
 
 def assert_same(arrays: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -48,28 +69,24 @@ def assert_same(arrays: dict[str, Any], expected: dict[str, Any]) -> None:
         np.testing.assert_array_equal(arrays[name], array, err_msg=name)
 
 
-@given(changes(), st.sampled_from([-1, 1]))
-def test_a_change_touches_the_room_of_its_node_alone(
-    case: tuple[Cluster, int, dict[str, int], Grants], sign: int
-) -> None:
-    cluster, row, host, grants = case
-    arrays = strategies.cluster_arguments(cluster)
-    change_room(arrays, sign, row, host, grants)
-    nodes = list(cluster.nodes)
-    nodes[row] = naive.change_room(nodes[row], sign, host["cpu"], host["memory"], grants)
-    after = Cluster(tuple(nodes), cluster.n_models, cluster.n_resources, cluster.gap)
+@given(changes())
+def test_a_change_touches_the_room_of_its_node_alone(each: Change) -> None:
+    arrays = strategies.cluster_arguments(each.cluster)
+    change_room(arrays, each, each.sign)
+    nodes = list(each.cluster.nodes)
+    nodes[each.row] = naive.change_room(
+        nodes[each.row], each.sign, each.cpu, each.memory, each.tenant
+    )
+    after = replace(each.cluster, nodes=tuple(nodes))
     assert_same(arrays, strategies.cluster_arguments(after))
 
 
-@given(changes())
-def test_a_release_gives_back_what_was_allocated(
-    case: tuple[Cluster, int, dict[str, int], Grants],
-) -> None:
-    cluster, row, host, grants = case
-    arrays = strategies.cluster_arguments(cluster)
-    change_room(arrays, -1, row, host, grants)
-    change_room(arrays, 1, row, host, grants)
-    assert_same(arrays, strategies.cluster_arguments(cluster))
+@given(changes(sign=-1))
+def test_a_release_gives_back_what_was_allocated(each: Change) -> None:
+    arrays = strategies.cluster_arguments(each.cluster)
+    change_room(arrays, each, -1)
+    change_room(arrays, each, 1)
+    assert_same(arrays, strategies.cluster_arguments(each.cluster))
 
 
 @given(st.lists(st.integers(0, 4), max_size=30), st.integers(1, 8), st.data())

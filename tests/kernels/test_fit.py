@@ -8,8 +8,11 @@ from hypothesis import strategies as st
 import naive
 import strategies
 from bayplan.kernels import fit
+from bayplan.scheduler.mig.tables import MAX_COUNT, SEAT_SHIFT
+from bayplan.scheduler.needs import NEVER, Need, as_table
 from bayplan.scheduler.types import GPU_MILLI, Reason
-from strategies import call, mask
+from naive import Request
+from strategies import MORE, Cluster, call, mask
 
 UNTOUCHED_CODE = 99
 UNTOUCHED_SCORE = 7.0
@@ -21,10 +24,20 @@ def test_a_code_has_the_number_of_its_reason(reason: Reason) -> None:
     assert getattr(fit, reason.name) == reason
 
 
-def test_every_reason_that_the_oracle_knows_has_a_code() -> None:
-    found_by_the_engine = {"CLAIM_NODE", "ISOLATION", "PROFILE", "TOPOLOGY", "MIXED_DEVICES"}
-    assert {r.name for r in Reason if not hasattr(fit, r.name)} == found_by_the_engine
-    assert fit.WHOLE == GPU_MILLI < fit.TOO_MUCH
+def test_every_other_reason_is_found_by_the_engine_or_said_of_a_kind() -> None:
+    by_the_engine = {"CLAIM_NODE", "TOPOLOGY", "MIXED_DEVICES"}
+    by_kind = {"GPU_ANONYMOUS", "ISOLATION", "PROFILE", "MIG_SPAN"}
+    assert {r.name for r in Reason if not hasattr(fit, r.name)} == by_the_engine | by_kind
+    assert fit.WHOLE == GPU_MILLI < fit.TOO_MUCH < NEVER
+
+
+def test_the_engine_and_the_kernels_agree_on_a_row_of_needs() -> None:
+    need = Need(Reason.FITS, 1, 2, 3, 4)
+    table = as_table([need, need], [5, 5])
+    assert table.flags.c_contiguous
+    rows = [fit.CODE, fit.MILLI, fit.MIB, fit.SHIFT, fit.MOST, fit.PLACE]
+    assert table[rows].tolist() == [[n, n] for n in range(6)]
+    assert (fit.SEAT_SHIFT, fit.NIBBLE) == (SEAT_SHIFT, MAX_COUNT)
 
 
 @given(AMOUNT, AMOUNT, AMOUNT)
@@ -41,21 +54,7 @@ def test_needed_mib_is_what_is_asked_or_the_memory_of_the_part(
     assert fit.needed_mib(milli, mib, memory) == naive.needed_mib(milli, mib, memory)
 
 
-@given(strategies.gpus(1_000), st.sampled_from([0, 500, 501, 1_000]), st.integers(0, 1_000))
-def test_fitting_gpus_marks_those_with_room_for_both(
-    gpus: tuple[naive.Gpu, ...], milli: int, mib: int
-) -> None:
-    out = np.zeros(len(gpus), np.bool_)
-    arrays = strategies.gpu_arguments(gpus, gap=2)
-    call(fit.fitting_gpus, arrays, start=2, stop=2 + len(gpus), milli=milli, mib=mib, out=out)
-    assert out.tolist() == naive.fitting_gpus(gpus, milli, mib)
-
-
-@given(st.data())
-def test_refit_writes_the_first_reason_and_gathers_the_rows_that_fit(data: st.DataObject) -> None:
-    cluster = data.draw(strategies.clusters())
-    request = data.draw(strategies.requests(cluster))
-    rows = data.draw(strategies.subsets(len(cluster.nodes)))
+def check_refit(cluster: Cluster, request: Request, rows: list[int]) -> None:
     n_rows = len(cluster.nodes)
     codes = np.full(n_rows, UNTOUCHED_CODE, np.int8)
     scores = np.full(n_rows, UNTOUCHED_SCORE)
@@ -75,6 +74,21 @@ def test_refit_writes_the_first_reason_and_gathers_the_rows_that_fit(data: st.Da
     assert fitting[:n].tolist() == fits
     refused = {row for row in rows if row not in fits}
     assert scores.tolist() == [-np.inf if row in refused else UNTOUCHED_SCORE for row in everyone]
+
+
+@given(st.data())
+def test_refit_writes_the_first_reason_and_gathers_the_rows_that_fit(data: st.DataObject) -> None:
+    cluster = data.draw(strategies.clusters())
+    request = data.draw(strategies.requests(cluster))
+    check_refit(cluster, request, data.draw(strategies.subsets(len(cluster.nodes))))
+
+
+@MORE
+@given(strategies.gpu_questions())
+def test_refit_finds_what_there_is_too_little_of_on_the_slots(
+    question: tuple[Cluster, Request],
+) -> None:
+    check_refit(*question, [0])
 
 
 @given(st.lists(st.sampled_from([-1, *Reason]), max_size=40), st.data())

@@ -14,6 +14,7 @@ import pytest
 from numba.core import sigutils
 
 import naive
+import naive_speed
 from bayplan.kernels import _jit, warm
 
 KERNELS = {compiled.__name__: (compiled, declared) for compiled, declared in _jit.KERNELS}
@@ -29,15 +30,17 @@ import json
 import numpy as np
 from bayplan.kernels import _jit
 from bayplan.kernels.score import score_best_fit
-one, out = np.ones(1, np.int64), np.zeros(1)
+two, out = np.ones(2, np.int64), np.zeros(1)
+needs = np.array([[0, 0], [100, 300], [0, 0], [0, 0], [1, 1], [-1, -1]])
 score_best_fit(
-    np.zeros(1, np.int64), 0, 1, 100, 0, 1.0, 1_000.0, 0 * one, one, 1_000 * one, out
+    np.zeros(1, np.int64), 0, 1, 1.0, 1_000.0, needs, 0 * two, 1_000 * two, -two, 0 * two, 2 * two,
+    np.arange(2), np.array([400, 600]), 0 * two, two, out,
 )
 from bayplan.kernels.pick import pick_first_among
-folders = {name: _jit.cache_folder(name).name for name in ("fit", "score", "pick")}
+folders = {name: _jit.cache_folder(name).name for name in ("choose", "score", "pick")}
 print(json.dumps([out[0], folders, sum(score_best_fit.stats.cache_hits.values())]))
 """
-"""Score a node, and tell the cache folders and how many kernels came from the cache."""
+"""Score a node with two kinds of slots; tell the cache folders, and how many kernels they gave."""
 
 
 def run(code: str, folder: Path | None, **environment: str) -> Any:
@@ -81,14 +84,13 @@ def test_kernels_have_names_of_their_own() -> None:
 
 
 def test_every_module_with_kernels_is_warmed() -> None:
-    assert {module.__name__ for module in warm.MODULES} == {
-        compiled.__module__ for compiled, _ in _jit.KERNELS
-    }
+    warmed = [module.__name__ for modules in warm.GROUPS.values() for module in modules]
+    assert sorted(warmed) == sorted({compiled.__module__ for compiled, _ in _jit.KERNELS})
 
 
 @each_kernel
 def test_a_kernel_has_an_oracle(name: str) -> None:
-    assert callable(getattr(naive, name, None))
+    assert callable(getattr(naive, name, getattr(naive_speed, name, None)))
 
 
 @each_kernel
@@ -129,13 +131,13 @@ def test_an_edited_callee_in_another_file_compiles_its_caller_again(sources: Pat
     first, folders, hits = run(SCORE, sources, XDG_CACHE_HOME=home)
     assert (first, hits) == (55.0, 0)
     assert run(SCORE, sources, XDG_CACHE_HOME=home) == [first, folders, 1]
-    rule = "    if milli > 0 or mib == 0:\n        return milli\n"
-    edit(sources, "fit", rule, rule.replace("return milli", "return 2 * milli"))
+    rule, other = "free < slot_free_milli[start + best]", "slot_free_milli[start + best] < free"
+    edit(sources, "choose", rule, other)
     second, other_folders, hits = run(SCORE, sources, XDG_CACHE_HOME=home)
-    assert (second, hits) == (60.0, 0)
+    assert (second, hits) == (65.0, 0)
     assert other_folders["score"] != folders["score"]
-    assert other_folders["fit"] != folders["fit"]
-    edit(sources, "fit", "return 2 * milli", "return milli")
+    assert other_folders["choose"] != folders["choose"]
+    edit(sources, "choose", other, rule)
     assert run(SCORE, sources, XDG_CACHE_HOME=home) == [first, folders, 1]
 
 
@@ -193,8 +195,8 @@ with warnings.catch_warnings(record=True) as caught:
     from bayplan.kernels.fit import needed_mib, needed_milli
     from bayplan.kernels._jit import mark_warm, warm_mark
     result = needed_mib(500, 0, 1_000) + needed_milli(7, 0, 0)
-    mark_warm()
-print(json.dumps([result, [str(w.message) for w in caught], warm_mark().exists()]))
+    mark_warm("decide")
+print(json.dumps([result, [str(w.message) for w in caught], warm_mark("decide").exists()]))
 """
     result, caught, is_warm = run(code, None, XDG_CACHE_HOME=str(tmp_path))
     assert (result, is_warm) == (507, False)
@@ -265,8 +267,16 @@ def test_kernels_are_warm_once_they_were_warmed_and_for_one_installation(
 ) -> None:
     uncached.setenv("XDG_CACHE_HOME", str(tmp_path))
     uncached.setattr(_jit, "KERNELS", [])
+    groups = ["decide", "power"]
+    assert not warm.is_warm(groups)
+    warm.warm(groups)
+    assert not warm.is_warm(groups), "there is no compiled code in the cache"
+    for name in ("hashing", "fit", "choose", "score", "fragment", "pick", "change", "power"):
+        folder = _jit.cache_folder(name)
+        assert folder is not None
+        (folder / "code").touch()
+    assert warm.is_warm(groups) is not _jit.jit_is_off()
+    assert not warm.is_warm(["decide", "speed"])
     assert not warm.is_warm()
-    warm.warm()
-    assert warm.is_warm() is not _jit.jit_is_off()
     uncached.setattr(_jit, "_HERE", tmp_path)  # an installation somewhere else
-    assert not warm.is_warm()
+    assert not warm.is_warm(groups)

@@ -19,8 +19,11 @@ SCALES = st.sampled_from([(128_000.0, 8_000.0), (96_000.0, 3_000.0), (1.0, 1.0)]
 @st.composite
 def fits(draw: st.DrawFn) -> tuple[Cluster, naive.Request, list[int]]:
     """A cluster, a request and rows where it fits."""
-    cluster = draw(strategies.clusters())
-    request = draw(strategies.requests(cluster, modest=True))
+    if draw(st.booleans()):
+        cluster, request = draw(strategies.gpu_questions(fits=True))
+    else:
+        cluster = draw(strategies.clusters())
+        request = draw(strategies.requests(cluster, modest=True))
     rows = draw(strategies.subsets(len(cluster.nodes)))
     return cluster, request, naive.refit(cluster.nodes, rows, request)[1]
 
@@ -88,6 +91,34 @@ def test_packing_scores_what_would_be_opened(
     check(score.score_gpu_packing, case, lambda node: naive.score_gpu_packing(node, case[1]))
 
 
+@given(fits())
+def test_what_is_wanted_is_what_best_fit_would_take(
+    case: tuple[Cluster, naive.Request, list[int]],
+) -> None:
+    cluster, request, rows = case
+    arrays = strategies.cluster_arguments(cluster)
+    asked = strategies.request_arguments(request, cluster)
+    for row in rows:
+        slots = cluster.nodes[row].slots
+        start = int(arrays["slot_start"][row])
+        wanted = call(score.wanted_milli, arrays, asked, start=start, n_slots=len(slots))
+        assert wanted == naive.wanted_milli(slots, request.count, request.needs)
+
+
+def test_what_is_wanted_of_slots_of_several_kinds_is_added_up() -> None:
+    mig = naive.Kind(1, plain=False, units=4, profiles=strategies.PROFILES)
+    node = naive.Node(slots=(naive.Slot(250, 0, mig), naive.Slot(600)))
+    request = naive.Request(count=2, needs=(naive.Need(milli=300), naive.Need(milli=250, thing=0)))
+    cluster = strategies.cluster_of(node)
+    assert node.kind is None
+
+    def expected(_: naive.Node) -> float:
+        return 100 * (1 - 0.5 * (850 - 550) / 1_000)
+
+    scales = {"cpu_scale": 1.0, "gpu_scale": 1_000.0}
+    check(score.score_best_fit, (cluster, request, [0]), expected, **scales)
+
+
 @pytest.mark.parametrize(
     ("free", "count", "milli", "expected"),
     [
@@ -102,7 +133,15 @@ def test_packing_scores_what_would_be_opened(
 def test_packing_keeps_its_three_ranges_apart(
     free: tuple[int, ...], count: int, milli: int, expected: float
 ) -> None:
-    node = naive.Node(model=0, gpus=tuple(naive.Gpu(n) for n in free))
-    request = naive.Request(count=count, milli=milli, models=frozenset({0}))
+    node = naive.Node(slots=tuple(naive.Slot(n) for n in free))
+    request = naive.Request(count=count, needs=(naive.Need(milli=milli),))
     assert naive.score_gpu_packing(node, request) == expected
-    check(score.score_gpu_packing, (Cluster((node,), 1, 0), request, [0]), lambda _: expected)
+    case = strategies.cluster_of(node), request, [0]
+    check(score.score_gpu_packing, case, lambda _: expected)
+
+
+def test_packing_counts_the_gpus_of_an_idle_node_and_not_their_slots() -> None:
+    instance = naive.Kind(plain=False, capacity=125)
+    node = naive.Node(slots=(naive.Slot(125, 0, instance),) * 14, gpu_count=2)
+    request = naive.Request(count=1, needs=(naive.Need(milli=125),))
+    check(score.score_gpu_packing, (strategies.cluster_of(node), request, [0]), lambda _: 31.0)

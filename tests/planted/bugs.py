@@ -24,6 +24,7 @@ CLUSTER = "tests/scheduler/test_cluster.py::test_"
 COLUMNS = "tests/scheduler/test_columns.py::test_"
 DETERMINISM = "tests/scheduler/test_determinism.py::test_"
 ENGINE = "tests/scheduler/test_engine.py::test_"
+GOVERNED = "tests/kernels/test_governed.py::test_"
 HOLDS = "tests/scheduler/test_holds.py::test_"
 POLICIES = "tests/scheduler/test_policies.py::test_"
 REASONS = "tests/scheduler/test_reasons.py::test_"
@@ -75,15 +76,15 @@ BUGS = (
     Bug(
         "a copy shares the GPU arrays",
         "scheduler/view.py",
-        "for name in _NODE_ARRAYS + _GPU_ARRAYS}",
+        "for name in _NODE_ARRAYS + _SLOT_ARRAYS}",
         "for name in _NODE_ARRAYS}",
         (CLUSTER + "a_copy_and_its_original_go_their_own_ways",),
     ),
     Bug(
         "a changed node is not logged",
         "scheduler/cluster.py",
-        "self._done(row, self._change_back, before, start, n_gpus, shrunk)",
-        "_ = (self._change_back, start, n_gpus, shrunk)",
+        "self._done(row, self._change_back, before, start, n_slots, shrunk)",
+        "_ = (self._change_back, start, n_slots, shrunk)",
         (COLUMNS + "only_rows_that_changed_are_scored_again",),
     ),
     Bug(
@@ -124,8 +125,8 @@ BUGS = (
     Bug(
         "a stale decision is believed",
         "scheduler/cluster.py",
-        "if not suits(pod.request, placement, self.node_at(row), self._claims):",
-        "if not suits(pod.request, placement, self.node_at(row), self._claims) and False:",
+        "if not suits(pod.request, placement, row, node, self.view, self._claims):",
+        "if not suits(pod.request, placement, row, node, self.view, self._claims) and False:",
         (BOUND + "a_decision_is_refused_when_its_node_no_longer_suits",),
     ),
     Bug(
@@ -138,27 +139,27 @@ BUGS = (
     Bug(
         "GPU memory is promised twice",
         "scheduler/taking.py",
-        "and free_mib(gpu) >= memory >= 0",
-        "and memory >= 0 <= free_mib(gpu)",
+        "and free_mib(slot) >= memory >= 0",
+        "and memory >= 0 <= free_mib(slot)",
         (BOUND + "of_two_decisions_for_the_same_gpu_memory_the_second_is_refused",),
     ),
     Bug(
         "GPUs of a pod that left stay taken",
         "scheduler/cluster.py",
-        "        self._change(1, own)\n",
+        "        change(self.view, 1, own)\n",
         "",
         (CLUSTER + "a_bound_pod_takes_its_room_and_gives_it_back",),
     ),
     Bug(
         "GPUs of a pod that left are released twice",
         "scheduler/cluster.py",
-        "        self._change(1, own)\n",
-        "        self._change(1, own)\n        self._change(1, own)\n",
+        "        change(self.view, 1, own)\n",
+        "        change(self.view, 1, own)\n        change(self.view, 1, own)\n",
         (CLUSTER + "a_bound_pod_takes_its_room_and_gives_it_back",),
     ),
     Bug(
         "class counts are not released",
-        "scheduler/cluster.py",
+        "scheduler/ledger.py",
         "view.class_pods[row, tenancy.gpu_class] -= sign",
         "view.class_pods[row, tenancy.gpu_class] -= min(sign, 0)",
         (CLUSTER + "pods_are_counted_by_gpu_class_until_they_leave",),
@@ -167,7 +168,7 @@ BUGS = (
         "a new hold leaves the old one's room taken",
         "scheduler/cluster.py",
         "touched = self._remove_pod(uid)\n",
-        "touched = self._tenancies[uid].gpus\n",
+        "touched = self._tenancies[uid].slots\n",
         (HOLDS + "a_later_hold_replaces_the_earlier_one",),
     ),
     Bug(
@@ -180,14 +181,14 @@ BUGS = (
     Bug(
         "a claim takes room for every user",
         "scheduler/cluster.py",
-        "            if name not in self._claims:\n                self._change",
-        "            if True:\n                self._change",
+        "            if name not in self._claims:\n                change(",
+        "            if True:\n                change(",
         (CLAIMS + "a_claim_shared_by_two_pods_takes_room_once_and_ends_with_the_last",),
     ),
     Bug(
         "a pod and its claim take the same anonymous GPU",
         "scheduler/taking.py",
-        "[gpu for gpu in lowest if gpu not in taken]",
+        "[slot for slot in lowest if slot not in taken]",
         "lowest",
         (ANONYMOUS + "a_claim_and_a_pod_take_different_anonymous_gpus",),
     ),
@@ -215,22 +216,22 @@ BUGS = (
     Bug(
         "the last GPU of a node is not seen",
         "kernels/fit.py",
-        "range(gpu_start[row], gpu_start[row] + gpu_count[row])",
-        "range(gpu_start[row], gpu_start[row] + gpu_count[row] - 1)",
+        "range(slot_start[row], slot_start[row] + slot_count[row])",
+        "range(slot_start[row], slot_start[row] + slot_count[row] - 1)",
         (ENGINE + "a_whole_history_is_decided_as_worked_out_by_hand",),
     ),
     Bug(
         "exactly enough GPU is not enough",
         "kernels/fit.py",
-        "gpu_free_milli[gpu] >= each_milli and",
-        "gpu_free_milli[gpu] > each_milli and",
+        "if slot_free_milli[slot] < needs[MILLI, kind]:",
+        "if slot_free_milli[slot] <= needs[MILLI, kind]:",
         (ENGINE + "a_whole_history_is_decided_as_worked_out_by_hand",),
     ),
     Bug(
         "GPU memory is not looked at",
         "kernels/fit.py",
-        " and gpu_free_mib[gpu] >= each_mib:",
-        ":",
+        "if slot_free_mib[slot] < needs[MIB, kind]:",
+        "if slot_free_mib[slot] < 0:",
         (REASONS + "the_first_reason_that_applies_is_named",),
     ),
     Bug(
@@ -264,8 +265,8 @@ BUGS = (
     Bug(
         "a share is accepted as another amount",
         "scheduler/taking.py",
-        "if grant.milli != milli or grant.memory_mib != mib:",
-        "if grant.milli > milli or grant.memory_mib > mib:",
+        "if grant.milli != need.milli or grant.memory_mib != need.mib:",
+        "if grant.milli > need.milli or grant.memory_mib > need.mib:",
         (BOUND + "a_share_is_refused_when_it_would_be_another_amount_by_now",),
     ),
     Bug(
@@ -305,9 +306,9 @@ BUGS = (
     ),
     Bug(
         "allowed models are ignored",
-        "scheduler/columns.py",
-        "[not shape.models or m in shape.models for m in view.model_names]",
-        "[bool(m) or not shape.models for m in view.model_names]",
+        "scheduler/needs.py",
+        "if want.models and kind.model not in want.models:",
+        "if want.models and not kind.model:",
         (REASONS + "the_first_reason_that_applies_is_named",),
     ),
     Bug(
@@ -320,8 +321,71 @@ BUGS = (
     Bug(
         "fgd takes the first GPU for a share of all memory",
         "kernels/fragment.py",
-        "best_gpu[row] = trial if one_share or count == 0 else taken[0]",
-        "best_gpu[row] = trial",
+        "best_slot[row] = trial",
+        "best_slot[row] = 0",
         (POLICIES + "a_share_of_all_of_a_gpus_memory_takes_a_free_gpu",),
+    ),
+    Bug(
+        "a place for a MIG instance is not looked for",
+        "kernels/fit.py",
+        "having += min(left, most)",
+        "having += most",
+        (REASONS + "the_first_reason_that_applies_is_named",),
+    ),
+    Bug(
+        "a MIG GPU without a place is said to have no clients left",
+        "kernels/fit.py",
+        "if left < most and needs[SHIFT, kind] == SEAT_SHIFT:",
+        "if left < most:",
+        (REASONS + "the_first_reason_that_applies_is_named",),
+    ),
+    Bug(
+        "clients are not counted",
+        "kernels/change.py",
+        "        slot_used[slot] -= sign * units\n",
+        "",
+        (CLUSTER + "a_bound_pod_takes_its_room_and_gives_it_back",),
+    ),
+    Bug(
+        "what may still come is not looked up",
+        "kernels/change.py",
+        "        if slot_table[slot] >= 0:\n",
+        "        if slot_table[slot] < -1:\n",
+        (REASONS + "the_first_reason_that_applies_is_named",),
+    ),
+    Bug(
+        "a MIG place is promised twice",
+        "scheduler/taking.py",
+        "if not bits or used & bits:",
+        "if not bits:",
+        (BOUND + "of_two_decisions_for_the_same_mig_place_the_second_is_refused",),
+    ),
+    Bug(
+        "the last client is promised twice",
+        "scheduler/taking.py",
+        "return used + len(units) <= kind.seats",
+        "return used <= kind.seats",
+        (BOUND + "of_two_decisions_for_the_last_client_the_second_is_refused",),
+    ),
+    Bug(
+        "several instances of a pod get one place",
+        "scheduler/engine.py",
+        "used[slot] = before | bits",
+        "used[slot] = before",
+        (ENGINE + "instances_are_granted_by_their_place_and_several_one_after_the_other",),
+    ),
+    Bug(
+        "any isolation is taken for the first one",
+        "scheduler/needs.py",
+        "isolation_of(kind.sharing) is not want.isolation:",
+        "isolation_of(kind.sharing) is None:",
+        (ENGINE + "an_isolation_comes_before_a_better_node_in_the_order_of_wish",),
+    ),
+    Bug(
+        "a seat makes up for a place",
+        "kernels/governed.py",
+        "places = (able[k] >> level_shift[kinds[k], level]) & NIBBLE",
+        "places = 1",
+        (GOVERNED + "a_mig_gpu_is_fragmented_where_no_legal_start_is_left",),
     ),
 )

@@ -12,14 +12,17 @@ from bayplan.scheduler.errors import StateError
 from bayplan.scheduler.events import Bound, Event
 from bayplan.scheduler.policies import PlacementPolicy, make_policy
 from bayplan.scheduler.policies.first_fit import FirstFit
+from bayplan.scheduler.sharing import Mig
 from bayplan.scheduler.types import (
     Decision,
     DeviceRequest,
     GpuShare,
+    MigInstances,
     Node,
     Request,
     WholeGpus,
 )
+from bayplan.scheduler.view import IntArray, View
 from bayplan.scheduler.workload import typical_workload
 
 Snapshot = dict[str, Any]
@@ -37,6 +40,15 @@ def node(name: str, gpus: int = 2, **changes: Any) -> Node:
     return Node(name, **(standard | changes))
 
 
+A100: dict[str, Any] = {"gpu_model": "A100-80GB", "gpu_memory_mib": 81_920}
+"""What a node with such GPUs has."""
+
+
+def mig_node(name: str, gpus: int = 1, **changes: Any) -> Node:
+    """A node with A100s on which MIG instances come and go."""
+    return node(name, gpus, **(A100 | {"sharing": (Mig(),)} | changes))
+
+
 def whole(uid: str, count: int = 1, **fields: Any) -> Request:
     """A pod with whole GPUs."""
     return Request(uid, devices=(DeviceRequest(WholeGpus(count)),), **fields)
@@ -45,6 +57,11 @@ def whole(uid: str, count: int = 1, **fields: Any) -> Request:
 def share(uid: str, milli: int = 0, mib: int = 0, **fields: Any) -> Request:
     """A pod with a share of one GPU."""
     return Request(uid, devices=(DeviceRequest(GpuShare(milli, mib)),), **fields)
+
+
+def instances(uid: str, profile: str, count: int = 1, **fields: Any) -> Request:
+    """A pod with MIG instances."""
+    return Request(uid, devices=(DeviceRequest(MigInstances(profile, count)),), **fields)
 
 
 def sharer(uid: str, claim: str, **fields: Any) -> Request:
@@ -94,8 +111,9 @@ def where(decision: Decision) -> tuple[str, tuple[int, ...]]:
 def row_content(cluster: Cluster, row: int) -> Snapshot:
     """What policies and kernels can see of a row, its version aside."""
     view = cluster.view
-    start, stop = int(view.gpu_start[row]), int(view.gpu_start[row] + view.gpu_count[row])
-    model = int(view.model[row])
+    start, stop = int(view.slot_start[row]), int(view.slot_start[row] + view.slot_count[row])
+    own = slice(start, stop)
+    kind = int(view.row_kind[row])
     classes = view.class_pods[row].tolist()
     amounts = zip(view.resource_names, view.resources[row], view.resources_free[row], strict=True)
     alive = bool(view.alive[row])
@@ -103,18 +121,31 @@ def row_content(cluster: Cluster, row: int) -> Snapshot:
         "node": cluster.node_at(row) if alive else None,
         "alive": alive,
         "schedulable": bool(view.schedulable[row]),
-        "anonymous": bool(view.anonymous[row]),
         "cpu": (int(view.cpu_milli[row]), int(view.cpu_free_milli[row])),
         "memory": (int(view.memory_mib[row]), int(view.memory_free_mib[row])),
-        "model": view.model_names[model] if model >= 0 else None,
-        "gpu range": (start, stop),
-        "gpu memory": int(view.gpu_memory_mib[row]),
+        "kind": view.kinds.kinds[kind] if kind >= 0 else None,
+        "slot range": (start, stop),
+        "gpus": int(view.gpu_count[row]),
         "idle": int(view.idle_milli[row]),
         "key": int(view.name_key[row]),
         "classes": {k: n for k, n in enumerate(classes) if n},
         "resources": {name: (int(all_), int(free)) for name, all_, free in amounts if all_ or free},
-        "free milli": view.gpu_free_milli[start:stop].tolist(),
-        "free MiB": view.gpu_free_mib[start:stop].tolist(),
+        "kinds": [view.kinds.kinds[number] for number in view.slot_kind[own]],
+        "slots": {name: array[own].tolist() for name, array in slot_arrays(view).items()},
+    }
+
+
+def slot_arrays(view: View) -> dict[str, IntArray]:
+    """What the view knows of slots by itself, tables aside."""
+    return {
+        "GPU": view.slot_gpu,
+        "start": view.slot_first,
+        "size": view.slot_size,
+        "capacity": view.slot_capacity,
+        "free milli": view.slot_free_milli,
+        "free MiB": view.slot_free_mib,
+        "used": view.slot_used,
+        "able": view.slot_able,
     }
 
 
@@ -123,7 +154,7 @@ def snapshot(cluster: Cluster) -> Snapshot:
     rows = {name: cluster.row(name) for name in sorted(cluster.nodes)}
     return {
         "rows": rows,
-        "size": (cluster.view.n_rows, cluster.view.n_gpus),
+        "size": (cluster.view.n_rows, cluster.view.n_slots),
         "contents": {name: row_content(cluster, row) for name, row in rows.items()},
         "alive": int(np.count_nonzero(cluster.view.alive[: cluster.view.n_rows])),
         "nodes": dict(cluster.nodes),

@@ -45,7 +45,7 @@ def test_a_claim_and_a_pod_take_different_anonymous_gpus() -> None:
         DeviceRequest(WholeGpus(1), claim="d"),
     )
     bind(engine, Request("p", devices=devices))
-    assert cluster.view.gpu_free_milli[:3].tolist() == [0, 0, 0]
+    assert cluster.view.slot_free_milli[:3].tolist() == [0, 0, 0]
     cluster.check()
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bayplan.scheduler.cluster import Cluster
+from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.errors import Conflict
 from bayplan.scheduler.events import (
     Bound,
@@ -16,6 +17,10 @@ from bayplan.scheduler.events import (
     NodeGone,
     NodeUp,
 )
+from bayplan.scheduler.mig.places import Places
+from bayplan.scheduler.mig.rules import MigRule
+from bayplan.scheduler.policies.first_fit import FirstFit
+from bayplan.scheduler.sharing import Exclusive, Hami, Mig, Mps, Sharing, Ungoverned
 from bayplan.scheduler.types import (
     DeviceRequest,
     Request,
@@ -25,6 +30,8 @@ from bayplan.scheduler.types import (
 from .support import (
     bind,
     first_fit,
+    instances,
+    mig_node,
     node,
     refusal,
     share,
@@ -60,7 +67,52 @@ def test_two_decisions_that_both_fit_are_both_accepted() -> None:
     cluster.apply(Bound(decisions[0], 0.0))
     cluster.apply(Bound(decisions[1], 0.0))
     assert refusal(cluster, Bound(decisions[2], 0.0)) is Conflict
-    assert cluster.view.gpu_free_milli[0] == 0
+    assert cluster.view.slot_free_milli[0] == 0
+    cluster.check()
+
+
+def test_of_two_decisions_for_the_same_mig_place_the_second_is_refused() -> None:
+    cluster = Cluster([mig_node("a")])
+    engine = first_fit(cluster)
+    first, second = (engine.decide(instances(uid, "2g.20gb"), 0.0) for uid in "pq")
+    cluster.apply(Bound(first, 0.0))
+    # Compute and memory are there for it, and another place as well.
+    assert refusal(cluster, Bound(second, 0.0)) is Conflict
+    assert where(bind(engine, second.request)) == ("a", (0,))
+    cluster.check()
+
+
+def test_of_two_decisions_for_the_last_client_the_second_is_refused() -> None:
+    cluster = Cluster([node("a", 1, sharing=(Hami(vgpus=2),))])
+    engine = first_fit(cluster)
+    bind(engine, share("o", 100))
+    first, second = (engine.decide(share(uid, 100), 0.0) for uid in "pq")
+    cluster.apply(Bound(first, 0.0))
+    assert refusal(cluster, Bound(second, 0.0)) is Conflict
+    cluster.check()
+
+
+@pytest.mark.parametrize(
+    ("sharing", "is_there"),
+    [
+        (Mig(((0, "2g.20gb"),)), True),
+        (Mig(((2, "2g.20gb"),)), False),
+        (Mig(((0, "3g.40gb"),)), False),
+        (Mig(((0, "2g.20gb"),), Mps()), True),
+        (Hami(), False),
+        (Exclusive(), False),
+        (Ungoverned(), False),
+    ],
+    ids=str,
+)
+def test_an_instance_is_refused_when_its_gpu_is_cut_otherwise_by_now(
+    sharing: Sharing, is_there: bool
+) -> None:
+    cluster = Cluster([mig_node("a")])
+    engine = Engine(cluster, FirstFit(), places=Places(MigRule.FIRST_FIT))
+    decision = engine.decide(instances("p", "2g.20gb"), 0.0)
+    cluster.apply(NodeChanged(mig_node("a", sharing=(sharing,))))
+    assert (refusal(cluster, Bound(decision, 0.0)) is None) is is_there
     cluster.check()
 
 

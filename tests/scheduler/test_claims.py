@@ -42,16 +42,16 @@ def test_a_claim_shared_by_two_pods_takes_room_once_and_ends_with_the_last() -> 
     assert where(bind(engine, sharer("p", "c", cpu_milli=100))) == ("a", (0,))
     assert where(bind(engine, sharer("q", "c", cpu_milli=100))) == ("a", (0,))
     assert cluster.claims["c"].users == {"p", "q"}
-    assert cluster.view.gpu_free_milli[:2].tolist() == [0, 1000]
+    assert cluster.view.slot_free_milli[:2].tolist() == [0, 1000]
     assert cluster.view.cpu_free_milli[0] == 9800
     cluster.check()
     cluster.apply(Gone("p"))
     assert {name: claim.users for name, claim in cluster.claims.items()} == {"c": {"q"}}
-    assert cluster.view.gpu_free_milli[:2].tolist() == [0, 1000]
+    assert cluster.view.slot_free_milli[:2].tolist() == [0, 1000]
     cluster.check()
     cluster.apply(Gone("q"))
     assert not cluster.claims
-    assert cluster.view.gpu_free_milli[:2].tolist() == [1000, 1000]
+    assert cluster.view.slot_free_milli[:2].tolist() == [1000, 1000]
     cluster.check()
 
 

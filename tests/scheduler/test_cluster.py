@@ -27,6 +27,7 @@ from bayplan.scheduler.types import (
     DeviceRequest,
     GpuShare,
     Grant,
+    MigInstances,
     Node,
     Placement,
     Pod,
@@ -65,8 +66,8 @@ def test_a_bound_pod_takes_its_room_and_gives_it_back() -> None:
         "idle": 1750,
         "classes": {0: 1},
         "resources": {"nic": (2, 1)},
-        "free milli": [750, 1000],
-        "free MiB": [6000, 8000],
+        "slots": empty["slots"]
+        | {"free milli": [750, 1000], "free MiB": [6000, 8000], "used": [1, 0]},
     }
     cluster.check()
     assert cluster.apply(Gone("p")) == (0,)
@@ -93,7 +94,7 @@ def test_gpus_of_a_node_that_left_are_used_again() -> None:
     cluster.apply(NodeGone("a"))
     assert cluster.apply(NodeUp(node("c", 2))) == (6, 7)
     assert cluster.apply(NodeUp(node("d", 4))) == (0, 1, 2, 3)
-    assert cluster.view.n_gpus == 8
+    assert cluster.view.n_slots == 8
     cluster.check()
 
 
@@ -146,7 +147,7 @@ def test_a_pod_is_bound_once() -> None:
     with pytest.raises(Duplicate, match="pod p is bound already, to a"):
         cluster.apply(Bound(again, 1.0))
     assert refusal(cluster, Held(again, 9.0)) is Duplicate
-    assert cluster.view.gpu_free_milli[:4].tolist() == [0, 1000, 1000, 1000]
+    assert cluster.view.slot_free_milli[:4].tolist() == [0, 1000, 1000, 1000]
     cluster.check()
 
 
@@ -261,10 +262,10 @@ def test_a_cluster_goes_to_another_process_as_a_copy() -> None:
 def test_check_names_the_node_and_what_differs() -> None:
     cluster = Cluster([node("a"), node("b")])
     bind(first_fit(cluster), whole("p"))
-    cluster.view.gpu_free_milli[0] = 1
-    with pytest.raises(AssertionError, match="a: free milli-GPU"):
+    cluster.view.slot_free_milli[0] = 1
+    with pytest.raises(AssertionError, match="a: slot 0: free milli-GPU"):
         cluster.check()
-    cluster.view.gpu_free_milli[0] = 0
+    cluster.view.slot_free_milli[0] = 0
     cluster.view.memory_free_mib[1] -= 1
     with pytest.raises(AssertionError, match="b: free memory"):
         cluster.check()
@@ -287,6 +288,9 @@ def test_a_decision_of_another_copy_is_checked_for_room() -> None:
     [
         (GpuShare(500), (Grant(Slot(-2), 500, 4000),)),
         (GpuShare(500), (Grant(Slot(1), 500, 4000),)),
+        (GpuShare(500), (Grant(Slot(0, 0, 1), 500, 4000),)),
+        (GpuShare(500), (Grant(Slot(0, profile="1g.10gb"), 500, 4000),)),
+        (MigInstances("1g.10gb"), (Grant(Slot(0, 0, 1, "1g.10gb"), 125, 9728),)),
         (GpuShare(500), (Grant(Slot(0), -500, 4000),)),
         (GpuShare(500), (Grant(Slot(0), 500, -1),)),
         (GpuShare(500), (Grant(Slot(0), 400, 3200),)),
@@ -299,7 +303,7 @@ def test_a_decision_of_another_copy_is_checked_for_room() -> None:
     ids=str,
 )
 def test_a_placement_that_makes_no_sense_is_refused_and_changes_nothing(
-    ask: GpuShare | WholeGpus, grants: tuple[Grant, ...]
+    ask: GpuShare | WholeGpus | MigInstances, grants: tuple[Grant, ...]
 ) -> None:
     cluster = Cluster([node("a", 1), node("b", 1)])
     request = Request("p", devices=(DeviceRequest(ask),))

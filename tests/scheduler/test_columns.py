@@ -11,12 +11,14 @@ from bayplan.scheduler.cluster import Cluster
 from bayplan.scheduler.columns import Columns
 from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.events import Bound, Gone, NodeChanged, NodeGone, NodeUp
+from bayplan.scheduler.mig.places import Places
+from bayplan.scheduler.needs import NEVER, Needs
 from bayplan.scheduler.policies.best_fit import BestFit
 from bayplan.scheduler.shape import Shape, shapes_of
 from bayplan.scheduler.types import DeviceRequest, Reason, Request, WholeGpus
 from bayplan.scheduler.view import FloatArray, IntArray, View
 
-from .support import bind, first_fit, node, share, whole
+from .support import bind, first_fit, instances, mig_node, node, share, whole
 
 BYTES_A_COLUMN, BYTES_A_NODE = 1280, 9
 
@@ -27,9 +29,11 @@ class Counting(BestFit):
     __slots__ = ()
     asked: list[list[int]] = []  # noqa: RUF012
 
-    def score(self, view: View, shape: Shape, rows: IntArray, out: FloatArray) -> None:
+    def score(
+        self, view: View, shape: Shape, needs: Needs, rows: IntArray, out: FloatArray
+    ) -> None:
         self.asked.append(rows.tolist())
-        super().score(view, shape, rows, out)
+        super().score(view, shape, needs, rows, out)
 
 
 @pytest.fixture
@@ -47,12 +51,12 @@ def cluster_of(n: int) -> Cluster:
 
 
 def new_scores(cluster: Cluster, shape: Shape) -> FloatArray:
-    return Columns(cluster, BestFit(), 1 << 20).scores(shape)
+    return Columns(cluster, BestFit(), Places(), 1 << 20).scores(shape)
 
 
 def test_only_rows_that_changed_are_scored_again(counting: Counting) -> None:
     cluster = cluster_of(4)
-    columns = Columns(cluster, counting, 1 << 20)
+    columns = Columns(cluster, counting, Places(), 1 << 20)
     (shape,) = shapes(1)
     columns.scores(shape)
     columns.scores(shape)
@@ -67,7 +71,7 @@ def test_only_rows_that_changed_are_scored_again(counting: Counting) -> None:
 
 def test_a_row_that_no_longer_fits_is_not_scored_and_says_why(counting: Counting) -> None:
     cluster = cluster_of(2)
-    columns = Columns(cluster, counting, 1 << 20)
+    columns = Columns(cluster, counting, Places(), 1 << 20)
     (shape,) = shapes(1)
     columns.scores(shape)
     cluster.apply(NodeGone("n0"))
@@ -80,7 +84,7 @@ def test_a_row_that_no_longer_fits_is_not_scored_and_says_why(counting: Counting
 def test_the_column_used_longest_ago_is_dropped_first(counting: Counting) -> None:
     cluster = cluster_of(4)
     bound = 2 * (BYTES_A_COLUMN + 4 * BYTES_A_NODE)
-    columns = Columns(cluster, counting, bound)
+    columns = Columns(cluster, counting, Places(), bound)
     first, second, third = shapes(3)
     columns.scores(first)
     columns.scores(second)
@@ -96,7 +100,7 @@ def test_the_column_used_longest_ago_is_dropped_first(counting: Counting) -> Non
 def test_memory_is_bounded_whatever_is_asked() -> None:
     cluster = cluster_of(8)
     bound = 5 * (BYTES_A_COLUMN + 8 * BYTES_A_NODE)
-    columns = Columns(cluster, BestFit(), bound)
+    columns = Columns(cluster, BestFit(), Places(), bound)
     for shape in shapes(50):
         columns.scores(shape)
         assert columns.n_bytes <= bound
@@ -104,7 +108,7 @@ def test_memory_is_bounded_whatever_is_asked() -> None:
 
 
 def test_what_a_column_is_said_to_take_is_what_it_takes() -> None:
-    columns = Columns(cluster_of(8), BestFit(), 1 << 30)
+    columns = Columns(cluster_of(8), BestFit(), Places(), 1 << 30)
     asked = shapes(500)
     columns.scores(asked[0])
     tracemalloc.start()
@@ -131,7 +135,7 @@ def test_columns_are_dropped_with_the_shapes_that_lead_to_them(
 
 
 def test_one_column_is_always_kept() -> None:
-    columns = Columns(cluster_of(4), BestFit(), 0)
+    columns = Columns(cluster_of(4), BestFit(), Places(), 0)
     for shape in shapes(3):
         columns.scores(shape)
         assert shape in columns
@@ -140,7 +144,7 @@ def test_one_column_is_always_kept() -> None:
 
 def test_a_dropped_column_comes_back_up_to_date() -> None:
     cluster = cluster_of(3)
-    columns = Columns(cluster, BestFit(), 0)
+    columns = Columns(cluster, BestFit(), Places(), 0)
     first, second = shapes(2)
     columns.scores(first)
     columns.scores(second)
@@ -151,7 +155,7 @@ def test_a_dropped_column_comes_back_up_to_date() -> None:
 
 def test_columns_grow_with_the_cluster() -> None:
     cluster = cluster_of(2)
-    columns = Columns(cluster, BestFit(), 1 << 20)
+    columns = Columns(cluster, BestFit(), Places(), 1 << 20)
     first, second = shapes(2)
     for n in range(2, 40):
         columns.scores(first)
@@ -164,7 +168,7 @@ def test_columns_grow_with_the_cluster() -> None:
 def test_a_column_of_a_smaller_cluster_stays_within_the_bound_after_growth() -> None:
     cluster = cluster_of(1)
     bound = 4 * (BYTES_A_COLUMN + BYTES_A_NODE)
-    columns = Columns(cluster, BestFit(), bound)
+    columns = Columns(cluster, BestFit(), Places(), bound)
     for shape in shapes(4):
         columns.scores(shape)
     assert len(columns) == 4
@@ -178,7 +182,7 @@ def test_a_column_of_a_smaller_cluster_stays_within_the_bound_after_growth() -> 
 
 def test_who_comes_back_after_the_log_ran_over_scores_all_rows_again(counting: Counting) -> None:
     cluster = cluster_of(3)
-    columns = Columns(cluster, counting, 1 << 20)
+    columns = Columns(cluster, counting, Places(), 1 << 20)
     (shape,) = shapes(1)
     columns.scores(shape)
     engine = Engine(cluster, BestFit())
@@ -200,7 +204,7 @@ def test_as_many_changes_as_the_log_holds_are_still_followed_one_by_one(
     counting: Counting,
 ) -> None:
     cluster = cluster_of(3)
-    columns = Columns(cluster, counting, 1 << 20)
+    columns = Columns(cluster, counting, Places(), 1 << 20)
     (shape,) = shapes(1)
     columns.scores(shape)
     for i in range(cluster.log.ring.size):
@@ -211,13 +215,25 @@ def test_as_many_changes_as_the_log_holds_are_still_followed_one_by_one(
 
 def test_a_log_that_grew_with_the_cluster_misses_nothing() -> None:
     cluster = Cluster()
-    columns = Columns(cluster, BestFit(), 1 << 20)
+    columns = Columns(cluster, BestFit(), Places(), 1 << 20)
     (shape,) = shapes(1)
     for i in range(300):
         cluster.apply(NodeUp(node(f"n{i}", i % 3)))
         if i % 7 == 0:
             np.testing.assert_array_equal(columns.scores(shape), new_scores(cluster, shape))
     assert cluster.log.ring.size > 1024
+
+
+def test_a_column_sees_the_kinds_of_slots_that_came_after_it() -> None:
+    cluster = cluster_of(3)  # the arrays have room for one more
+    columns = Columns(cluster, BestFit(), Places(), 1 << 20)
+    (shape,) = shapes_of(instances("p", "1g.10gb"))
+    assert columns.codes(shape).tolist() == [Reason.PROFILE] * 3
+    assert len(columns.needs(shape).by_kind) == 1
+    cluster.apply(NodeUp(mig_node("m")))
+    assert columns.codes(shape).tolist() == [Reason.PROFILE] * 3 + [Reason.FITS]
+    np.testing.assert_array_equal(columns.scores(shape), new_scores(cluster, shape))
+    assert [need.milli for need in columns.needs(shape).by_kind] == [NEVER, 125]
 
 
 def test_a_row_given_to_another_node_is_scored_as_that_node() -> None:

@@ -12,12 +12,18 @@ from bayplan.scheduler.cluster import Cluster
 from bayplan.scheduler.engine import Engine, WishReasons
 from bayplan.scheduler.errors import InvalidRequest
 from bayplan.scheduler.events import Bound, Gone, Held, NodeChanged, NodeGone, NodeUp
+from bayplan.scheduler.mig.places import Places
+from bayplan.scheduler.mig.rules import MigRule
 from bayplan.scheduler.policies.best_fit import BestFit
 from bayplan.scheduler.policies.random_fit import RandomFit
+from bayplan.scheduler.sharing import Hami, Mig, Mps
 from bayplan.scheduler.types import (
     Decision,
     DeviceRequest,
+    GpuShare,
     Grant,
+    Isolation,
+    MigInstances,
     Placement,
     Reason,
     Request,
@@ -27,7 +33,20 @@ from bayplan.scheduler.types import (
     WholeGpus,
 )
 
-from .support import WORKLOAD, bind, first_fit, node, policy, share, snapshot, where, whole
+from .support import (
+    A100,
+    WORKLOAD,
+    bind,
+    first_fit,
+    instances,
+    mig_node,
+    node,
+    policy,
+    share,
+    snapshot,
+    where,
+    whole,
+)
 
 # --- what a decision says ----------------------------------------------------------------------
 
@@ -230,10 +249,14 @@ def test_two_engines_share_a_cluster() -> None:
 def test_new_kinds_of_nodes_are_seen_by_shapes_asked_for_before() -> None:
     cluster = Cluster([node("a")])
     engine = first_fit(cluster)
+    profile = MigInstances("1g.10gb")
+    mps = GpuShare(500, isolations=(Isolation.MPS,))
     wants: list[tuple[Request, dict[str, Any]]] = [
         (Request("p", resources=(("nic", 1),)), {"resources": (("nic", 1),)}),
         (Request("p", devices=(DeviceRequest(WholeGpus(1), ("H",)),)), {"gpu_model": "H"}),
         (Request("p", node_labels=(("zone", "z"),)), {"labels": (("zone", "z"),)}),
+        (Request("p", devices=(DeviceRequest(profile),)), {**A100, "sharing": (Mig(),)}),
+        (Request("p", devices=(DeviceRequest(mps),)), {"sharing": (Mps(),)}),
     ]
     for request, _ in wants:
         assert engine.decide(request, 0.0).placement is None
@@ -242,6 +265,69 @@ def test_new_kinds_of_nodes_are_seen_by_shapes_asked_for_before() -> None:
         assert where(engine.decide(request, 0.0))[0] == f"new-{i}"
     cluster.apply(NodeChanged(node("new-2")))
     assert engine.decide(wants[2][0], 0.0).placement is None
+
+
+def test_an_isolation_comes_before_a_better_node_in_the_order_of_wish() -> None:
+    cluster = Cluster([node("plain", 1), node("hami", 2, sharing=(Hami(),)), mig_node("mig", 8)])
+    engine = Engine(cluster, BestFit())
+
+    def shared(*isolations: Isolation) -> Request:
+        return Request("p", devices=(DeviceRequest(GpuShare(100, isolations=isolations)),))
+
+    anything = engine.decide(shared(), 0.0)
+    assert where(anything) == ("plain", (0,))
+    for wished, name in [
+        ((Isolation.MIG, Isolation.HAMI), "mig"),
+        ((Isolation.HAMI, Isolation.MIG), "hami"),
+        ((Isolation.MPS, Isolation.TIMESLICE, Isolation.HAMI), "hami"),
+    ]:
+        decision = engine.decide(shared(*wished), 0.0)
+        assert where(decision)[0] == name
+        # Isolations are no alternatives: there is but one device request to choose.
+        assert decision.placement is not None
+        assert decision.placement.chosen == (0,)
+    assert engine.decide(shared(Isolation.MPS), 0.0).reasons == ((Reason.ISOLATION, 3),)
+    only_plain = np.array([True, False, False])
+    assert engine.decide(shared(Isolation.MIG), 0.0, only_plain).placement is None
+
+
+def test_instances_are_granted_by_their_place_and_several_one_after_the_other() -> None:
+    engine = Engine(Cluster([mig_node("a", 1)]), BestFit(), places=Places(MigRule.FIRST_FIT))
+    decision = bind(engine, instances("p", "1g.10gb"))
+    assert decision.placement is not None
+    assert decision.placement.grants == ((Grant(Slot(0, 0, 1, "1g.10gb"), 125, 9856),),)
+    decision = bind(engine, instances("q", "2g.20gb", 2))
+    assert decision.placement is not None
+    slots = [grant.slot for grant in decision.placement.grants[0]]
+    assert slots == [Slot(0, 2, 2, "2g.20gb"), Slot(0, 4, 2, "2g.20gb")]
+    assert engine.decide(instances("r", "3g.40gb"), 0.0).reasons == ((Reason.GPU_FREE, 1),)
+    assert engine.decide(instances("r", "2g.20gb"), 0.0).reasons == ((Reason.MIG_PLACE, 1),)
+    engine.cluster.check()
+
+
+def test_a_share_of_a_mig_gpu_takes_the_smallest_instance_that_covers_it() -> None:
+    engine = Engine(Cluster([mig_node("a", 1)]), BestFit(), places=Places(MigRule.FIRST_FIT))
+    for uid, milli, mib, profile in [
+        ("p", 0, 5000, "1g.10gb"),
+        ("q", 0, 15_000, "1g.20gb"),
+        ("r", 400, 0, "3g.40gb"),
+    ]:
+        placement = bind(engine, share(uid, milli, mib)).placement
+        assert placement is not None
+        assert placement.grants[0][0].slot.profile == profile
+    engine.cluster.check()
+
+
+def test_whole_gpus_are_those_that_are_not_cut() -> None:
+    layout = Mig(((0, "3g.40gb"), (4, "3g.40gb")))
+    cluster = Cluster([node("a", 3, sharing=(layout, Mig(), Hami()), **A100)])
+    engine = first_fit(cluster)
+    assert engine.decide(whole("p", 3), 0.0).reasons == ((Reason.GPU_COUNT, 1),)
+    assert where(bind(engine, whole("p", 2))) == ("a", (1, 2))
+    # The instances of the layout are slots of their own on GPU 0.
+    assert where(bind(engine, instances("q", "3g.40gb", 2))) == ("a", (0, 0))
+    assert engine.decide(instances("r", "3g.40gb"), 0.0).reasons == ((Reason.GPU_FREE, 1),)
+    cluster.check()
 
 
 def test_fgd_decides_on_a_cluster_without_gpus() -> None:
@@ -282,7 +368,6 @@ def test_gpus_of_different_models_are_refused_for_that_also_where_the_plugin_pic
         engine = first_fit(Cluster([node("a", 4, anonymous_gpus=anonymous)]))
         request = Request("p", devices=devices)
         assert engine.decide(request, 0.0).reasons == ((Reason.MIXED_DEVICES, 1),)
-        assert engine.gpus_with_room(request, "a").tolist() == [False] * 4
 
 
 def test_one_gpu_is_an_island_of_its_own() -> None:
@@ -294,15 +379,6 @@ def test_one_gpu_is_an_island_of_its_own() -> None:
 def test_random_choices_take_any_uid_that_a_string_can_be() -> None:
     engine = Engine(Cluster([node("a")]), RandomFit())
     assert engine.decide(whole("\ud800"), 0.0).placement is not None
-
-
-def test_the_gpus_with_room_for_a_share_are_named() -> None:
-    cluster = Cluster([node("a", 3)])
-    engine = first_fit(cluster)
-    for uid, milli in (("p", 600), ("q", 300)):
-        cluster.apply(Bound(engine.decide(share(uid, milli), 0.0), 0.0))
-    assert engine.gpus_with_room(share("r", 500), "a").tolist() == [False, True, True]
-    assert engine.gpus_with_room(whole("s", 1), "a").tolist() == [False, True, True]
 
 
 def test_a_mask_of_another_length_or_type_is_refused() -> None:

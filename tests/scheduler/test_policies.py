@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint
 
 import numpy as np
@@ -13,6 +14,7 @@ from bayplan.scheduler.cluster import Cluster
 from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.errors import InputError
 from bayplan.scheduler.events import Bound, Gone
+from bayplan.scheduler.needs import Needs
 from bayplan.scheduler.policies import (
     make_policy,
     policy_names,
@@ -22,7 +24,17 @@ from bayplan.scheduler.policies import (
 from bayplan.scheduler.policies.fgd import Fgd
 from bayplan.scheduler.policies.first_fit import FirstFit
 from bayplan.scheduler.shape import Shape
-from bayplan.scheduler.types import ANONYMOUS, DeviceRequest, GpuShare, Request, WholeGpus
+from bayplan.scheduler.sharing import Exclusive, Hami, Mig, Mps, TimeSlicing, Ungoverned
+from bayplan.scheduler.types import (
+    ANONYMOUS,
+    Decision,
+    DeviceRequest,
+    GpuShare,
+    Isolation,
+    MigInstances,
+    Request,
+    WholeGpus,
+)
 from bayplan.scheduler.view import FloatArray, IntArray, View
 from bayplan.scheduler.workload import Workload
 
@@ -63,33 +75,106 @@ def mixed_cluster() -> Cluster:
     )
 
 
+def random_tenant(draw: random.Random, uid: str) -> Request:
+    isolations = draw.choice([(), (), (Isolation.MIG, Isolation.MPS), (Isolation.HAMI,)])
+    asks: list[WholeGpus | GpuShare | MigInstances] = [
+        WholeGpus(1),
+        WholeGpus(2),
+        MigInstances(draw.choice(["1g.10gb", "2g.20gb", "3g.40gb", "1g.6gb"])),
+        MigInstances("1g.10gb", draw.randint(2, 9)),
+        GpuShare(draw.choice([50, 143, 500, 1000]), isolations=isolations),
+        GpuShare(100, draw.choice([0, 9000]), isolations=isolations),
+        GpuShare(0, draw.choice([1000, 20_000]), isolations=isolations),
+        GpuShare(200, count=2),
+    ]
+    return Request(uid, draw.choice([0, 500]), devices=(DeviceRequest(draw.choice(asks)),))
+
+
+def shared_cluster() -> Cluster:
+    a100 = {"gpu_model": "A100-80GB", "gpu_memory_mib": 81_920}
+    mix = (Mig(), Mps(2), Ungoverned(), TimeSlicing(3, 2000))
+    layout = Mig(((0, "3g.40gb"), (4, "2g.20gb"), (6, "1g.10gb")))
+    inside = Mig(((0, "3g.40gb"), (4, "3g.40gb")), Mps(14))
+    return Cluster(
+        [
+            node("mix", 4, sharing=mix, **a100),
+            node("mig", 2, sharing=(Mig(),), **a100),
+            node("layout", 2, sharing=(layout,), **a100),
+            node("inside", 1, sharing=(inside,), **a100),
+            node("a30", 2, sharing=(Mig(),), gpu_model="A30-24GB", gpu_memory_mib=24_576),
+            node("hami", 2, sharing=(Hami(3),), **a100),
+            node("exclusive", 2, sharing=(Exclusive(), Ungoverned()), **a100),
+            node("plain", 2),
+        ]
+    )
+
+
 @pytest.mark.parametrize("name", policy_names())
 def test_a_policy_keeps_its_promises_through_arrivals_and_departures(name: str) -> None:
     draw = random.Random(name)
     cluster = mixed_cluster()
     engine = Engine(cluster, policy(name), seed=3)
     placed = refused = 0
-    for i in range(160):
-        if cluster.pods and draw.random() < 0.35:
-            cluster.apply(Gone(draw.choice(sorted(cluster.pods))))
-        request = random_request(draw, f"p{i}")
-        decision = engine.decide(request, float(i))
-        scores, fits = engine.scores(request), engine.feasible(request)
-        assert (np.isfinite(scores) == fits).all()
-        # A new engine knows nothing of the history, and says the same.
-        assert Engine(cluster, policy(name), seed=3).decide(request, float(i)) == decision
+    for i, request in arrivals_and_departures(draw, cluster, random_request):
+        decision = decided(engine, name, request, i)
         if decision.placement is None:
-            assert not fits.any()
             refused += 1
             continue
         row = cluster.row(decision.placement.node)
-        assert decision.score == scores[row] == scores.max()
         chosen_gpus_fit(cluster, row, where(decision)[1], request)
         cluster.apply(Bound(decision, float(i)))
         cluster.check()
         placed += 1
     assert placed > 60
     assert refused > 10
+
+
+@pytest.mark.parametrize("name", policy_names())
+def test_a_policy_keeps_its_promises_where_gpus_are_shared_in_different_ways(name: str) -> None:
+    draw = random.Random(name)
+    cluster = shared_cluster()
+    engine = Engine(cluster, policy(name), seed=3)
+    placed = refused = 0
+    for i, request in arrivals_and_departures(draw, cluster, random_tenant):
+        decision = decided(engine, name, request, i)
+        if decision.placement is None:
+            refused += 1
+            continue
+        # The cluster looks at every amount, seat and unit by itself.
+        cluster.apply(Bound(decision, float(i)))
+        cluster.check()
+        placed += 1
+    assert placed > 60
+    assert refused > 10
+
+
+def arrivals_and_departures(
+    draw: random.Random, cluster: Cluster, request_of: Callable[[random.Random, str], Request]
+) -> Iterator[tuple[int, Request]]:
+    """Requests with their number; between them pods leave."""
+    for i in range(160):
+        if cluster.pods and draw.random() < 0.35:
+            cluster.apply(Gone(draw.choice(sorted(cluster.pods))))
+        yield i, request_of(draw, f"p{i}")
+
+
+def decided(engine: Engine, name: str, request: Request, i: int) -> Decision:
+    """What an engine decides; what else it says agrees with it."""
+    decision = engine.decide(request, float(i))
+    scores, fits = engine.scores(request), engine.feasible(request)
+    # A new engine knows nothing of the history, and says the same.
+    assert Engine(engine.cluster, policy(name), seed=3).decide(request, float(i)) == decision
+    if decision.placement is None:
+        assert not fits.any()
+        assert (scores == -np.inf).all()
+        return decision
+    row = engine.cluster.row(decision.placement.node)
+    assert decision.score == scores[row] == scores.max()
+    # The scores are those of the first wish that fits, and candidates those of any.
+    assert fits[np.isfinite(scores)].all()
+    if len(engine.shapes(request)) == 1:
+        assert (np.isfinite(scores) == fits).all()
+    return decision
 
 
 def chosen_gpus_fit(cluster: Cluster, row: int, indices: tuple[int, ...], request: Request) -> None:
@@ -100,7 +185,7 @@ def chosen_gpus_fit(cluster: Cluster, row: int, indices: tuple[int, ...], reques
         assert indices == (ANONYMOUS,) * asked
         return
     assert len(set(indices)) == asked
-    start = int(cluster.view.gpu_start[row])
+    start = int(cluster.view.slot_start[row])
     for device in request.devices:
         ask = device.ask
         milli, mib = (
@@ -108,8 +193,8 @@ def chosen_gpus_fit(cluster: Cluster, row: int, indices: tuple[int, ...], reques
         )
         for index in indices:
             assert 0 <= index < on.gpu_count
-            assert cluster.view.gpu_free_milli[start + index] >= milli
-            assert cluster.view.gpu_free_mib[start + index] >= mib
+            assert cluster.view.slot_free_milli[start + index] >= milli
+            assert cluster.view.slot_free_mib[start + index] >= mib
 
 
 @pytest.mark.parametrize("name", policy_names())
@@ -303,7 +388,9 @@ def test_a_broken_plug_in_leaves_the_others_in_use(monkeypatch: pytest.MonkeyPat
 class Unsure(FirstFit):
     """Scores nothing at all."""
 
-    def score(self, view: View, shape: Shape, rows: IntArray, out: FloatArray) -> None:
+    def score(
+        self, view: View, shape: Shape, needs: Needs, rows: IntArray, out: FloatArray
+    ) -> None:
         out[rows] = np.nan
 
 

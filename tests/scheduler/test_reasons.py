@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 
 from bayplan.scheduler.cluster import Cluster
-from bayplan.scheduler.engine import WishReasons
+from bayplan.scheduler.engine import Engine, WishReasons
 from bayplan.scheduler.events import Gone
+from bayplan.scheduler.mig.places import Places
+from bayplan.scheduler.mig.rules import MigRule
+from bayplan.scheduler.policies.first_fit import FirstFit
+from bayplan.scheduler.sharing import Hami, Mig, Mps, TimeSlicing
 from bayplan.scheduler.types import (
     FIRST_SHORTAGE,
     DeviceRequest,
@@ -25,12 +29,22 @@ from bayplan.scheduler.types import (
     WholeGpus,
 )
 
-from .support import bind, first_fit, node, share, where, whole
+from .support import bind, first_fit, instances, mig_node, node, share, where, whole
 
 _BUSY = node("n", 1, resources=(("nic", 1),))
 _FULL_GPU = whole("full-gpu")
 _FULL_HOST = Request("full-host", 10_000, 9000, resources=(("nic", 1),))
 _SHARE = DeviceRequest(GpuShare(500))
+_PAIR = Request("p", devices=(DeviceRequest(GpuShare(100, count=2)),))
+_HALVES = Mig(((0, "4g.40gb"), (4, "3g.40gb")))
+_TURNS = node("n", 1, sharing=(TimeSlicing(replicas=2),))
+_MIG = mig_node("n")
+_SPLIT = [instances("q", "1g.10gb"), instances("r", "2g.20gb", 2)]
+"""At 0, 2 and 4: of eight units 1, 6 and 7 are free."""
+
+
+def share_of(*isolations: Isolation) -> Request:
+    return Request("p", devices=(DeviceRequest(GpuShare(500, isolations=isolations)),))
 
 
 @pytest.mark.parametrize(
@@ -62,11 +76,20 @@ _SHARE = DeviceRequest(GpuShare(500))
             Request("p", devices=(DeviceRequest(GpuShare(500, isolations=(Isolation.MPS,))),)),
         ),
         (
-            Reason.PROFILE,
-            node("n"),
+            Reason.ISOLATION,
+            node("n", sharing=(Hami(),)),
             [],
-            Request("p", devices=(DeviceRequest(MigInstances("1g.10gb")),)),
+            share_of(Isolation.MIG, Isolation.MPS),
         ),
+        (Reason.PROFILE, node("n"), [], instances("p", "1g.10gb")),
+        (Reason.PROFILE, mig_node("n"), [], instances("p", "1g.6gb")),
+        (Reason.PROFILE, mig_node("n", sharing=(_HALVES,)), [], instances("p", "2g.20gb")),
+        (Reason.GPU_COUNT, mig_node("n"), [], instances("p", "1g.10gb", 8)),
+        (Reason.GPU_COUNT, mig_node("n", sharing=(_HALVES,)), [], whole("p")),
+        (Reason.GPU_COUNT, mig_node("n", sharing=(_HALVES,)), [], share("p", 501)),
+        (Reason.GPU_COUNT, node("n", sharing=(Mps(replicas=4),)), [], share("p", 251)),
+        (Reason.MIG_SPAN, mig_node("n", 2), [], _PAIR),
+        (Reason.GPU_COUNT, mig_node("n", 1), [], _PAIR),
         (
             Reason.TOPOLOGY,
             node("n"),
@@ -86,7 +109,21 @@ _SHARE = DeviceRequest(GpuShare(500))
         (Reason.RESOURCE_CAPACITY, _BUSY, [], Request("p", resources=(("tpu", 1),))),
         (Reason.GPU_FREE, _BUSY, [_FULL_GPU], share("p", 1)),
         (Reason.GPU_FREE, _BUSY, [_FULL_GPU, _FULL_HOST], share("p", 1, cpu_milli=1)),
-        (Reason.GPU_FREE, _BUSY, [share("q", 500, 7999)], share("p", 500, 2)),
+        (Reason.GPU_MEMORY_FREE, _BUSY, [share("q", 500, 7999)], share("p", 500, 2)),
+        (Reason.GPU_FREE, _BUSY, [share("q", 501, 7999)], share("p", 500, 2)),
+        (Reason.GPU_MEMORY_FREE, _TURNS, [share("q", 1, 4000)], share("p", 1, 3201)),
+        (Reason.GPU_CLIENTS, _TURNS, [share("q", 1), share("r", 1)], share("p", 1)),
+        (Reason.GPU_MEMORY_FREE, _TURNS, [share("q", 1), share("r", 1, 7000)], share("p", 1, 999)),
+        (Reason.MIG_PLACE, _MIG, _SPLIT, instances("p", "2g.20gb")),
+        (Reason.MIG_PLACE, _MIG, _SPLIT, instances("p", "1g.10gb", 3)),
+        (Reason.GPU_FREE, _MIG, _SPLIT, instances("p", "1g.20gb", 2)),
+        (Reason.GPU_FREE, _MIG, _SPLIT, instances("p", "3g.40gb")),
+        (
+            Reason.MIG_PLACE,
+            _MIG,
+            [*_SPLIT, Request("s", 1)],
+            instances("p", "2g.20gb", cpu_milli=10_000),
+        ),
         (Reason.CPU_FREE, _BUSY, [_FULL_HOST], Request("p", 1, 9999)),
         (Reason.MEMORY_FREE, _BUSY, [_FULL_HOST], Request("p", 0, 1001)),
         (Reason.RESOURCE_FREE, _BUSY, [_FULL_HOST], Request("p", resources=(("nic", 1),))),
@@ -96,14 +133,13 @@ def test_the_first_reason_that_applies_is_named(
     reason: Reason, on: Node, running: list[Request], request_: Request
 ) -> None:
     cluster = Cluster([on])
-    engine = first_fit(cluster)
+    engine = Engine(cluster, FirstFit(), places=Places(MigRule.FIRST_FIT))
     for other in running:
         assert bind(engine, other).placement is not None
     decision = engine.decide(request_, 0.0)
     assert (decision.placement, decision.reasons) == (None, ((reason, 1),))
-    assert engine.explain(request_) == (
-        WishReasons((0,) * len(request_.devices), 0, ((reason, 1),)),
-    )
+    why = WishReasons((0,) * len(request_.devices), 0, ((reason, 1),))
+    assert engine.explain(request_) == (why,) * len(engine.shapes(request_))
     # A shortage is what a departure can mend.
     for other in running:
         cluster.apply(Gone(other.uid))
@@ -125,13 +161,14 @@ def test_explain_goes_through_the_alternatives_in_order() -> None:
             DeviceRequest(GpuShare(500)),
         ),
     )
+    # There has to be a GPU for a profile to be missed.
     engine = first_fit(Cluster([node("a", 1), node("b", 0), node("c", 1, gpu_model="B")]))
     request = Request("p", devices=(wishes,))
     nodes = np.array([True, True, False])
     assert engine.explain(request) == (
         WishReasons((0,), 0, ((Reason.GPU_COUNT, 3),)),
         WishReasons((1,), 1, ((Reason.GPU_MODEL, 1), (Reason.GPU_COUNT, 1))),
-        WishReasons((2,), 0, ((Reason.PROFILE, 3),)),
+        WishReasons((2,), 0, ((Reason.GPU_COUNT, 1), (Reason.PROFILE, 2))),
         WishReasons((3,), 2, ((Reason.GPU_COUNT, 1),)),
     )
     assert engine.explain(request, nodes)[1] == WishReasons(

@@ -159,7 +159,7 @@ def test_gpus_changed_in_a_trial_go_back_to_the_same_place() -> None:
 
 def test_a_node_of_a_trial_leaves_no_row_and_no_gpus_behind(cluster: Cluster) -> None:
     everyone = np.ones(cluster.view.n_rows, np.bool_)
-    size = cluster.view.n_rows, cluster.view.n_gpus
+    size = cluster.view.n_rows, cluster.view.n_slots
     engine = first_fit(cluster)
     for _ in range(2):
         with cluster.trial():
@@ -168,7 +168,7 @@ def test_a_node_of_a_trial_leaves_no_row_and_no_gpus_behind(cluster: Cluster) ->
             cluster.apply(NodeUp(node("d", 1)))
             cluster.apply(NodeChanged(node("d", 16)))
             bind(engine, whole("many", 16))
-        assert (cluster.view.n_rows, cluster.view.n_gpus) == size
+        assert (cluster.view.n_rows, cluster.view.n_slots) == size
         cluster.check()
     # Masks from before still mean the same, and the next node gets what it would have got.
     assert engine.decide(whole("p"), 0.0, everyone).placement is not None

@@ -22,13 +22,47 @@ DATA = [
 def test_the_kernels_and_the_types_number_the_reasons_alike() -> None:
     numbers = {name: getattr(fit, name) for name in Reason.__members__ if hasattr(fit, name)}
     assert numbers == {name: Reason[name].value for name in numbers}
-    decided_elsewhere = {"CLAIM_NODE", "ISOLATION", "PROFILE", "TOPOLOGY", "MIXED_DEVICES"}
-    assert Reason.__members__.keys() - numbers.keys() == decided_elsewhere
+    by_the_engine = {"CLAIM_NODE", "TOPOLOGY", "MIXED_DEVICES"}
+    # Why slots of a kind never serve a request; what the kernels see is the number.
+    by_kind = {"GPU_ANONYMOUS", "ISOLATION", "PROFILE", "MIG_SPAN"}
+    assert Reason.__members__.keys() - numbers.keys() == by_the_engine | by_kind
+
+
+def test_reasons_are_numbered_in_their_order_from_zero() -> None:
+    assert [reason.value for reason in Reason] == list(range(len(Reason)))
+    assert len(Reason) < 128, "codes are 8 bits"
+    order = [
+        Reason.EXCLUDED,  # who is asked
+        Reason.CORDONED,  # whether the node takes anybody
+        Reason.GPU_MODEL,  # whether it has what is asked for
+        Reason.CPU_CAPACITY,  # whether enough of it
+        Reason.GPU_FREE,  # whether enough is left
+        Reason.CPU_FREE,
+    ]
+    assert order == sorted(order)
+    # What all slots of a node say of a request is the greatest: the nearest to serving it.
+    kinds = [Reason.GPU_MODEL, Reason.GPU_COUNT, Reason.GPU_ANONYMOUS, Reason.ISOLATION]
+    assert [*kinds, Reason.PROFILE, Reason.MIG_SPAN] == list(Reason)[5:11]
+
+
+def test_reasons_say_in_one_line_of_their_own_what_is_wrong() -> None:
+    texts = [reason.text for reason in Reason]
+    assert len(set(texts)) == len(texts)
+    for text in texts:
+        assert text == text.strip()
+        assert "\n" not in text
+        assert 0 < len(text) <= 72
+        assert not text.endswith(".")
+        # They stand behind a number of nodes.
+        assert text[0].islower() or text.split()[0].isupper()
 
 
 def test_lasting_reasons_come_before_shortages() -> None:
     assert [reason.name for reason in Reason if reason >= FIRST_SHORTAGE] == [
         "GPU_FREE",
+        "GPU_MEMORY_FREE",
+        "GPU_CLIENTS",
+        "MIG_PLACE",
         "CPU_FREE",
         "MEMORY_FREE",
         "RESOURCE_FREE",

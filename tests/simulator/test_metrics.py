@@ -1,16 +1,28 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bayplan.kernels.fragment import node_fragments
 from bayplan.scheduler.cluster import Cluster
 from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.events import Bound
+from bayplan.scheduler.fragmentation import fragments
 from bayplan.scheduler.policies import make_policy
-from bayplan.scheduler.types import Decision, Request
+from bayplan.scheduler.sharing import Hami, Mig, Mps
+from bayplan.scheduler.types import (
+    Decision,
+    DeviceRequest,
+    GpuShare,
+    MigInstances,
+    Node,
+    Request,
+    WholeGpus,
+)
 from bayplan.scheduler.workload import Workload, typical_workload
 from bayplan.simulator.replay.metrics import Series, columns, series
 from bayplan.simulator.replay.pack import pack
@@ -21,30 +33,25 @@ from bayplan.traces import nodes_from, requests_from
 from .support import GPUS, MIXED, mixed, node_table, pod_table
 
 
-def measured(arrived: list[int], allocated: list[int], fragmented: list[float]) -> Series:
+def measured(
+    arrived: list[int],
+    allocated: list[int],
+    fragmented: list[float],
+    capacity: int = 10_000,
+    offered: int = 10_000,
+) -> Series:
     return Series(
-        10_000,
-        np.array(arrived, np.int64),
-        np.array(allocated, np.int64),
-        np.array(fragmented, np.float64),
+        capacity=capacity,
+        offered=offered,
+        arrived=np.array(arrived, np.int64),
+        allocated=np.array(allocated, np.int64),
+        idle=offered - np.array(allocated, np.int64),
+        fragmented=np.array(fragmented, np.float64),
     )
 
 
 def all_fragments(cluster: Cluster, workload: Workload) -> float:
-    view = cluster.view
-    out = np.empty(view.n_rows)
-    node_fragments(
-        np.arange(view.n_rows),
-        view.cpu_free_milli,
-        view.idle_milli,
-        view.model,
-        view.gpu_start,
-        view.gpu_count,
-        view.gpu_free_milli,
-        *workload.for_kernels(view),
-        out,
-    )
-    return float(out.sum())
+    return float(fragments(cluster.view, workload, np.arange(cluster.view.n_rows)).sum())
 
 
 def test_three_nodes_and_four_pods_are_as_computed_by_hand() -> None:
@@ -108,8 +115,8 @@ def test_an_arrival_half_way_between_two_columns_goes_to_the_even_one() -> None:
 
 def test_allocation_is_rounded_before_the_mean_and_after_it() -> None:
     # 0.0149 % and three times 0.0049 % are 0.01 and 0.00: a mean of 0.0025, not of 0.0074.
-    milli = np.array([4_900, 4_900, 4_900, 14_900], np.int64)
-    out = columns(Series(10**8, milli, milli, np.zeros(4)), 0.01)
+    milli = [4_900, 4_900, 4_900, 14_900]
+    out = columns(measured(milli, milli, [0.0] * 4, 10**8, 10**8), 0.01)
     assert out["allocated_pct"][0] == 0.0
     out = columns(measured([11, 22], [11, 22], [0.0, 0.0]), 0.01)
     assert out["allocated_pct"][0] == 0.16  # 0.165, half to even
@@ -158,6 +165,63 @@ def test_the_series_equals_a_measurement_of_the_real_cluster_after_each_event(
     assert fast.capacity == 1000 * sum(GPUS)
     demand = [count * milli for _, count, milli in (MIXED[row] for row in order)]
     assert fast.arrived.tolist() == np.cumsum(demand).tolist()
+    assert (fast.idle == fast.offered - fast.allocated).all()
+
+
+A100: dict[str, Any] = {"gpu_model": "A100-80GB", "gpu_memory_mib": 81_920}
+LAYOUT = ((0, "3g.40gb"), (4, "2g.20gb"), (6, "1g.10gb"))
+SHARED = (
+    Node("mig", 64_000, 64_000, 2, sharing=(Mig(),), **A100),
+    Node("plain", 64_000, 64_000, 2, **A100),
+    Node("cut", 64_000, 64_000, 2, sharing=(Mig(LAYOUT), Mps(2)), **A100),
+    Node("over", 64_000, 64_000, 1, sharing=(Hami(3, 2000),), **A100),
+    Node("cpu", 64_000, 64_000),
+)
+ASKS: tuple[WholeGpus | GpuShare | MigInstances, ...] = (
+    WholeGpus(1),
+    GpuShare(300),
+    GpuShare(100),
+    MigInstances("1g.10gb"),
+    MigInstances("2g.20gb", 2),
+    MigInstances("3g.40gb"),
+)
+
+
+@given(
+    st.sampled_from(["fgd", "best-fit", "mig-max-options", "worst-fit"]),
+    st.lists(st.integers(0, len(ASKS) - 1), min_size=1, max_size=30),
+)
+def test_so_does_the_series_of_gpus_that_are_shared_in_different_ways(
+    policy: str, order: list[int]
+) -> None:
+    requests = [Request("r", 1000, 0, (DeviceRequest(ask),)) for ask in ASKS]
+    workload = typical_workload([*requests, Request("c", 1000)], coverage=1.0)
+    arrivals = [replace(requests[row], uid=f"{i}") for i, row in enumerate(order)]
+    cluster = Cluster(SHARED)
+    decisions, _ = pack(Engine(cluster, make_policy(policy, workload)), cluster, arrivals)
+    again = Cluster(SHARED)
+    fragmented, idle = [], []
+    for decision in decisions:
+        if decision.placement is not None:
+            again.apply(Bound(decision, 0.0))
+        fragmented.append(all_fragments(again, workload))
+        idle.append(int(again.view.idle_milli.sum()))
+    demand = np.ones(len(order), np.int64)
+    fast = series(Cluster(SHARED), decisions, demand, workload)
+    assert fast.fragmented.tolist() == pytest.approx(fragmented, abs=1e-6)
+    assert fast.idle.tolist() == idle
+    # Seven GPUs: of one an eighth is cut off, and another is offered twice.
+    assert (fast.capacity, fast.offered) == (7_000, 7_875)
+    assert fast.taken_milli == fast.offered - idle[-1]
+
+
+def test_what_a_layout_leaves_out_is_stranded() -> None:
+    out = measured([100], [100], [40.4], capacity=10_000, offered=9_000)
+    assert (out.taken_milli, out.stranded_milli) == (100, 1_040)
+    out = measured([100], [100], [40.4], capacity=10_000, offered=12_000)
+    assert (out.taken_milli, out.stranded_milli) == (100, 40)
+    nothing = measured([], [], [], capacity=10_000, offered=9_000)
+    assert (nothing.taken_milli, nothing.stranded_milli) == (0, 1_000)
 
 
 def test_the_series_counts_what_was_refused_as_arrived_and_not_as_allocated() -> None:

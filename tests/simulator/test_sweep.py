@@ -127,7 +127,7 @@ def test_pods_are_placed_by_decide_and_apply_and_in_no_other_way(
     engine: type[Spy], policy: str, applied: list[tuple[Cluster, Event]]
 ) -> None:
     experiment = mixed()
-    run = Packer(experiment, engine).run(policy, 4)
+    run = Packer(experiment, make_engine=engine).run(policy, 4)
     (spy,) = SPIES
     order = arrival_order(experiment, 4).tolist()
     # Every arrival is asked for once, in its order, and is what the trace says.
@@ -161,7 +161,7 @@ def test_pods_are_placed_by_decide_and_apply_and_in_no_other_way(
 
 
 def test_an_engine_that_refuses_all_leaves_everything_at_zero() -> None:
-    run = Packer(mixed(), Refuses).run("fgd", 1)
+    run = Packer(mixed(), make_engine=Refuses).run("fgd", 1)
     assert run.placed == run.gpu_allocated_milli == 0
     assert {value for value in run.allocated_pct if value is not None} == {0.0}
 
@@ -173,7 +173,7 @@ def test_the_random_policy_draws_from_the_seed() -> None:
         arrivals=dict.fromkeys(range(9), order), node_orders=dict.fromkeys(range(9), nodes)
     )
     SPIES.clear()
-    packer = Packer(experiment, Spy)
+    packer = Packer(experiment, make_engine=Spy)
     for seed in range(9):
         packer.run("random", seed)
     packer.run("random", 0)

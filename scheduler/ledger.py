@@ -1,0 +1,43 @@
+"""Writing what a tenancy takes into the arrays, and moving tenancies when slots are cut anew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bayplan.kernels.change import change_room
+from bayplan.scheduler.tenancy import NO_CLASS, Tenancy
+from bayplan.scheduler.view import View
+
+_HOST = ((-1, 0, 0, 0),)
+"""Of the slots of a node, none."""
+
+
+def change(view: View, sign: int, tenancy: Tenancy) -> None:
+    """Allocate (``sign`` -1) or release (+1) a tenancy."""
+    row = tenancy.row
+    cpu, memory = tenancy.cpu, tenancy.memory
+    for slot, milli, mib, units in zip(*tenancy[4:8], strict=True) if tenancy.slots else _HOST:
+        change_room(
+            sign,
+            row,
+            cpu,
+            memory,
+            slot,
+            milli,
+            mib,
+            units,
+            *view.for_change,
+            view.kinds.tables,
+        )
+        cpu = memory = 0  # once a pod
+    for column, amount in tenancy.resources:
+        view.resources_free[row, column] += sign * amount
+    if tenancy.gpu_class != NO_CLASS:
+        if tenancy.gpu_class >= view.class_pods.shape[1]:
+            view.reserve_classes(tenancy.gpu_class)
+        view.class_pods[row, tenancy.gpu_class] -= sign
+
+
+def moved(tenancy: Tenancy, went: Mapping[int, int]) -> Tenancy:
+    """Return a tenancy whose slots went elsewhere."""
+    return tenancy._replace(slots=tuple([went[slot] for slot in tenancy.slots]))
