@@ -91,6 +91,30 @@ def test_refit_finds_what_there_is_too_little_of_on_the_slots(
     check_refit(*question, [0])
 
 
+@pytest.mark.parametrize(
+    ("codes", "count", "reason"),
+    [
+        ([Reason.GPU_COUNT, Reason.ISOLATION], 1, Reason.ISOLATION),
+        ([Reason.ISOLATION, Reason.GPU_COUNT], 2, Reason.ISOLATION),
+        ([Reason.ISOLATION, Reason.GPU_COUNT], 3, Reason.GPU_COUNT),
+        ([Reason.GPU_MODEL, Reason.GPU_MODEL], 3, Reason.GPU_MODEL),
+        ([Reason.GPU_MODEL, Reason.PROFILE], 3, Reason.GPU_COUNT),
+        ([Reason.FITS, Reason.MIG_SPAN], 2, Reason.GPU_COUNT),
+        ([Reason.FITS, Reason.MIG_SPAN], 1, Reason.FITS),
+        ([], 1, Reason.GPU_COUNT),
+    ],
+)
+def test_of_slots_that_never_serve_a_request_the_nearest_to_it_says_why(
+    codes: list[Reason], count: int, reason: Reason
+) -> None:
+    kinds = tuple(naive.Kind(number) for number in range(len(codes)))
+    node = naive.Node(slots=tuple(naive.Slot(1_000, 0, kind) for kind in kinds))
+    needs = tuple(naive.Need(code, milli=500) for code in codes)
+    request = Request(count=count, needs=needs)
+    assert naive.code(node, request) == reason
+    check_refit(Cluster((node,), kinds), request, [0])
+
+
 @given(st.lists(st.sampled_from([-1, *Reason]), max_size=40), st.data())
 def test_rows_are_counted_by_code_and_those_left_out_as_excluded(
     codes: list[int], data: st.DataObject

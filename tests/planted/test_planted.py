@@ -14,9 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from .bugs import BUGS, Bug
+from .bugs import BUGS as ENGINE_BUGS
+from .bugs import Bug
+from .sharing_bugs import SHARING_BUGS
 
 ROOT = Path(__file__).parents[2]
+BUGS = (*ENGINE_BUGS, *SHARING_BUGS)
 FOLDERS = ("src", "kernels", "scheduler", "simulator", "traces", "extender", "tests")
 PASSED, FAILED = 0, 1
 
