@@ -106,6 +106,8 @@ def _check_gpus(cluster: Cluster, row: int, tenancies: list[Tenancy]) -> None:
     classes = np.zeros(view.class_pods.shape[1], np.int64)
     for tenancy in tenancies:
         _require(all(start <= s < start + count for s in tenancy.slots), f"{node.name}: a slot")
+        taken = tuple(part[0] for part in tenancy.taken)
+        _require(taken == tenancy.slots, f"{node.name}: slots of a tenancy")
         if tenancy.gpu_class != NO_CLASS:
             classes[tenancy.gpu_class] += 1
     _require((view.class_pods[row] == classes).all(), f"{node.name}: pods by GPU class")
@@ -119,7 +121,7 @@ def _check_slot(
     cluster: Cluster, name: str, slot: int, kind: Kind, tenancies: list[Tenancy]
 ) -> int:
     view, number = cluster.view, int(cluster.view.slot_kind[slot])
-    parts = [part for t in tenancies for part in zip(*t[4:8], strict=True) if part[0] == slot]
+    parts = [part for t in tenancies for part in t.taken if part[0] == slot]
     milli = kind.capacity_milli - sum(part[1] for part in parts)
     mib = kind.memory_mib - sum(part[2] for part in parts)
     units = [part[3] for part in parts]

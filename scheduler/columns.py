@@ -20,6 +20,7 @@ from bayplan.scheduler.shape import Shape
 from bayplan.scheduler.view import CodeArray, FloatArray, IntArray, View
 
 _NOTHING = np.zeros(0, np.int64)
+_EVERYWHERE = np.zeros(0, np.bool_)
 _OBJECTS = 1280
 """Bytes of a column without its entries: the array objects, and its place in the table."""
 
@@ -138,7 +139,7 @@ class Columns:
             shape.memory,
             shape.count,
             needs.table,
-            self._cluster.labelled(shape.labels),
+            self._cluster.labelled(shape.labels) if shape.labels else _EVERYWHERE,
             column.wanted,
             column.amounts,
             *view.for_fit,

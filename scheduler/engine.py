@@ -115,8 +115,7 @@ class Engine:
         """
         if nodes is not None:
             self._check_mask(nodes)
-        granted = self._granted(request)
-        if granted:
+        if self.cluster.claims and (granted := self._granted(request)):
             return self._decide_rest(request, granted, now_s, nodes)
         shapes = self.shapes(request)
         salt = self._salt(request.uid) if self._draws else _NO_KEY
@@ -210,7 +209,7 @@ class Engine:
             raise ValueError(f"nodes: {nodes.dtype}{nodes.shape}; give bool ({n_rows},)")
 
     def _best(self, shape: Shape, salt: np.uint64, nodes: BoolArray | None) -> tuple[int, float]:
-        scores = self._scores(shape)
+        scores = self.columns.scores(self._column_of[shape])
         if not scores.size:
             return -1, -np.inf
         if self._draws:

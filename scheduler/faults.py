@@ -44,5 +44,5 @@ def _places(cluster: Cluster, uid: str) -> set[tuple[int, int]]:
     return {
         _domain(cluster, slot, units)
         for tenancy in tenancies
-        for slot, units in zip(tenancy.slots, tenancy.units, strict=True)
+        for slot, _, _, units in tenancy.taken
     }

@@ -16,7 +16,7 @@ def change(view: View, sign: int, tenancy: Tenancy) -> None:
     """Allocate (``sign`` -1) or release (+1) a tenancy."""
     row = tenancy.row
     cpu, memory = tenancy.cpu, tenancy.memory
-    for slot, milli, mib, units in zip(*tenancy[4:8], strict=True) if tenancy.slots else _HOST:
+    for slot, milli, mib, units in tenancy.taken or _HOST:
         change_room(
             sign,
             row,
@@ -40,4 +40,5 @@ def change(view: View, sign: int, tenancy: Tenancy) -> None:
 
 def moved(tenancy: Tenancy, went: Mapping[int, int]) -> Tenancy:
     """Return a tenancy whose slots went elsewhere."""
-    return tenancy._replace(slots=tuple([went[slot] for slot in tenancy.slots]))
+    taken = tuple([(went[s], milli, mib, units) for s, milli, mib, units in tenancy.taken])
+    return tenancy._replace(slots=tuple([part[0] for part in taken]), taken=taken)

@@ -81,10 +81,11 @@ class Rows:
             raise Duplicate(f"node {node.name} is in the cluster already")
         _validate(node)
         row = self.free_rows[0] if self.free_rows else self.view.n_rows
-        self.put(node, row, self._next_range(len(slots_of(node))))
+        slots = slots_of(node)
+        self.put(node, row, self._next_range(len(slots)), slots)
         return row
 
-    def put(self, node: Node, row: int, start: int) -> None:
+    def put(self, node: Node, row: int, start: int, slots: NodeSlots | None = None) -> None:
         """Put a node at a free row, with its slots at a free range."""
         view = self.view
         if row == view.n_rows:
@@ -100,7 +101,7 @@ class Rows:
         view.alive[row] = True
         view.name_key[row] = stable_key(node.name)
         self._set_host(row, None, node)
-        self._set_slots(row, node, slots_of(node), start)
+        self._set_slots(row, node, slots_of(node) if slots is None else slots, start)
 
     def remove(self, name: str) -> Node:
         """Take an empty node away, and free its row and slots."""

@@ -29,6 +29,8 @@ Grants = tuple[Grant, ...]
 Flat = tuple[int, ...]
 """Flat slot numbers, or what goes with them."""
 
+Taken = tuple[tuple[int, int, int, int], ...]
+
 NOWHERE = -1
 
 
@@ -175,21 +177,15 @@ def has_room(view: View, own: Tenancy, new: Sequence[Tenancy]) -> bool:
 
 
 def _slots_free(view: View, row: int, tenancy: Tenancy) -> bool:
-    slots, milli, mib, units = tenancy.slots, tenancy.milli, tenancy.mib, tenancy.units
-    if not slots:
-        return not milli  # else fewer anonymous GPUs are free than were promised
-    if len(slots) != len(milli):
-        return False
     start = view.slot_start.item(row)
     stop = start + view.slot_count.item(row)
-    free_milli, free_mib = view.slot_free_milli.item, view.slot_free_mib.item
     plain = view.kinds.all_plain
-    for slot, taken, memory, unit in zip(slots, milli, mib, units, strict=True):
+    for slot, milli, mib, units in tenancy.taken:
         if not (
             start <= slot < stop
-            and free_milli(slot) >= taken >= 0
-            and free_mib(slot) >= memory >= 0
-            and (plain or _units_free(view, slot, (unit,)))
+            and view.slot_free_milli.item(slot) >= milli >= 0
+            and view.slot_free_mib.item(slot) >= mib >= 0
+            and (plain or _units_free(view, slot, (units,)))
         ):
             return False
     return True
@@ -213,41 +209,53 @@ def _together_free(view: View, tenancies: Sequence[Tenancy]) -> bool:
     """Whether what several tenancies, or one several times, take of the same slots is free."""
     taken: dict[int, list[tuple[int, int, int]]] = {}
     for tenancy in tenancies:
-        for slot, *amounts in zip(*tenancy[4:8], strict=True):
-            taken.setdefault(slot, []).append((amounts[0], amounts[1], amounts[2]))
+        for slot, milli, mib, units in tenancy.taken:
+            taken.setdefault(slot, []).append((milli, mib, units))
         stacked = [slot for slot in set(tenancy.slots) if tenancy.slots.count(slot) > 1]
         if not all(view.kinds.kinds[view.slot_kind.item(slot)].is_dynamic_mig for slot in stacked):
             return False  # several of one pod go to different GPUs
     return all(
         view.slot_free_milli.item(slot) >= sum(milli for milli, _, _ in parts)
         and view.slot_free_mib.item(slot) >= sum(mib for _, mib, _ in parts)
-        and _units_free(view, slot, [unit for _, _, unit in parts])
+        and _units_free(view, slot, [units for _, _, units in parts])
         for slot, parts in taken.items()
     )
 
 
 def _take(
-    view: View, row: int, grants: Grants, taken: Flat, share: bool
-) -> tuple[Flat, Flat, Flat, Flat, int]:
-    """Return (flat slots, milli, MiB, units, GPU class) of grants on a row.
+    view: View, row: int, grants: Grants, beside: Flat, share: bool
+) -> tuple[Flat, Taken, int]:
+    """Return (flat slots, what is taken of each, GPU class) of grants on a row.
 
-    ``taken`` are flat slots that the same pod takes beside them.
+    ``beside`` are flat slots that the same pod takes beside them.
     """
     if not grants:
-        return (), (), (), (), NO_CLASS
-    flat = _flat_slots(view, row, grants, taken)
-    if len(grants) == 1 and flat:
-        (grant,) = grants
-        unit = 1 if view.kinds.all_plain else units_of(view, flat[0], grant.slot)
-        return flat, (grant.milli,), (grant.memory_mib,), (unit,), gpu_class(1, share=share)
-    slots = zip(flat, grants, strict=False)
-    return (
-        flat,
-        tuple([grant.milli for grant in grants]),
-        tuple([grant.memory_mib for grant in grants]),
-        tuple([units_of(view, slot, grant.slot) for slot, grant in slots]),
-        gpu_class(len(grants), share=share),
+        return (), (), NO_CLASS
+    plain = view.kinds.all_plain
+    if grants[0].slot.gpu == ANONYMOUS:
+        flat = _anonymous_slots(view, row, len(grants), beside)
+    elif plain:  # a slot a GPU; whether there is such a GPU is looked at later
+        start = view.slot_start.item(row)
+        flat = tuple([start + grant.slot.gpu for grant in grants])
+    else:
+        flat = tuple([flat_slot(view, row, grant.slot) for grant in grants])
+    taken = tuple(
+        [
+            (slot, g.milli, g.memory_mib, 1 if plain else units_of(view, slot, g.slot))
+            for slot, g in zip(flat, grants, strict=True)
+        ]
     )
+    return flat, taken, gpu_class(len(grants), share=share)
+
+
+def _anonymous_slots(view: View, row: int, count: int, beside: Flat) -> Flat:
+    # The device plugin picks; counting the lowest free ones keeps the tally right.
+    start = view.slot_start.item(row)
+    own = slice(start, start + view.slot_count.item(row))
+    free = np.flatnonzero(view.slot_free_milli[own] == view.slot_capacity[own]).tolist()
+    lowest = [start + i for i in free if start + i not in beside]
+    missing = count - len(lowest)  # fewer are free than were promised
+    return tuple(lowest[:count] + [NOWHERE] * missing)
 
 
 def units_of(view: View, flat: int, slot: Slot) -> int:
@@ -257,19 +265,6 @@ def units_of(view: View, flat: int, slot: Slot) -> int:
         return 1
     profile = next((p for p in kind.product.profiles if p.name == slot.profile), None)
     return all_units(kind.product) if profile is None else bits_of(profile, slot.start)
-
-
-def _flat_slots(view: View, row: int, grants: Grants, taken: Flat) -> Flat:
-    start = view.slot_start.item(row)
-    if grants[0].slot.gpu == ANONYMOUS:
-        # The device plugin picks; counting the lowest free ones keeps the tally right.
-        own = slice(start, start + view.slot_count.item(row))
-        free = view.slot_free_milli[own] == view.slot_capacity[own]
-        lowest = [start + i for i in np.flatnonzero(free).tolist()]
-        return tuple([slot for slot in lowest if slot not in taken][: len(grants)])
-    if view.kinds.all_plain:  # a slot a GPU; whether there is such a GPU is looked at later
-        return tuple([start + grant.slot.gpu for grant in grants])
-    return tuple([flat_slot(view, row, grant.slot) for grant in grants])
 
 
 def flat_slot(view: View, row: int, slot: Slot) -> int:

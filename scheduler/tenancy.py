@@ -12,9 +12,10 @@ SHARE_CLASS = 0
 
 
 class Tenancy(NamedTuple):
-    """Room taken on a node. ``slots`` are flat numbers; ``milli``, ``mib``, ``units`` go with them.
+    """Room taken on a node.
 
-    ``units`` are MIG bits, or 1 for a seat. ``resources`` are (column, amount) pairs.
+    ``taken`` are (slot, milli, MiB, units) of each slot; ``slots``, the slots alone, are flat
+    numbers. Units are MIG bits, or 1 for a seat. ``resources`` are (column, amount) pairs.
     ``gpu_class``: 0 a share of one GPU, k a pod with k GPUs, -1 none. A tuple, because it is made
     for every pod: 0.3 us instead of 0.9.
     """
@@ -24,9 +25,7 @@ class Tenancy(NamedTuple):
     memory: int = 0
     resources: tuple[tuple[int, int], ...] = ()
     slots: tuple[int, ...] = ()
-    milli: tuple[int, ...] = ()
-    mib: tuple[int, ...] = ()
-    units: tuple[int, ...] = ()
+    taken: tuple[tuple[int, int, int, int], ...] = ()
     gpu_class: int = NO_CLASS
 
 

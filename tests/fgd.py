@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from hypothesis import strategies as st
@@ -73,6 +73,8 @@ def searches(draw: st.DrawFn, plain: bool) -> Search:
     """On rows of ungoverned GPUs, or on others."""
     if not plain and draw(st.booleans()):
         cluster, request = draw(strategies.gpu_questions(fits=True))
+        if draw(st.booleans()):
+            request = replace(request, cpu=0, count=1, share=True)
     else:
         cluster = draw(strategies.clusters(max_nodes=3, plain=plain))
         request = draw(strategies.requests(cluster, modest=True))

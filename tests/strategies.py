@@ -305,11 +305,11 @@ def gpu_questions(draw: st.DrawFn, fits: bool = False) -> tuple[Cluster, Request
     memory = draw(st.sampled_from(GPU_MEMORY))
     among = [draw(kinds(number)) for number in range(n_kinds)]
     among = [replace(k, model=0, memory=memory * min(k.capacity, WHOLE) // WHOLE) for k in among]
-    node = Node(cpu=Room(4_000, 4_000), slots=draw(slots_of_node(among)))
+    node = Node(cpu=Room(128_000, 128_000), slots=draw(slots_of_node(among)))
     cluster = Cluster((node,), tuple(among), 0, draw(st.sampled_from((0, 3))))
     request = draw(requests(cluster, modest=fits))
     return cluster, replace(
-        request, cpu=min(request.cpu, 4_000), memory=0, resources=(), needs_labels=False
+        request, cpu=min(request.cpu, 128_000), memory=0, resources=(), needs_labels=False
     )
 
 

@@ -139,8 +139,8 @@ BUGS = (
     Bug(
         "GPU memory is promised twice",
         "scheduler/taking.py",
-        "and free_mib(slot) >= memory >= 0",
-        "and memory >= 0 <= free_mib(slot)",
+        "and view.slot_free_mib.item(slot) >= mib >= 0",
+        "and mib >= 0",
         (BOUND + "of_two_decisions_for_the_same_gpu_memory_the_second_is_refused",),
     ),
     Bug(
@@ -188,8 +188,8 @@ BUGS = (
     Bug(
         "a pod and its claim take the same anonymous GPU",
         "scheduler/taking.py",
-        "[slot for slot in lowest if slot not in taken]",
-        "lowest",
+        "lowest = [start + i for i in free if start + i not in beside]",
+        "lowest = [start + i for i in free]",
         (ANONYMOUS + "a_claim_and_a_pod_take_different_anonymous_gpus",),
     ),
     Bug(
