@@ -3,7 +3,7 @@
 As in ``fragment``, but what a level of the workload needs of a slot depends on its kind
 (``level_milli``, ``level_shift``: (n_kinds, n_levels)), and there must be a seat or a place for
 it: a MIG GPU is fragmented as far as no legal start is left, however much of it is free.
-``level_stacks`` (n_levels,): whether one slot may hold several of a level (MIG profiles).
+``level_most`` (n_kinds, n_levels): how many of a level one slot may hold for one pod.
 ``class_allowed`` (n_kinds, n_classes) bool; the slots of one node are of one GPU model.
 """
 
@@ -13,7 +13,6 @@ import numpy as np
 
 from bayplan.kernels._jit import kernel
 from bayplan.kernels._types import (
-    BoolArray,
     BoolTable,
     FloatArray,
     IntArray,
@@ -35,7 +34,7 @@ def governed_fragment(
     kinds: IntArray,
     level_milli: IntTable,
     level_shift: IntTable,
-    level_stacks: BoolArray,
+    level_most: IntTable,
     n_gpu_classes: int,
     class_cpu: IntArray,
     class_count: IntArray,
@@ -53,14 +52,14 @@ def governed_fragment(
     lost = 0.0
     if n_slots == 0:
         return lost
-    for level in range(level_stacks.size):
+    for level in range(level_most.shape[1]):
         having = 0
         left = 0
         for k in range(n_slots):
             places = 0
             if free[k] >= level_milli[kinds[k], level]:
                 places = (able[k] >> level_shift[kinds[k], level]) & NIBBLE
-            having += places if level_stacks[level] else min(places, 1)
+            having += min(places, level_most[kinds[k], level])
             left += free[k] if places == 0 else 0
         enough[level] = having
         stranded[level] = left
@@ -86,7 +85,7 @@ def governed_fragments(
     slot_able: IntArray,
     level_milli: IntTable,
     level_shift: IntTable,
-    level_stacks: BoolArray,
+    level_most: IntTable,
     n_gpu_classes: int,
     class_cpu: IntArray,
     class_count: IntArray,
@@ -99,8 +98,8 @@ def governed_fragments(
     free = np.empty(MAX_SLOTS, np.int64)
     able = np.empty(MAX_SLOTS, np.int64)
     kinds = np.empty(MAX_SLOTS, np.int64)
-    enough = np.empty(level_stacks.size, np.int64)
-    stranded = np.empty(level_stacks.size, np.int64)
+    enough = np.empty(level_most.shape[1], np.int64)
+    stranded = np.empty(level_most.shape[1], np.int64)
     for i in range(rows.size):
         row = rows[i]
         for k in range(slot_count[row]):
@@ -109,7 +108,7 @@ def governed_fragments(
             kinds[k] = slot_kind[slot_start[row] + k]
         out[row] = governed_fragment(
             cpu_free_milli[row], idle_milli[row], slot_count[row], free, able, kinds,
-            level_milli, level_shift, level_stacks,
+            level_milli, level_shift, level_most,
             n_gpu_classes, class_cpu, class_count, class_level, class_weight, class_allowed,
             enough, stranded,
         )  # fmt: skip
@@ -136,7 +135,7 @@ def score_fgd_governed(
     slot_table: IntArray,
     level_milli: IntTable,
     level_shift: IntTable,
-    level_stacks: BoolArray,
+    level_most: IntTable,
     n_gpu_classes: int,
     class_cpu: IntArray,
     class_count: IntArray,
@@ -159,8 +158,8 @@ def score_fgd_governed(
     used = np.empty(MAX_SLOTS, np.int64)
     kinds = np.empty(MAX_SLOTS, np.int64)
     taken = np.empty(MAX_SLOTS, np.int64)
-    enough = np.empty(level_stacks.size, np.int64)
-    stranded = np.empty(level_stacks.size, np.int64)
+    enough = np.empty(level_most.shape[1], np.int64)
+    stranded = np.empty(level_most.shape[1], np.int64)
     for i in range(rows.size):
         row = rows[i]
         start = slot_start[row]
@@ -178,7 +177,7 @@ def score_fgd_governed(
         if known_version[row] != version[row]:
             known[row] = governed_fragment(
                 cpu_free_milli[row], idle_milli[row], n_slots, free, able, kinds,
-                level_milli, level_shift, level_stacks,
+                level_milli, level_shift, level_most,
                 n_gpu_classes, class_cpu, class_count, class_level, class_weight,
                 class_allowed, enough, stranded,
             )  # fmt: skip
@@ -214,7 +213,7 @@ def score_fgd_governed(
                     able[slot] = able_tables[table, used[slot]]
             fragment = governed_fragment(
                 cpu_free_milli[row] - cpu, idle_milli[row] - wanted, n_slots, free, able, kinds,
-                level_milli, level_shift, level_stacks,
+                level_milli, level_shift, level_most,
                 n_gpu_classes, class_cpu, class_count, class_level, class_weight,
                 class_allowed, enough, stranded,
             )  # fmt: skip

@@ -141,7 +141,8 @@ def score_gpu_clustering(
             if k != gpu_class and class_pods[row, k] > 0:
                 other = True
         scale = max(gpu_scale, WHOLE * gpu_count[row])
-        score = (25 * (scale - idle_milli[row])) // scale
+        # Oversubscribed GPUs may have more free than they are.
+        score = (25 * max(scale - idle_milli[row], 0)) // scale
         if same:
             score += 50 if other else 75
         elif not other:

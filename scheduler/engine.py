@@ -25,6 +25,7 @@ from bayplan.scheduler.types import (
     Decision,
     DeviceRequest,
     Grant,
+    Isolation,
     Placement,
     Reason,
     Request,
@@ -43,11 +44,15 @@ Reasons: TypeAlias = tuple[tuple[Reason, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class WishReasons:
-    """For one way to satisfy a request: how many nodes fit, and how many fail by each reason."""
+    """For one way to satisfy a request: how many nodes fit, and how many fail by each reason.
+
+    ``isolation`` is the accepted one that this is about, if the request names some.
+    """
 
     chosen: tuple[int, ...]
     fitting: int
     reasons: tuple[tuple[Reason, int], ...]
+    isolation: Isolation | None = None
 
 
 class Engine:
@@ -166,6 +171,7 @@ class Engine:
                 _merged(request, granted, each.chosen, _chosen),
                 each.fitting,
                 self._by_claim(each.reasons, nodes),
+                each.isolation,
             )
             for each in found
         )
@@ -288,7 +294,8 @@ class Engine:
         count_codes(codes, everyone, self._counts)
         counts = self._counts.tolist()
         reasons = tuple([(_REASONS[c], n) for c, n in enumerate(counts) if n and c])
-        return WishReasons(shape.chosen, counts[Reason.FITS], reasons)
+        fitting = counts[Reason.FITS]
+        return WishReasons(shape.chosen, fitting, reasons, shape.want.isolation)
 
     # --- claims that other pods hold already ---------------------------------------------------
 

@@ -45,7 +45,7 @@ def fragments(view: View, workload: Workload, rows: IntArray) -> FloatArray:
             view.slot_able,
             asked.level_milli,
             asked.level_shift,
-            asked.level_stacks,
+            asked.level_most,
             *asked.classes,
             out,
         )

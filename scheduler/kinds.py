@@ -182,9 +182,9 @@ def _mig_slots(gpus: Gpus, sharing: Mig) -> tuple[SlotPlan, ...]:
         raise InvalidRequest(f"{gpus.model!r} is no GPU with MIG")
     if gpus.anonymous:
         raise InvalidRequest("a MIG GPU needs an index, and these are anonymous")
-    memory = gpus.memory_mib or product.memory_mib
     if sharing.layout is None:
-        kind = Kind(gpus.model, memory, GPU_MILLI, False, sharing, product)
+        # What instances have is the product's, whatever the node says: so is their sum.
+        kind = Kind(gpus.model, product.memory_mib, GPU_MILLI, False, sharing, product)
         return (SlotPlan(kind),)
     instances = _instances(product, sharing.layout)
     order = sorted({profile for _, profile in instances}, key=_by_size)

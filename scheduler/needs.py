@@ -121,9 +121,8 @@ def _new_instance(want: Want, kind: Kind, profile: MigProfile) -> Need:
     assert kind.product is not None
     milli = profile.size * GPU_MILLI // kind.product.units
     shift = shift_of(kind.product, profile)
-    mib = min(profile.memory_mib, kind.memory_mib)
     most = 1 if want.spread else profile.max_instances
-    return Need(Reason.FITS, milli, mib, shift, most, profile)
+    return Need(Reason.FITS, milli, profile.memory_mib, shift, most, profile)
 
 
 def _all_of(kind: Kind) -> Need:

@@ -12,12 +12,12 @@ import numpy as np
 from bayplan.scheduler.arrays import BoolArray, FloatArray, IntArray, IntTable
 from bayplan.scheduler.hardware import Product, smallest_covering
 from bayplan.scheduler.kindtable import KindTable
-from bayplan.scheduler.needs import Need, Want
+from bayplan.scheduler.needs import NEVER, Need, Want
 from bayplan.scheduler.shape import shapes_of, want_of
 from bayplan.scheduler.types import GPU_MILLI, Request
 from bayplan.scheduler.view import View
 
-Level = tuple[int, str]
+Level = tuple[int, str, bool]
 
 _MAX_CLUSTERS = 64
 
@@ -31,7 +31,7 @@ class KernelClasses(NamedTuple):
     levels: IntArray
     level_milli: IntTable
     level_shift: IntTable
-    level_stacks: BoolArray
+    level_most: IntTable
     classes: tuple[int, IntArray, IntArray, IntArray, FloatArray, BoolArray]
 
 
@@ -41,8 +41,8 @@ class Workload:
 
     The classes with GPUs come first, each kind the commonest first. ``cpu`` in millicores,
     ``count`` GPUs (0: CPU only) with ``milli`` each, or MIG instances of a ``profile``; ``models``
-    the allowed models (empty: any). ``levels`` are the distinct (milli, profile) of the GPU
-    classes, ascending, and ``level`` is each class's index among them.
+    the allowed models (empty: any). ``levels`` are the distinct (milli, profile, whether of
+    several GPUs) of the GPU classes, ascending, and ``level`` is each class's index among them.
     """
 
     cpu: IntArray
@@ -91,10 +91,10 @@ class Workload:
             for number in range(kinds.size)
         ]
         return KernelClasses(
-            np.array([milli for milli, _ in self.levels], np.int64),
+            np.array([NEVER if profile else milli for milli, profile, _ in self.levels], np.int64),
             self._table(needs, "milli"),
             self._table(needs, "shift"),
-            np.array([bool(profile) for _, profile in self.levels], np.bool_),
+            self._table(needs, "most"),
             (
                 self.n_gpu_classes,
                 self.cpu,
@@ -111,18 +111,15 @@ class Workload:
 
     def _allowed(self, kinds: KindTable) -> BoolArray:
         table = [
-            [
-                (not models or kind.model in models) and not (profile and kind.is_plain)
-                for models, profile in zip(self.models, self.profile, strict=True)
-            ]
-            for kind in kinds.kinds
+            [not models or kind.model in models for models in self.models] for kind in kinds.kinds
         ]
         return np.array(table, np.bool_).reshape(kinds.size, len(self.models))
 
 
 def _want(level: Level) -> Want:
-    milli, profile = level
-    return Want(milli, whole=milli == GPU_MILLI and not profile, profile=profile)
+    milli, profile, spread = level
+    whole = milli == GPU_MILLI and not profile
+    return Want(milli, whole=whole, profile=profile, spread=spread and not whole)
 
 
 def typical_workload(requests: Iterable[Request], coverage: float = 0.95) -> Workload:
@@ -185,7 +182,8 @@ def _class_of(request: Request) -> _Class:
 
 def _workload(classes: list[_Class], weights: list[float]) -> Workload:
     cpu, milli, count, models, profile = zip(*classes, strict=True)
-    asked = list(zip(milli, profile, strict=True))
+    several = [n > 1 and m not in (0, GPU_MILLI) for n, m in zip(count, milli, strict=True)]
+    asked = list(zip(milli, profile, several, strict=True))
     levels = sorted({level for level, n in zip(asked, count, strict=True) if n})
     return Workload(
         np.array(cpu, np.int64),

@@ -381,7 +381,7 @@ def score_gpu_clustering(node: Node, gpu_class: int, gpu_scale: int) -> float:
     present = {k for k, pods in enumerate(node.class_pods) if pods}
     bonus = 75 if present == {gpu_class} else 50 if gpu_class in present else 0 if present else 25
     scale = max(gpu_scale, WHOLE * node.n_gpus)
-    return float(math.floor(25 * Fraction(scale - node.idle_milli, scale)) + bonus)
+    return float(math.floor(25 * Fraction(max(scale - node.idle_milli, 0), scale)) + bonus)
 
 
 def score_gpu_packing(node: Node, request: Request) -> float:
@@ -450,7 +450,9 @@ def _governed_class_fragment(cpu_free: int, slots: Sequence[Slot], typical: PodC
     if not any(typical.is_open_to(slot.kind) for slot in slots):
         return idle
     usable = [slot for slot in slots if _places(slot, typical)]
-    having = sum(_places(slot, typical) for slot in usable) if typical.stacks else len(usable)
+    having = len(usable)
+    if typical.stacks:
+        having = sum(_most(slot, typical) for slot in usable)
     if having < typical.count:
         return idle
     return idle - sum(slot.free_milli for slot in usable)
@@ -459,6 +461,10 @@ def _governed_class_fragment(cpu_free: int, slots: Sequence[Slot], typical: PodC
 def _places(slot: Slot, typical: PodClass) -> int:
     need = typical.needs[slot.kind.number]
     return 0 if need.code or slot.free_milli < need.milli else slot.left(need.thing)
+
+
+def _most(slot: Slot, typical: PodClass) -> int:
+    return min(_places(slot, typical), typical.needs[slot.kind.number].most)
 
 
 def governed_fragments(nodes: Sequence[Node], classes: Sequence[PodClass]) -> list[float]:

@@ -202,7 +202,7 @@ def _instances(gpu: Gpu, name: str) -> list[Tenant]:
         return []
     profile = profile_of(gpu.product, name)
     milli = profile.size * 1000 // gpu.product.units
-    mib = min(profile.memory_mib, gpu.memory_mib)
+    mib = profile.memory_mib
     if sharing.layout is None:
         return [Tenant(milli, mib, start, name) for start in profile.starts]
     if sharing.inside is not None:

@@ -50,7 +50,7 @@ N_MASKS = 32
 SEAT_SHIFT = 56
 MOST_TOLD = 15
 NEVER = 1 << 50
-MILLI_ROW, SHIFT_ROW, PLACE_ROW = 1, 3, 5
+MILLI_ROW, SHIFT_ROW, MOST_ROW, PLACE_ROW = 1, 3, 4, 5
 """Of the table of needs."""
 NEVER_CODES = (
     Reason.GPU_MODEL,
@@ -148,8 +148,6 @@ def slots_of_node(draw: st.DrawFn, among: Sequence[Kind]) -> tuple[Slot, ...]:
     mixed = draw(st.sampled_from((True, False)))
     of = [draw(st.sampled_from(alike)) if mixed else home for _ in range(size)]
     pattern = [draw(slots(kind)) for kind in of]
-    # Of mixed slots, an ungoverned one is not the first.
-    pattern.sort(key=lambda slot: slot.kind.plain)
     return tuple(pattern * draw(st.sampled_from((1, 1, 1, 1, 8))))
 
 
@@ -491,7 +489,11 @@ def workload_arguments(classes: Sequence[PodClass], among: Sequence[Kind]) -> di
         "levels": ints([milli for milli, _, _ in levels]),
         "level_milli": np.ascontiguousarray(by_level[:, MILLI_ROW].T),
         "level_shift": np.ascontiguousarray(by_level[:, SHIFT_ROW].T),
-        "level_stacks": np.array([stacks for _, stacks, _ in levels], np.bool_),
+        "level_most": np.ascontiguousarray(
+            np.where([[stacks] for _, stacks, _ in levels], by_level[:, MOST_ROW], 1).T
+            if levels
+            else ints([]).reshape(len(among), 0)
+        ),
         "n_gpu_classes": sum(1 for typical in classes if typical.count),
         "class_cpu": ints([typical.cpu for typical in classes]),
         "class_count": ints([typical.count for typical in classes]),

@@ -157,7 +157,7 @@ class Fgd:
             view.slot_table,
             asked.level_milli,
             asked.level_shift,
-            asked.level_stacks,
+            asked.level_most,
             *asked.classes,
             view.version,
             memo.version,

@@ -42,8 +42,8 @@ class Mix:
 
     @property
     def places(self) -> Places | None:
-        """Where the leading policy lets MIG instances start."""
-        return getattr(self._leading, "places", None)
+        """Where the one policy that places MIG instances itself lets them start."""
+        return next((p for p in (_places(policy) for _, policy in self.parts) if p), None)
 
     def score(
         self, view: View, shape: Shape, needs: Needs, rows: IntArray, out: FloatArray
@@ -82,4 +82,13 @@ def parse_mix(name: str, make: Callable[[str], PlacementPolicy]) -> Mix:
                 fix="write it as 0.9*fgd+0.1*pwr",
             )
         parts.append((float(match[1]), make(match[2].strip())))
+    if sum(_places(policy) is not None for _, policy in parts) > 1:
+        raise InputError(
+            f"policy {name!r}: two of them place MIG instances", fix="name one policy mig-…"
+        )
     return Mix(tuple(parts))
+
+
+def _places(policy: PlacementPolicy) -> Places | None:
+    places: Places | None = getattr(policy, "places", None)
+    return places

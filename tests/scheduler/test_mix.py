@@ -180,12 +180,19 @@ def test_the_leading_policy_breaks_ties() -> None:
 @pytest.mark.parametrize(
     ("name", "start"),
     [
-        ("0.9*mig-first-fit+0.1*mig-driver-greedy", 0),
-        ("0.1*mig-first-fit+0.9*mig-driver-greedy", 6),
+        ("0.9*mig-first-fit+0.1*pwr", 0),
+        ("0.9*pwr+0.1*mig-driver-greedy", 6),
     ],
 )
-def test_the_leading_policy_places_mig_instances(name: str, start: int) -> None:
+def test_the_policy_that_places_mig_instances_does_so_whatever_its_weight(
+    name: str, start: int
+) -> None:
     engine = Engine(Cluster([a100s("n", Mig())]), policy(name))
     placement = engine.decide(REQUESTS[-1], 0.0).placement
     assert placement is not None
     assert placement.grants[0][0].slot.start == start
+
+
+def test_two_that_place_mig_instances_are_refused() -> None:
+    with pytest.raises(InputError, match="two of them place MIG instances; name one policy mig-"):
+        policy("0.9*mig-first-fit+0.1*mig-driver-greedy")

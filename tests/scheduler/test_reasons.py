@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -139,7 +141,9 @@ def test_the_first_reason_that_applies_is_named(
     decision = engine.decide(request_, 0.0)
     assert (decision.placement, decision.reasons) == (None, ((reason, 1),))
     why = WishReasons((0,) * len(request_.devices), 0, ((reason, 1),))
-    assert engine.explain(request_) == (why,) * len(engine.shapes(request_))
+    assert engine.explain(request_) == tuple(
+        replace(why, isolation=shape.want.isolation) for shape in engine.shapes(request_)
+    )
     # A shortage is what a departure can mend.
     for other in running:
         cluster.apply(Gone(other.uid))

@@ -253,3 +253,11 @@ def test_mig_is_taken_before_mps_while_an_instance_is_free() -> None:
         "mig",
         "mps",
     ]
+
+
+def test_instances_have_the_memory_of_the_product_whatever_the_node_says() -> None:
+    node = Node("n", 1_000, 1_000, 1, "A100-80GB", 40_000, sharing=(Mig(),))
+    engine = lowest_starts(node)
+    decision = bind(engine, instances("p", "1g.10gb", 7))
+    assert decision.placement is not None
+    engine.cluster.check()

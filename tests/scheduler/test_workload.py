@@ -32,7 +32,7 @@ def test_classes_come_with_gpus_first_and_the_commonest_first() -> None:
     assert workload.milli.tolist() == [1000, 250, 500, 0]
     assert workload.weight.tolist() == pytest.approx([0.3, 0.2, 0.1, 0.4])
     assert [set(models) for models in workload.models] == [set(), {"A", "B"}, set(), set()]
-    assert workload.levels == ((250, ""), (500, ""), (1000, ""))
+    assert workload.levels == ((250, "", False), (500, "", False), (1000, "", False))
     assert workload.level.tolist() == [2, 0, 1, 0]
 
 
@@ -83,20 +83,21 @@ def test_profiles_are_levels_of_their_own_and_need_what_each_kind_says() -> None
     workload = typical_workload([small, small, large, share("h", 500)], coverage=1.0)
     assert workload.profile == ("1g.10gb", "", "3g.40gb")
     assert workload.count.tolist() == [1, 1, 2]
-    assert workload.levels == ((0, "1g.10gb"), (0, "3g.40gb"), (500, ""))
+    assert workload.levels == ((0, "1g.10gb", False), (0, "3g.40gb", False), (500, "", False))
     assert workload.level.tolist() == [0, 2, 1]
     layout = Mig(((0, "3g.40gb"),))
     cluster = Cluster([mig_node("m"), node("p"), node("l", 1, **A100 | {"sharing": (layout,)})])
     asked = workload.for_kernels(cluster.view)
-    assert asked.level_stacks.tolist() == [True, True, False]
     # Rows are the kinds of slots: a GPU whose instances come and go, a plain one, an instance.
     assert asked.level_milli.tolist() == [
         [125, 500, 500],
         [NEVER, NEVER, 500],
         [NEVER, 500, NEVER],  # 3 of 7 compute slices are less than half a GPU
     ]
+    assert asked.level_most.tolist() == [[7, 2, 1], [1, 1, 1], [1, 1, 1]]
+    assert asked.levels.tolist() == [NEVER, NEVER, 500]
     *_, allowed = asked.classes
-    assert allowed.tolist() == [[True] * 3, [False, True, False], [True] * 3]
+    assert allowed.tolist() == [[True] * 3] * 3
 
 
 def test_a_mix_of_profiles_counts_instances_and_the_shares_that_become_some() -> None:
