@@ -98,7 +98,7 @@ class NodeSlots:
     """The slots of a node, by GPU and start: columns (n_slots,) int64.
 
     ``kind`` is an index into ``kinds``, ``gpu`` that of the slot's GPU on the node, ``start`` and
-    ``size`` its place there.
+    ``size`` its place there. ``total_milli`` is the sum of the capacities.
     """
 
     kinds: tuple[Kind, ...]
@@ -108,6 +108,7 @@ class NodeSlots:
     size: IntArray
     capacity_milli: IntArray
     memory_mib: IntArray
+    total_milli: int
 
     def __len__(self) -> int:
         return len(self.kind)
@@ -162,6 +163,7 @@ def _node_slots(gpus: Gpus) -> NodeSlots:
         np.array([plan.size for _, plan in plans], np.int64),
         np.array([plan.kind.capacity_milli for _, plan in plans], np.int64),
         np.array([plan.kind.memory_mib for _, plan in plans], np.int64),
+        sum(plan.kind.capacity_milli for _, plan in plans),
     )
 
 

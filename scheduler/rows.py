@@ -210,7 +210,7 @@ class Rows:
         view.gpu_count[row] = node.gpu_count
         view.slot_start[row] = start
         view.slot_count[row] = len(slots)
-        view.idle_milli[row] = slots.capacity_milli.sum()
+        view.idle_milli[row] = slots.total_milli
         view.slot_kind[own] = numbers
         view.slot_gpu[own] = slots.gpu
         view.slot_first[own] = slots.start

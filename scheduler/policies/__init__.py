@@ -22,9 +22,7 @@ from bayplan.scheduler.policies.fgd import Fgd
 from bayplan.scheduler.policies.first_fit import FirstFit
 from bayplan.scheduler.policies.gpu_clustering import GpuClustering
 from bayplan.scheduler.policies.gpu_packing import GpuPacking
-from bayplan.scheduler.policies.mig_fit import MigFit
 from bayplan.scheduler.policies.mix import is_mix, parse_mix
-from bayplan.scheduler.policies.pwr import Pwr
 from bayplan.scheduler.policies.random_fit import RandomFit
 from bayplan.scheduler.policies.worst_fit import WorstFit
 from bayplan.scheduler.workload import Workload
@@ -53,7 +51,18 @@ def _fgd(workload: Workload | None) -> Fgd:
     return Fgd(workload)
 
 
-def _mig_fit(rule: MigRule, workload: Workload | None) -> MigFit:
+# These two bring kernels of their own, which take some milliseconds to import.
+
+
+def _pwr(_: Workload | None) -> PlacementPolicy:
+    from bayplan.scheduler.policies.pwr import Pwr
+
+    return Pwr()
+
+
+def _mig_fit(rule: MigRule, workload: Workload | None) -> PlacementPolicy:
+    from bayplan.scheduler.policies.mig_fit import MigFit
+
     return MigFit(Places(rule, workload.profile_mix if workload else None))
 
 
@@ -66,7 +75,7 @@ POLICIES: dict[str, Factory] = {
     "gpu-packing": lambda _: GpuPacking(),
     "gpu-clustering": lambda _: GpuClustering(),
     "fgd": _fgd,
-    "pwr": lambda _: Pwr(),
+    "pwr": _pwr,
     **{f"mig-{rule.value}": partial(_mig_fit, rule) for rule in MigRule},
 }
 
