@@ -65,14 +65,14 @@ def needed_milli(milli: int, mib: int, gpu_memory_mib: int) -> int:
 
 
 @kernel
-def needed_mib(milli: int, mib: int, gpu_memory_mib: int) -> int:
-    """Return the MiB that a request takes; without ``mib``: ``floor(milli × memory / 1000)``.
+def needed_mib(milli: int, mib: int, gpu_memory_mib: int, capacity_milli: int) -> int:
+    """Return the MiB that a request takes; without ``mib``: ``floor(milli × memory / capacity)``.
 
     Rounded down, so that two halves fit a GPU with an odd number of MiB (an H100 has 81,559).
     """
     if mib > 0:
         return mib
-    return milli * gpu_memory_mib // WHOLE
+    return milli * gpu_memory_mib // capacity_milli
 
 
 @kernel
@@ -82,6 +82,7 @@ def refit(
     memory: int,
     count: int,
     needs: IntTable,
+    plain_kind: BoolArray,
     labelled: BoolArray,
     wanted: IntArray,
     amounts: IntArray,
@@ -93,6 +94,7 @@ def refit(
     memory_free_mib: IntArray,
     resources: IntTable,
     resources_free: IntTable,
+    row_kind: IntArray,
     slot_start: IntArray,
     slot_count: IntArray,
     slot_kind: IntArray,
@@ -105,11 +107,12 @@ def refit(
 ) -> int:
     """Write the first reason for which each of ``rows`` does not fit into ``codes`` (n_nodes,).
 
-    ``FITS`` where it fits, ``DEAD`` without a node. ``labelled`` (n_nodes,): the rows with the
-    required labels; empty when none are. ``wanted`` (n,) are columns of ``resources``
-    (n_nodes, n_resources), -1 for one that no node has; ``amounts`` (n,) what is asked of each.
-    Rows that fit are gathered in ``fitting``, in the order of ``rows``, and their number is
-    returned; the others get the score -inf in ``scores`` (n_nodes,).
+    ``FITS`` where it fits, ``DEAD`` without a node. ``plain_kind`` (n_kinds,): kinds of ungoverned
+    GPUs; ``row_kind`` (n_nodes,): the kind of a node's slots, -1 where they differ.
+    ``labelled`` (n_nodes,): the rows with the required labels; empty when none are. ``wanted``
+    (n,) are columns of ``resources`` (n_nodes, n_resources), -1 for one that no node has;
+    ``amounts`` (n,) what is asked of each. Rows that fit are gathered in ``fitting``, in the order
+    of ``rows``, and their number is returned; the others get -inf in ``scores`` (n_nodes,).
     """
     n = 0
     for i in range(rows.size):
@@ -129,7 +132,23 @@ def refit(
             having = 0
             nearest = FITS
             out_of = MIG_PLACE
-            for slot in range(slot_start[row], slot_start[row] + slot_count[row]):
+            start = slot_start[row]
+            stop = start + slot_count[row]
+            alike = row_kind[row]
+            if alike >= 0 and plain_kind[alike]:
+                # Ungoverned GPUs always have a seat: two arrays to look at instead of four, and
+                # rows lie far apart in memory.
+                nearest = needs[CODE, alike]
+                if nearest == FITS:
+                    usable = stop - start
+                    for slot in range(start, stop):
+                        if slot_free_milli[slot] >= needs[MILLI, alike]:
+                            by_milli += 1
+                            if slot_free_mib[slot] >= needs[MIB, alike]:
+                                by_mib += 1
+                having = by_mib
+                stop = start
+            for slot in range(start, stop):
                 kind = slot_kind[slot]
                 if needs[CODE, kind] != FITS:
                     nearest = max(nearest, needs[CODE, kind])

@@ -139,6 +139,7 @@ class Columns:
             shape.memory,
             shape.count,
             needs.table,
+            view.kinds.plain,
             self._cluster.labelled(shape.labels) if shape.labels else _EVERYWHERE,
             column.wanted,
             column.amounts,

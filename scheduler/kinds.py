@@ -147,6 +147,8 @@ def _node_slots(gpus: Gpus) -> NodeSlots:
         raise InvalidRequest(
             f"{len(gpus.sharing)} ways to share {gpus.n_gpus} GPUs; state one for all, or one a GPU"
         )
+    if gpus.anonymous and len(set(gpus.sharing)) > 1:
+        raise InvalidRequest("GPUs that the device plugin picks are all shared in the same way")
     known: dict[Sharing, tuple[SlotPlan, ...]] = {}
     plans: list[tuple[int, SlotPlan]] = []
     for gpu in range(gpus.n_gpus):

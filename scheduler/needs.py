@@ -101,8 +101,10 @@ def need_of(want: Want, kind: Kind) -> Need:
 
 
 def _in_mib(want: Want, kind: Kind) -> Want:
-    # A part of an instance's GPU, not of the instance.
-    memory = kind.product.memory_mib if kind.profile and kind.product else kind.memory_mib
+    memory = kind.memory_mib
+    if kind.is_mig and kind.product is not None:
+        # A part of the GPU, not of the instance, and of what its instances may have together.
+        memory = max(profile.memory_mib for profile in kind.product.profiles)
     return want._replace(mib=max(1, want.memory_milli * memory // GPU_MILLI))
 
 
@@ -143,8 +145,9 @@ def _share(want: Want, kind: Kind) -> Need:
     if kind.profile is not None:
         return _share_of_instance(want, kind)
     memory = kind.memory_mib
+    # Memory is not oversubscribed: what is derived is the pod's part of what is handed out.
     milli = needed_milli(want.milli, want.mib, memory)
-    mib = needed_mib(want.milli, want.mib, memory) if memory or not want.milli else want.mib
+    mib = needed_mib(want.milli, want.mib, memory, kind.capacity_milli)
     sharing = kind.sharing
     if isinstance(sharing, Exclusive):
         if mib > memory or milli > GPU_MILLI:

@@ -23,7 +23,7 @@ NO_KIND = -1
 
 FitArrays = tuple[
     BoolArray, BoolArray, IntArray, IntArray, IntArray, IntArray, IntTable, IntTable,
-    IntArray, IntArray, IntArray, IntArray, IntArray, IntArray,
+    IntArray, IntArray, IntArray, IntArray, IntArray, IntArray, IntArray,
 ]  # fmt: skip
 ChangeArrays = tuple[
     IntArray, IntArray, IntArray, IntArray, IntArray, IntArray, IntArray, IntArray
@@ -109,6 +109,7 @@ class View:
             self.memory_free_mib,
             self.resources,
             self.resources_free,
+            self.row_kind,
             self.slot_start,
             self.slot_count,
             self.slot_kind,

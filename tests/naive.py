@@ -231,9 +231,9 @@ def needed_milli(milli: int, mib: int, gpu_memory_mib: int) -> int:
     return math.floor(Fraction(mib, gpu_memory_mib) * WHOLE) or 1
 
 
-def needed_mib(milli: int, mib: int, gpu_memory_mib: int) -> int:
-    """What is asked, or the memory that goes with the part of the GPU, rounded down."""
-    return mib or math.floor(Fraction(milli, WHOLE) * gpu_memory_mib)
+def needed_mib(milli: int, mib: int, gpu_memory_mib: int, capacity_milli: int) -> int:
+    """What is asked, or the memory that goes with the part of what is handed out, rounded down."""
+    return mib or math.floor(Fraction(milli, capacity_milli) * gpu_memory_mib)
 
 
 def code(node: Node, request: Request) -> int:

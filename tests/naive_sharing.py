@@ -173,8 +173,8 @@ def _conceivable(gpu: Gpu, device: DeviceRequest, isolation: Isolation | None) -
     if isinstance(ask, MigInstances):
         return _instances(gpu, ask.profile)
     if isinstance(ask, GpuShare):
-        divided = isinstance(sharing, Mig) and sharing.layout is not None
-        ask = in_mib(ask, gpu.product.memory_mib if divided else gpu.memory_mib)
+        most = max((p.memory_mib for p in gpu.product.profiles), default=0)
+        ask = in_mib(ask, most if isinstance(sharing, Mig) else gpu.memory_mib)
     if isinstance(ask, WholeGpus) or (ask.milli == 1000 and isolation is None):
         mib = ask.memory_mib if isinstance(ask, GpuShare) else 0
         return _whole(gpu, mib)
@@ -247,7 +247,7 @@ def _share_in(gpu: Gpu, ask: GpuShare, mps: Mps, start: int, name: str) -> list[
 def _share(gpu: Gpu, ask: GpuShare) -> list[Tenant]:
     memory, sharing = gpu.memory_mib, gpu.sharing
     milli = ask.milli or max(1, 1000 * ask.memory_mib // memory)
-    mib = ask.memory_mib or ask.milli * memory // 1000
+    mib = ask.memory_mib or ask.milli * memory // getattr(sharing, "capacity_milli", 1000)
     if milli > getattr(sharing, "capacity_milli", 1000) or mib > memory:
         return []
     if isinstance(sharing, Exclusive):

@@ -245,7 +245,7 @@ def need_of(what: Asked, kind: Kind) -> Need:
             return Need(Reason.PROFILE)
         return Need(milli=kind.capacity, mib=kind.memory)
     milli = naive.needed_milli(what.milli, what.mib, kind.memory)
-    mib = naive.needed_mib(what.milli, what.mib, kind.memory)
+    mib = naive.needed_mib(what.milli, what.mib, kind.memory, kind.capacity)
     if milli > kind.capacity or mib > kind.memory:
         return Need(Reason.GPU_COUNT)
     return Need(milli=milli, mib=mib)

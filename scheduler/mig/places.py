@@ -22,6 +22,7 @@ from bayplan.scheduler.needs import Need, Needs, Want, as_table
 from bayplan.scheduler.types import Reason
 
 NO_PLACE = -1
+_MIN_ROWS = 16
 
 
 class Places:
@@ -42,8 +43,8 @@ class Places:
         self.rule = rule
         self._mix = mix
         self._rows: dict[tuple[str, str], int] = {}
-        self._bits: IntTable = np.zeros((0, N_MASKS), np.int64)
-        self._gains: FloatTable = np.zeros((0, N_MASKS))
+        self._bits: IntTable = np.zeros((_MIN_ROWS, N_MASKS), np.int64)
+        self._gains: FloatTable = np.zeros((_MIN_ROWS, N_MASKS))
 
     def needs(self, kinds: KindTable, want: Want) -> Needs:
         """Return what a want takes of each kind of slot."""
@@ -65,8 +66,11 @@ class Places:
         if row is None:
             row = self._rows[key] = len(self._rows)
             bits, gains = self._tables(product, need.profile)
-            self._bits = np.vstack([self._bits, bits[None, :]])
-            self._gains = np.vstack([self._gains, gains[None, :]])
+            if row == len(self._bits):
+                # By doubling: all needs that are remembered refer to a few tables.
+                self._bits = np.vstack([self._bits, np.zeros_like(self._bits)])
+                self._gains = np.vstack([self._gains, np.zeros_like(self._gains)])
+            self._bits[row], self._gains[row] = bits, gains
         return row
 
     def _tables(self, product: Product, profile: MigProfile | None) -> tuple[IntArray, FloatArray]:

@@ -52,7 +52,9 @@ class Series:
     def stranded_milli(self) -> int:
         """What at the end was free, and of no use to a typical pod, or cut off by the layout."""
         cut_off = max(0, self.capacity - self.offered)
-        return cut_off + (round(float(self.fragmented[-1])) if self.fragmented.size else 0)
+        lost = float(self.fragmented[-1]) if self.fragmented.size else 0.0
+        # Of oversubscribed GPUs, what is lost of the GPUs themselves.
+        return cut_off + round(lost * min(1.0, self.capacity / self.offered))
 
 
 def series(
@@ -77,6 +79,8 @@ def series(
     change[placed] = states.fragment_changes(view, workload)
     taken = np.zeros(len(decisions), np.int64)
     taken[placed] = states.taken
+    used = np.zeros(len(decisions), np.int64)
+    used[placed] = states.used
     start = fragments(view, workload, np.arange(view.n_rows)).sum()
     return Series(
         GPU_MILLI * int(view.gpu_count.sum()),
@@ -85,7 +89,7 @@ def series(
         np.cumsum(np.where(placed, demand, 0)),
         int(view.idle_milli.sum()) - np.cumsum(taken),
         start + np.cumsum(change),
-        int(np.maximum(taken - demand, 0)[placed].sum()),
+        int(np.maximum(used - demand, 0)[placed].sum()),
     )
 
 
@@ -140,6 +144,7 @@ class _States:
         self._plain = [kind >= 0 and bool(view.kinds.plain[kind]) for kind in kinds]
         self._governed = not view.kinds.all_plain
         self.taken: list[int] = []
+        self.used: list[int] = []
         self.rows: list[int] = []
         self.cpu_after: list[int] = []
         self.free_after: list[int] = []
@@ -151,15 +156,17 @@ class _States:
         row = self._empty.row(placement.node)
         self._cpu[row] -= decision.request.cpu_milli
         free = self._free[row]
-        taken = 0
+        taken = used = 0
         for grants in placement.grants:
             for grant in grants:
                 taken += grant.milli
+                used += min(grant.milli, GPU_MILLI)  # a whole GPU takes all that is handed out
                 if self._plain[row]:
                     free[grant.slot.gpu] -= grant.milli
                 else:
                     self._take_of_governed(row, grant)
         self.taken.append(taken)
+        self.used.append(used)
         self.rows.append(row)
         self.cpu_after.append(self._cpu[row])
         self.free_after += free

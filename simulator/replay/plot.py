@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from bayplan.simulator.replay.compare import by_sharing
 from bayplan.simulator.replay.sweep import Run
-from bayplan.simulator.replay.table import by_policy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,12 +50,12 @@ def _floor(runs: Sequence[Run], start: int) -> float:
 
 
 def _lines(axes: Axes, runs: Sequence[Run], column: str) -> None:
-    for i, (policy, group) in enumerate(by_policy(runs).items()):
+    for i, ((sharing, policy), group) in enumerate(by_sharing(runs).items()):
         means = _means([getattr(run, column) for run in group])
         axes.plot(
             list(means),
             list(means.values()),
-            label=policy,
+            label=f"{sharing} {policy}".strip(),
             color=_COLOURS[i % len(_COLOURS)],
             linestyle=_STYLES[i // len(_COLOURS) % len(_STYLES)],
             linewidth=1.6,

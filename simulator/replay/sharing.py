@@ -221,9 +221,16 @@ def histogram(pods: PodTable, product: Product) -> dict[str, int]:
     counts: Counter[str] = Counter()
     names = {profile.name for profile in product.profiles}
     columns = zip(
-        pods.gpu_count, pods.gpu_milli, pods.gpu_memory_mib, pods.mig_profile, strict=True
+        pods.gpu_count,
+        pods.gpu_milli,
+        pods.gpu_memory_mib,
+        pods.mig_profile,
+        pods.gpu_models,
+        strict=True,
     )
-    for (count, milli, mib, profile), n in Counter(columns).items():
+    for (count, milli, mib, profile, models), n in Counter(columns).items():
+        if models and product not in [find_product(model) for model in models.split("|")]:
+            continue  # it may not go there
         if profile in names:
             counts[profile] += int(count) * n
         elif count and milli == GPU_MILLI:

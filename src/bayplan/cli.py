@@ -86,7 +86,7 @@ def replay(
         Format of both files: auto, or one that `bayplan traces list` names.
     policy
         Placement policies, separated by commas, or all (those of MIG only with a MIG mode);
-        `bayplan policies` lists them. A weighted sum is written 0.9*fgd+0.1*pwr.
+        `bayplan policies` lists them. A weighted sum is written `0.9*fgd+0.1*pwr`.
     load
         GPU demand that arrives, over the GPU capacity, 0.01 to 100: 1.3 is 130 %. Given
         arrivals are not cut: then it only says how far the columns go.

@@ -47,11 +47,12 @@ def test_needed_milli_is_what_is_asked_or_the_part_of_the_memory(
     assert fit.needed_milli(milli, mib, memory) == naive.needed_milli(milli, mib, memory)
 
 
-@given(st.integers(0, 1_000), AMOUNT, AMOUNT)
+@given(st.integers(0, 1_000), AMOUNT, AMOUNT, st.sampled_from([125, 1_000, 1_500, 4_000]))
 def test_needed_mib_is_what_is_asked_or_the_memory_of_the_part(
-    milli: int, mib: int, memory: int
+    milli: int, mib: int, memory: int, capacity: int
 ) -> None:
-    assert fit.needed_mib(milli, mib, memory) == naive.needed_mib(milli, mib, memory)
+    said = fit.needed_mib(milli, mib, memory, capacity)
+    assert said == naive.needed_mib(milli, mib, memory, capacity)
 
 
 def check_refit(cluster: Cluster, request: Request, rows: list[int]) -> None:

@@ -168,7 +168,7 @@ with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     from bayplan.kernels import warm
     from bayplan.kernels.fit import needed_mib
-    result = needed_mib(500, 0, 1_000)
+    result = needed_mib(500, 0, 1_000, 1_000)
 print(json.dumps([result, [[w.category.__name__, str(w.message)] for w in caught]]))
 """
     result, caught = run(code, None, HOME=str(tmp_path / "file" / "home"))
@@ -200,7 +200,7 @@ with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     from bayplan.kernels.fit import needed_mib, needed_milli
     from bayplan.kernels._jit import mark_warm, warm_mark
-    result = needed_mib(500, 0, 1_000) + needed_milli(7, 0, 0)
+    result = needed_mib(500, 0, 1_000, 1_000) + needed_milli(7, 0, 0)
     mark_warm("decide")
 print(json.dumps([result, [str(w.message) for w in caught], warm_mark("decide").exists()]))
 """

@@ -216,15 +216,15 @@ BUGS = (
     Bug(
         "the last GPU of a node is not seen",
         "kernels/fit.py",
-        "range(slot_start[row], slot_start[row] + slot_count[row])",
-        "range(slot_start[row], slot_start[row] + slot_count[row] - 1)",
+        "stop = start + slot_count[row]",
+        "stop = start + slot_count[row] - 1",
         (ENGINE + "a_whole_history_is_decided_as_worked_out_by_hand",),
     ),
     Bug(
         "exactly enough GPU is not enough",
         "kernels/fit.py",
-        "if slot_free_milli[slot] < needs[MILLI, kind]:",
-        "if slot_free_milli[slot] <= needs[MILLI, kind]:",
+        "if slot_free_milli[slot] >= needs[MILLI, alike]:",
+        "if slot_free_milli[slot] > needs[MILLI, alike]:",
         (ENGINE + "a_whole_history_is_decided_as_worked_out_by_hand",),
     ),
     Bug(
@@ -251,8 +251,8 @@ BUGS = (
     Bug(
         "a share's memory is rounded up",
         "kernels/fit.py",
-        "return milli * gpu_memory_mib // WHOLE",
-        "return (milli * gpu_memory_mib + WHOLE - 1) // WHOLE",
+        "return milli * gpu_memory_mib // capacity_milli",
+        "return (milli * gpu_memory_mib + capacity_milli - 1) // capacity_milli",
         (AMOUNTS + "equal_shares_that_add_up_to_a_gpu_fit_on_it",),
     ),
     Bug(

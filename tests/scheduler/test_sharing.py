@@ -9,6 +9,8 @@ from dataclasses import replace
 
 import pytest
 
+from bayplan.scheduler.cluster import Cluster
+from bayplan.scheduler.errors import InvalidRequest
 from bayplan.scheduler.sharing import Exclusive, Hami, Mps, Sharing, TimeSlicing
 from bayplan.scheduler.types import Isolation, Node, Reason, Request
 
@@ -172,7 +174,22 @@ def test_a_whole_gpu_that_is_oversubscribed_is_all_that_it_hands_out() -> None:
     assert taken(twice, whole("w")) == (2000, MEMORY)
     assert refused(twice, share("p", 1, 1), whole("w")) is Reason.GPU_FREE
     # A share of 1000 says that it may have company.
-    assert taken(twice, shares("p", 1000, accept=(Isolation.HAMI,))) == (1000, MEMORY)
+    assert taken(twice, shares("p", 1000, accept=(Isolation.HAMI,))) == (1000, MEMORY // 2)
+
+
+@pytest.mark.parametrize("mode", [Mps, TimeSlicing, Hami])
+def test_oversubscribed_compute_lets_in_as_many_more_that_state_no_memory(
+    mode: type[Mps | TimeSlicing | Hami],
+) -> None:
+    engine = engine_of(a100s("n", mode(capacity_milli=4000)))
+    placed = [bind(engine, share(f"p{i}", 500)).placement for i in range(9)]
+    assert [placement is not None for placement in placed] == [True] * 8 + [False]
+
+
+def test_gpus_that_the_device_plugin_picks_are_shared_alike() -> None:
+    mixed = Node("n", 1, 1, 2, "A100-80GB", MEMORY, anonymous_gpus=True, sharing=(Mps(), Hami()))
+    with pytest.raises(InvalidRequest, match="are all shared in the same way"):
+        Cluster([mixed])
 
 
 @pytest.mark.parametrize("sharing", SHARED)
