@@ -11,6 +11,7 @@ import numpy as np
 
 from bayplan.scheduler.arrays import BoolArray, FloatArray, IntArray, IntTable
 from bayplan.scheduler.hardware import Product, smallest_covering
+from bayplan.scheduler.kinds import Kind
 from bayplan.scheduler.kindtable import KindTable
 from bayplan.scheduler.needs import NEVER, Need, Want
 from bayplan.scheduler.shape import shapes_of, want_of
@@ -57,6 +58,7 @@ class Workload:
     _known: dict[int, tuple[KindTable, int, KernelClasses]] = field(
         default_factory=dict, repr=False
     )
+    _alike: dict[tuple[Kind, ...], KernelClasses] = field(default_factory=dict, repr=False)
 
     def for_kernels(self, view: View) -> KernelClasses:
         """Return what ``kernels.fragment`` takes of it for the kinds of slots of a cluster."""
@@ -67,7 +69,13 @@ class Workload:
         if known is None or known[0] is not kinds or known[1] != kinds.size:
             if len(self._known) >= _MAX_CLUSTERS:
                 self._known.clear()
-            known = self._known[id(kinds)] = kinds, kinds.size, self._classes(kinds)
+                self._alike.clear()
+            # Copies of a cluster, and the runs of an experiment, have the same kinds.
+            content = tuple(kinds.kinds)
+            classes = self._alike.get(content)
+            if classes is None:
+                classes = self._alike[content] = self._classes(kinds)
+            known = self._known[id(kinds)] = kinds, kinds.size, classes
         return known[2]
 
     def profile_mix(self, product: Product) -> dict[str, float]:
