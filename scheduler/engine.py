@@ -178,7 +178,7 @@ class Engine:
 
     def shapes(self, request: Request) -> tuple[Shape, ...]:
         """Return the request's ways to be satisfied; equal questions share their shapes."""
-        # Pods of one kind have one ``devices`` object; hashing it takes as long as all the rest.
+        # Pods of one kind have one ``devices`` object; hashing it for every pod shows in the loop.
         devices = request.devices
         rest = request.resources, request.node_labels, request.topology
         quick = request.cpu_milli, request.memory_mib, id(devices), *rest

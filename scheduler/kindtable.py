@@ -73,8 +73,8 @@ class KindTable:
     def needs_of(self, device: DeviceRequest, number: int) -> tuple[Need, ...]:
         """Return what a device request takes of a slot of a kind, by accepted isolation.
 
-        Remembered by identity: pods of one kind have one ``devices`` object, and hashing it takes
-        ten times as long.
+        Remembered by identity: pods of one kind have one ``devices`` object, and hashing it for
+        every pod shows in the loop.
         """
         key = id(device), number
         known = self._needs.get(key)

@@ -17,7 +17,7 @@ from bayplan.traces import NodeTable, PodTable
 if TYPE_CHECKING:
     from bayplan.scheduler.partition.types import Layout
 
-# The planners are imported where they are called: a replay without layouts starts a tenth faster.
+# The planners are imported where they are called: replays without layouts do without them.
 
 MODES = ("exclusive", "mig-static", "mig-dynamic", "mps", "timeslice", "hami")
 ALL = "all"
