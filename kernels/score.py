@@ -3,7 +3,7 @@
 The formulas and the truncation toward zero are those of the FGD paper's baselines (Weng et al.,
 USENIX ATC 2023); free values are those before the placement. Arrays as in ``fit``; ``idle_milli``
 (n_nodes,) is the free milli-GPU of all slots of a node; ``row_kind`` (n_nodes,) the kind of a
-node's slots, -1 where they differ: there the request is taken to go where best fit puts it.
+node's slots, -1 where they differ.
 """
 
 from __future__ import annotations
@@ -20,24 +20,32 @@ from bayplan.kernels.fit import MAX_SLOTS, MILLI, WHOLE
 
 @kernel
 def wanted_milli(
-    start: int,
-    n_slots: int,
+    rows: IntArray,
     count: int,
     needs: IntTable,
+    slot_start: IntArray,
+    slot_count: IntArray,
     slot_kind: IntArray,
     slot_free_milli: IntArray,
     slot_free_mib: IntArray,
     slot_able: IntArray,
-) -> int:
-    """Return the milli-GPU that a request takes of the slots of a node that best fit chooses."""
+    out: IntArray,
+) -> None:
+    """Write the milli-GPU that a request takes of each of ``rows``, which fit it, by best fit.
+
+    ``out`` is (k,).
+    """
     chosen = np.empty(MAX_SLOTS, np.int64)
-    choose_best_fit(
-        start, n_slots, count, needs, slot_kind, slot_free_milli, slot_free_mib, slot_able, chosen
-    )
-    wanted = 0
-    for k in range(count):
-        wanted += needs[MILLI, slot_kind[start + chosen[k]]]
-    return wanted
+    for i in range(rows.size):
+        start = slot_start[rows[i]]
+        choose_best_fit(
+            start, slot_count[rows[i]], count, needs,
+            slot_kind, slot_free_milli, slot_free_mib, slot_able, chosen,
+        )  # fmt: skip
+        wanted = 0
+        for k in range(count):
+            wanted += needs[MILLI, slot_kind[start + chosen[k]]]
+        out[i] = wanted
 
 
 @kernel
@@ -51,25 +59,19 @@ def score_best_fit(
     cpu_free_milli: IntArray,
     idle_milli: IntArray,
     row_kind: IntArray,
-    slot_start: IntArray,
-    slot_count: IntArray,
-    slot_kind: IntArray,
-    slot_free_milli: IntArray,
-    slot_free_mib: IntArray,
-    slot_able: IntArray,
+    mixed: IntArray,
     out: FloatArray,
 ) -> None:
-    """100 × (1 - mean of what stays free of CPU and of GPU, each over its scale)."""
+    """100 × (1 - mean of what stays free of CPU and of GPU, each over its scale).
+
+    ``mixed`` is what ``wanted_milli`` writes, (k,), or empty if all slots of any row are alike.
+    """
     for i in range(rows.size):
         row = rows[i]
         wanted = 0
-        if count > 0 and row_kind[row] >= 0:
-            wanted = count * needs[MILLI, row_kind[row]]
-        elif count > 0:
-            wanted = wanted_milli(
-                slot_start[row], slot_count[row], count, needs,
-                slot_kind, slot_free_milli, slot_free_mib, slot_able,
-            )  # fmt: skip
+        if count > 0:
+            alike = row_kind[row]
+            wanted = mixed[i] if alike < 0 else count * needs[MILLI, alike]
         left = (
             0.5 * (cpu_free_milli[row] - cpu) / cpu_scale
             + 0.5 * (idle_milli[row] - wanted) / gpu_scale
@@ -88,25 +90,16 @@ def score_dot_product(
     cpu_free_milli: IntArray,
     idle_milli: IntArray,
     row_kind: IntArray,
-    slot_start: IntArray,
-    slot_count: IntArray,
-    slot_kind: IntArray,
-    slot_free_milli: IntArray,
-    slot_free_mib: IntArray,
-    slot_able: IntArray,
+    mixed: IntArray,
     out: FloatArray,
 ) -> None:
     """100 × (1 - half the dot product of the free and the asked vector (CPU, GPU), scaled)."""
     for i in range(rows.size):
         row = rows[i]
         wanted = 0
-        if count > 0 and row_kind[row] >= 0:
-            wanted = count * needs[MILLI, row_kind[row]]
-        elif count > 0:
-            wanted = wanted_milli(
-                slot_start[row], slot_count[row], count, needs,
-                slot_kind, slot_free_milli, slot_free_mib, slot_able,
-            )  # fmt: skip
+        if count > 0:
+            alike = row_kind[row]
+            wanted = mixed[i] if alike < 0 else count * needs[MILLI, alike]
         product = (cpu_free_milli[row] / cpu_scale) * (cpu / cpu_scale) + (
             idle_milli[row] / gpu_scale
         ) * (wanted / gpu_scale)

@@ -8,12 +8,14 @@ from importlib import import_module
 from bayplan.kernels import _jit
 
 GROUPS = {
-    "decide": ("hashing", "fit", "choose", "score", "fragment", "pick", "change"),
+    "decide": ("hashing", "fit", "choose", "fragment", "pick", "change"),
+    "baselines": ("score",),
     "governed": ("governed", "mig"),
     "power": ("power",),
     "speed": ("speed",),
 }
-"""The modules needed for any decision; where GPUs are governed; by the policy pwr; for speeds.
+"""The modules needed for any decision; by the policies that FGD is compared with; where GPUs are
+governed; by the policy pwr; for speeds.
 
 Callees come first. A module is imported with its group: each takes some milliseconds.
 """

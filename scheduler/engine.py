@@ -264,7 +264,8 @@ class Engine:
         need, grant = ask.needs.by_kind[number], self._grants.grant
         if view.kinds.kinds[number].anonymous:
             indices = [ANONYMOUS] * len(indices)
-        return tuple([grant(gpu, need.milli, need.mib) for gpu in indices])
+        milli, mib = need.milli, need.mib
+        return tuple([grant(gpu, milli, mib) for gpu in indices])
 
     def _granted_governed(self, ask: Ask, indices: list[int]) -> tuple[Grant, ...]:
         view = self.cluster.view

@@ -13,16 +13,18 @@ class GrantTable:
     """A bounded table of grants by slot, milli and MiB; emptied when it is full."""
 
     def __init__(self) -> None:
-        self._grants: dict[tuple[int, int, int, str, int, int], Grant] = {}
+        self._grants: dict[tuple[int | str, ...], Grant] = {}
 
     def grant(
         self, gpu: int, milli: int, mib: int, start: int = 0, profile: MigProfile | None = None
     ) -> Grant:
         """Return ``milli`` and ``mib`` of a GPU, or of the MIG instance that is at ``start``."""
-        size, name = (profile.size, profile.name) if profile else (0, "")
-        key = (gpu, start, size, name, milli, mib)
+        key: tuple[int | str, ...] = (gpu, milli, mib)
+        if profile is not None or start:
+            key = (gpu, milli, mib, start, profile.name if profile else "")
         grant = self._grants.get(key)
         if grant is None:
+            size, name = (profile.size, profile.name) if profile else (0, "")
             if len(self._grants) >= _MAX_GRANTS:
                 self._grants.clear()
             grant = self._grants[key] = Grant(Slot(gpu, start, size, name), milli, mib)

@@ -24,7 +24,7 @@ from bayplan.scheduler.types import FIRST_SHORTAGE, Decision, Reason, Request
 from bayplan.scheduler.workload import typical_workload
 from bayplan.simulator.replay.arrivals import arrival_order, node_order
 from bayplan.simulator.replay.metrics import columns, series
-from bayplan.simulator.replay.pack import pack
+from bayplan.simulator.replay.pack import no_collection, pack
 from bayplan.simulator.replay.settings import Experiment
 from bayplan.simulator.replay.sharing import Cut
 from bayplan.traces import nodes_from, requests_from
@@ -87,6 +87,10 @@ class Packer:
 
     def run(self, policy: str, seed: int) -> Run:
         """Pack the arrivals of a seed by a policy, and measure."""
+        with no_collection():
+            return self._run(policy, seed)
+
+    def _run(self, policy: str, seed: int) -> Run:
         rows = arrival_order(self.experiment, seed)
         names = node_order(self.experiment, seed).tolist()
         cluster = Cluster(self._nodes[i] for i in names)
@@ -158,12 +162,22 @@ def _arrival(pod: Request, number: int) -> Request:
     )
 
 
+_GROUPS = {
+    "best-fit": "baselines",
+    "dot-product": "baselines",
+    "gpu-": "baselines",
+    "mig-": "governed",
+    "pwr": "power",
+}
+"""Which kernels a policy calls beyond those of every decision, by a part of its name or sum."""
+
+
 def kernel_groups(experiment: Experiment, policies: Sequence[str]) -> tuple[str, ...]:
     """Return the groups of kernels that the runs of an experiment call."""
-    governed = any(cut.sharing for cut in experiment.cuts)
-    mig = any("mig-" in policy for policy in policies)
-    power = any("pwr" in policy for policy in policies)
-    return ("decide", *["governed"] * (governed or mig), *["power"] * power)
+    groups = [group for part, group in _GROUPS.items() if any(part in name for name in policies)]
+    if any(cut.sharing for cut in experiment.cuts):
+        groups.append("governed")
+    return ("decide", *sorted(set(groups)))
 
 
 def sweep(

@@ -32,18 +32,18 @@ SCORE = """
 import json
 import numpy as np
 from bayplan.kernels import _jit
-from bayplan.kernels.score import score_best_fit
-two, out = np.ones(2, np.int64), np.zeros(1)
+from bayplan.kernels.score import wanted_milli
+two, out = np.ones(2, np.int64), np.zeros(1, np.int64)
 needs = np.array([[0, 0], [100, 300], [0, 0], [0, 0], [1, 1], [-1, -1]])
-score_best_fit(
-    np.zeros(1, np.int64), 0, 1, 1.0, 1_000.0, needs, 0 * two, 1_000 * two, -two, 0 * two, 2 * two,
+wanted_milli(
+    np.zeros(1, np.int64), 1, needs, 0 * two, 2 * two,
     np.arange(2), np.array([400, 600]), 0 * two, two, out,
 )
 from bayplan.kernels.pick import pick_first_among
 folders = {name: _jit.cache_folder(name).name for name in ("choose", "score", "pick")}
-print(json.dumps([out[0], folders, sum(score_best_fit.stats.cache_hits.values())]))
+print(json.dumps([int(out[0]), folders, sum(wanted_milli.stats.cache_hits.values())]))
 """
-"""Score a node with two kinds of slots; tell the cache folders, and how many kernels they gave."""
+"""Ask a node with two kinds of slots; tell the cache folders, and how many kernels they gave."""
 
 
 def run(code: str, folder: Path | None, **environment: str) -> Any:
@@ -135,12 +135,12 @@ def test_no_call_so_far_made_a_kernel_specialise_again() -> None:
 def test_an_edited_callee_in_another_file_compiles_its_caller_again(sources: Path) -> None:
     home = str(sources / "cache")
     first, folders, hits = run(SCORE, sources, XDG_CACHE_HOME=home)
-    assert (first, hits) == (55.0, 0)
+    assert (first, hits) == (100, 0)
     assert run(SCORE, sources, XDG_CACHE_HOME=home) == [first, folders, 1]
     rule, other = "free < slot_free_milli[start + best]", "slot_free_milli[start + best] < free"
     edit(sources, "choose", rule, other)
     second, other_folders, hits = run(SCORE, sources, XDG_CACHE_HOME=home)
-    assert (second, hits) == (65.0, 0)
+    assert (second, hits) == (300, 0)
     assert other_folders["score"] != folders["score"]
     assert other_folders["choose"] != folders["choose"]
     edit(sources, "choose", other, rule)

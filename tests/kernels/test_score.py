@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import naive
 import strategies
 from bayplan.kernels import score
+from bayplan.kernels._types import IntArray
 from strategies import Cluster, call
 
 UNTOUCHED = 7.5
@@ -33,11 +34,22 @@ def hexes(values: list[float]) -> list[str]:
     return [value.hex() for value in values]
 
 
+def wanted_of(cluster: Cluster, request: naive.Request, rows: list[int]) -> IntArray:
+    """What the kernel says that the request takes of the rows."""
+    out = np.full(len(rows), -1)
+    arguments = (
+        strategies.cluster_arguments(cluster),
+        strategies.request_arguments(request, cluster),
+    )
+    call(score.wanted_milli, *arguments, rows=strategies.ints(rows), out=out)
+    return out
+
+
 def check(
     kernel: Callable[..., None],
     case: tuple[Cluster, naive.Request, list[int]],
     expected: Callable[[naive.Node], float],
-    **more: float,
+    **more: object,
 ) -> None:
     """Compare the scores of the rows; the others are untouched."""
     cluster, request, rows = case
@@ -61,7 +73,8 @@ def test_best_fit_scores_what_stays_free(
     def expected(node: naive.Node) -> float:
         return naive.score_best_fit(node, case[1], *scales)
 
-    check(score.score_best_fit, case, expected, cpu_scale=scales[0], gpu_scale=scales[1])
+    more = {"cpu_scale": scales[0], "gpu_scale": scales[1], "mixed": wanted_of(*case)}
+    check(score.score_best_fit, case, expected, **more)
 
 
 @given(fits(), SCALES)
@@ -71,7 +84,8 @@ def test_dot_product_scores_the_likeness_of_free_and_asked(
     def expected(node: naive.Node) -> float:
         return naive.score_dot_product(node, case[1], *scales)
 
-    check(score.score_dot_product, case, expected, cpu_scale=scales[0], gpu_scale=scales[1])
+    more = {"cpu_scale": scales[0], "gpu_scale": scales[1], "mixed": wanted_of(*case)}
+    check(score.score_dot_product, case, expected, **more)
 
 
 @given(fits(), st.sampled_from([-1, 0, 1, 2, 8]), st.sampled_from([8_000, 3_000, 1]))
@@ -96,13 +110,9 @@ def test_what_is_wanted_is_what_best_fit_would_take(
     case: tuple[Cluster, naive.Request, list[int]],
 ) -> None:
     cluster, request, rows = case
-    arrays = strategies.cluster_arguments(cluster)
-    asked = strategies.request_arguments(request, cluster)
-    for row in rows:
-        slots = cluster.nodes[row].slots
-        start = int(arrays["slot_start"][row])
-        wanted = call(score.wanted_milli, arrays, asked, start=start, n_slots=len(slots))
-        assert wanted == naive.wanted_milli(slots, request.count, request.needs)
+    asked = request.count, request.needs
+    expected = [naive.wanted_milli(cluster.nodes[row].slots, *asked) for row in rows]
+    assert wanted_of(*case).tolist() == expected
 
 
 def test_what_is_wanted_of_slots_of_several_kinds_is_added_up() -> None:
@@ -115,8 +125,9 @@ def test_what_is_wanted_of_slots_of_several_kinds_is_added_up() -> None:
     def expected(_: naive.Node) -> float:
         return 100 * (1 - 0.5 * (850 - 550) / 1_000)
 
-    scales = {"cpu_scale": 1.0, "gpu_scale": 1_000.0}
-    check(score.score_best_fit, (cluster, request, [0]), expected, **scales)
+    case = (cluster, request, [0])
+    more = {"cpu_scale": 1.0, "gpu_scale": 1_000.0, "mixed": wanted_of(*case)}
+    check(score.score_best_fit, case, expected, **more)
 
 
 @pytest.mark.parametrize(
