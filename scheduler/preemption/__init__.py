@@ -1,0 +1,1 @@
+"""Preemption: who leaves so that a pod or a gang fits."""
