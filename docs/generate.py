@@ -15,6 +15,7 @@ PAGE = Path(__file__).parent / "reference.md"
 COMMANDS = (
     (),
     ("replay",),
+    ("plan",),
     ("policies",),
     ("devices",),
     ("devices", "layouts"),

@@ -13,9 +13,12 @@ GROUPS = {
     "governed": ("governed", "mig"),
     "power": ("power",),
     "speed": ("speed",),
+    "gangs": ("gang",),
+    "ordering": ("order", "backfill"),
+    "preempt": ("victims",),
 }
 """The modules needed for any decision; by the policies that FGD is compared with; where GPUs are
-governed; by the policy pwr; for speeds.
+governed; by the policy pwr; for speeds; for orders and backfilling; for preemption.
 
 Callees come first. A module is imported with its group: each takes some milliseconds.
 """

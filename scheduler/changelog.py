@@ -38,7 +38,8 @@ class ChangeLog:
     def rows_since(self, since: int, view: View, out: IntArray) -> int:
         """Gather the rows changed after change ``since``, each once, into ``out`` (n_rows,).
 
-        Returns how many there are, or -1 when the log no longer reaches back that far.
+        Returns how many there are, or -1 when the log no longer reaches back that far. Rows that
+        a rolled back trial had added may be among them, beyond ``view.n_rows``.
         """
         if since < self.floor or self.number - since > self.ring.size:
             return -1

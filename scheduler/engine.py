@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeAlias, TypeVar
 
 import numpy as np
 
 from bayplan.kernels.fit import MAX_SLOTS, count_codes
 from bayplan.kernels.hashing import mix
 from bayplan.kernels.pick import pick_first_among, pick_hashed
+from bayplan.scheduler.claims import by_claim, granted_of, merged, rest_of
 from bayplan.scheduler.cluster import Cluster
 from bayplan.scheduler.columns import Columns
+from bayplan.scheduler.constraints.deciding import allowed, decide_within, earlier
+from bayplan.scheduler.constraints.masks import constraint_reasons
+from bayplan.scheduler.gangs.planning import plan_gang
+from bayplan.scheduler.gangs.topology import Domains, TopologyKeys
+from bayplan.scheduler.gangs.types import Gang, GangPlan
 from bayplan.scheduler.grants import GrantTable
 from bayplan.scheduler.mig.places import Places
 from bayplan.scheduler.policies import PlacementPolicy, Ties
@@ -30,16 +34,13 @@ from bayplan.scheduler.types import (
     Reason,
     Request,
 )
-from bayplan.scheduler.view import BoolArray, FloatArray
+from bayplan.scheduler.view import BoolArray, CodeArray, FloatArray
 
 MIB = 1 << 20
 _MAX_SHAPES = 65_536
 _REASONS = list(Reason)
 _EVERYONE = np.zeros(0, np.bool_)
 _NO_KEY = np.uint64(0)
-
-Part = TypeVar("Part")
-Reasons: TypeAlias = tuple[tuple[Reason, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,8 @@ class Engine:
         Bound of the score columns. One takes 9 bytes a row, so the default holds some 230 shapes
         of a cluster of 100,000 nodes (arrays grow by doubling). The column used longest ago is
         dropped first.
+    topology
+        Which node labels name topology domains.
     """
 
     def __init__(
@@ -87,12 +90,13 @@ class Engine:
         seed: int = 0,
         places: Places | None = None,
         cache_mib: int = 256,
+        topology: TopologyKeys | None = None,
     ) -> None:
         self.cluster = cluster
         self.policy = policy
         self.seed = seed % (1 << 64)
-        self._places = getattr(policy, "places", None) or places or Places()
-        self.columns = Columns(cluster, policy, self._places, cache_mib * MIB)
+        self.places = getattr(policy, "places", None) or places or Places()
+        self.columns = Columns(cluster, policy, self.places, cache_mib * MIB)
         self._shapes: dict[tuple[object, ...], tuple[Shape, ...]] = {}
         self._quick: dict[
             tuple[object, ...], tuple[tuple[DeviceRequest, ...], tuple[Shape, ...]]
@@ -104,6 +108,7 @@ class Engine:
         self._counts = np.zeros(len(Reason), np.int64)
         self._draws = policy.ties is Ties.LEAST_HASH
         self._everyone = np.zeros(0, np.bool_)
+        self.domains = Domains(cluster, topology)
 
     def decide(self, request: Request, now_s: float, nodes: BoolArray | None = None) -> Decision:
         """Return where a request goes now, or why nowhere.
@@ -120,7 +125,9 @@ class Engine:
         """
         if nodes is not None:
             self._check_mask(nodes)
-        if self.cluster.claims and (granted := self._granted(request)):
+        if request.constraints is not None:
+            return decide_within(self, request, now_s, nodes)
+        if self.cluster.claims and (granted := granted_of(self.cluster, request)):
             return self._decide_rest(request, granted, now_s, nodes)
         shapes = self.shapes(request)
         salt = self._salt(request.uid) if self._draws else _NO_KEY
@@ -133,6 +140,26 @@ class Engine:
                 version = self.cluster.view.version.item(row)
                 return Decision(request, now_s, placement, score, ((placement.node, version),))
         return Decision(request, now_s, None, reasons=self._reasons(shapes[0], nodes).reasons)
+
+    def decide_gang(self, gang: Gang, now_s: float, nodes: BoolArray | None = None) -> GangPlan:
+        """Return where the members of a gang go together now, or why nowhere.
+
+        Members that are in the cluster already (bound or held) stay where they are and count.
+
+        Raises
+        ------
+        InvalidRequest
+            The gang, or the request of a member, makes no sense on any cluster.
+        ValueError
+            ``nodes`` is no mask over the rows.
+        """
+        if nodes is not None:
+            self._check_mask(nodes)
+        return plan_gang(self, gang, now_s, nodes)
+
+    def column_of(self, shape: Shape) -> Shape:
+        """Return the shape whose score column a shape shares."""
+        return self._column_of[shape]
 
     def feasible(self, request: Request, nodes: BoolArray | None = None) -> BoolArray:
         """Return on which rows some alternative of the request fits: (n_rows,)."""
@@ -161,16 +188,17 @@ class Engine:
 
     def explain(self, request: Request, nodes: BoolArray | None = None) -> tuple[WishReasons, ...]:
         """Return, for each alternative in order, how many nodes fit and why the others do not."""
-        granted = self._granted(request)
-        rest, there = self._open(request, nodes)
-        found = tuple(self._reasons(shape, there) for shape in self.shapes(rest))
+        granted = granted_of(self.cluster, request)
+        rest, there = self._open(replace(request, constraints=None), nodes)
+        limits = constraint_reasons(self.cluster, request) if request.constraints else None
+        found = tuple(self._reasons(shape, there, limits) for shape in self.shapes(rest))
         if not granted:
             return found
         return tuple(
             WishReasons(
-                _merged(request, granted, each.chosen, _chosen),
+                merged(request, granted, each.chosen, _chosen),
                 each.fitting,
-                self._by_claim(each.reasons, nodes),
+                by_claim(self.cluster, each.reasons, nodes),
                 each.isolation,
             )
             for each in found
@@ -243,8 +271,8 @@ class Engine:
         return np.uint64(mix(np.uint64(self.seed), np.uint64(stable_key(uid))))
 
     def _placement(self, shape: Shape, row: int, salt: np.uint64) -> Placement:
-        name = self.cluster.name(row)
         if not shape.count:
+            name = self.cluster.name(row)
             return Placement(name, ((),) * len(shape.asks), shape.chosen)
         view, key = self.cluster.view, _NO_KEY
         if self._draws:
@@ -252,11 +280,27 @@ class Engine:
         alike = self._column_of[shape]
         ask = ask_of(view, shape, self.columns.needs(alike), row, key)
         self.policy.choose(view, alike, ask, self._slots)
-        grants = self._granted_slots(ask)
+        return self.placement_on(shape, ask, self._slots[: ask.n_wanted].tolist())
+
+    def placement(self, shape: Shape, row: int) -> Placement:
+        """Return the placement of a shape on a row that it fits, as the policy chooses."""
+        return self._placement(shape, row, _NO_KEY)
+
+    def placement_on(self, shape: Shape, ask: Ask, indices: list[int]) -> Placement:
+        """Return the placement of a shape on stated slots of the row of ``ask``.
+
+        ``indices`` (``shape.count``) are those of free slots on the node, as a policy chooses them.
+        """
+        return self.dealt(shape, self.cluster.name(ask.row), self.grants_on(ask, indices))
+
+    def dealt(self, shape: Shape, name: str, grants: tuple[Grant, ...]) -> Placement:
+        """Return the placement of a shape on a node, with its grants dealt out to its devices."""
         return Placement(name, self._grants.split(grants, shape), shape.chosen)
 
-    def _granted_slots(self, ask: Ask) -> tuple[Grant, ...]:
-        indices = self._slots[: ask.n_wanted].tolist()
+    def grants_on(self, ask: Ask, indices: list[int]) -> tuple[Grant, ...]:
+        """Return what a shape gets of stated slots of the row of ``ask``, each in its turn."""
+        if not indices:
+            return ()
         view = self.cluster.view
         number = view.row_kind.item(ask.row)
         if number < 0 or not view.kinds.plain[number]:
@@ -280,17 +324,21 @@ class Engine:
             if need.profile is not None and kind.profile is None:
                 # A pod with several instances takes one place after the other.
                 before = used.get(slot, view.slot_used.item(slot))
-                bits = self._places.bits(kind, need, before)
+                bits = self.places.bits(kind, need, before)
                 used[slot] = before | bits
                 start = (bits & -bits).bit_length() - 1
             grants.append(self._grants.grant(gpu, need.milli, need.mib, start, need.profile))
         return tuple(grants)
 
-    def _reasons(self, shape: Shape, nodes: BoolArray | None) -> WishReasons:
+    def _reasons(
+        self, shape: Shape, nodes: BoolArray | None, limits: CodeArray | None = None
+    ) -> WishReasons:
         codes = self.columns.codes(self._column_of[shape])
         if shape.refusal:
             # The first reason in the order of ``Reason`` counts; -1 (no node) stays.
             codes = np.where((codes == 0) | (codes > shape.refusal), np.int8(shape.refusal), codes)
+        if limits is not None:
+            codes = earlier(codes, limits)
         everyone = _EVERYONE if nodes is None else np.ascontiguousarray(nodes)
         count_codes(codes, everyone, self._counts)
         counts = self._counts.tolist()
@@ -300,35 +348,15 @@ class Engine:
 
     # --- claims that other pods hold already ---------------------------------------------------
 
-    def _granted(self, request: Request) -> dict[int, Claim]:
-        """Return, by position, the device requests whose claim other pods hold already."""
-        claims = self.cluster.claims
-        if not claims:
-            return {}
-        return {
-            i: claims[device.claim]
-            for i, device in enumerate(request.devices)
-            if device.claim in claims and claims[device.claim].users != {request.uid}
-        }
-
-    def _rest(
-        self, request: Request, granted: dict[int, Claim], nodes: BoolArray | None
-    ) -> tuple[Request, BoolArray]:
-        """Return what is still to be decided, and the candidates: only where the claims are."""
-        self.shapes(request)  # raises on what makes no sense
-        rest = tuple(d for i, d in enumerate(request.devices) if i not in granted)
-        there = np.zeros(self.cluster.view.n_rows, np.bool_)
-        rows = {self.cluster.row(claim.node) for claim in granted.values()}
-        if len(rows) == 1:  # claims on two nodes cannot be used by one pod
-            row = rows.pop()
-            there[row] = nodes is None or nodes[row]
-        return replace(request, devices=rest), there
-
     def _open(self, request: Request, nodes: BoolArray | None) -> tuple[Request, BoolArray | None]:
         if nodes is not None:
             self._check_mask(nodes)
-        granted = self._granted(request)
-        return self._rest(request, granted, nodes) if granted else (request, nodes)
+        nodes = allowed(self.cluster, request, nodes)
+        granted = granted_of(self.cluster, request)
+        if not granted:
+            return request, nodes
+        self.shapes(request)  # raises on what makes no sense
+        return rest_of(self.cluster, request, granted, nodes)
 
     def _decide_rest(
         self,
@@ -337,43 +365,19 @@ class Engine:
         now_s: float,
         nodes: BoolArray | None,
     ) -> Decision:
-        rest, there = self._rest(request, granted, nodes)
+        self.shapes(request)  # raises on what makes no sense
+        rest, there = rest_of(self.cluster, request, granted, nodes)
         decision = self.decide(rest, now_s, there)
         placement = decision.placement
         if placement is not None:
             placement = Placement(
                 placement.node,
-                _merged(request, granted, placement.grants, lambda _, claim: claim.grants),
-                _merged(request, granted, placement.chosen, _chosen),
+                merged(request, granted, placement.grants, lambda _, claim: claim.grants),
+                merged(request, granted, placement.chosen, _chosen),
             )
             return replace(decision, request=request, placement=placement)
-        reasons = self._by_claim(decision.reasons, nodes)
+        reasons = by_claim(self.cluster, decision.reasons, nodes)
         return replace(decision, request=request, reasons=reasons)
-
-    def _by_claim(self, reasons: Reasons, nodes: BoolArray | None) -> Reasons:
-        """Tell the nodes that the caller left out from those where the claims are not."""
-        counts = dict(reasons)
-        left_out = counts.pop(Reason.EXCLUDED, 0)
-        alive = self.cluster.view.alive[: self.cluster.view.n_rows]
-        by_caller = 0 if nodes is None else int(np.count_nonzero(alive & ~nodes))
-        counts |= {Reason.EXCLUDED: by_caller, Reason.CLAIM_NODE: left_out - by_caller}
-        return tuple(sorted((reason, n) for reason, n in counts.items() if n))
-
-
-def _merged(
-    request: Request,
-    granted: Mapping[int, Claim],
-    rest: Iterable[Part],
-    of_claim: Callable[[DeviceRequest, Claim], Part],
-) -> tuple[Part, ...]:
-    """Deal the parts of the rest and those of the claims out to the device requests, in order."""
-    new = iter(rest)
-    return tuple(
-        [
-            of_claim(device, granted[i]) if i in granted else next(new)
-            for i, device in enumerate(request.devices)
-        ]
-    )
 
 
 def _chosen(device: DeviceRequest, claim: Claim) -> int:

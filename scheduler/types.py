@@ -11,6 +11,7 @@ from enum import Enum, IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from bayplan.scheduler.constraints.types import Constraints, Taint
     from bayplan.scheduler.sharing import Sharing
 
 GPU_MILLI = 1000
@@ -62,29 +63,38 @@ class Reason(IntEnum):
     EXCLUDED = 1, "not among the candidates"
     CLAIM_NODE = 2, "a claim that the pod shares is on another node"
     CORDONED = 3, "the node takes no new pods"
-    NODE_LABELS = 4, "a required node label is missing or differs"
-    GPU_MODEL = 5, "no GPU of an allowed model"
-    GPU_COUNT = 6, "fewer GPUs than asked for, or each too small"
-    GPU_ANONYMOUS = 7, "a share needs a GPU index, and the node's device plugin picks"
-    ISOLATION = 8, "no GPU offers an accepted isolation"
-    PROFILE = 9, "no GPU offers the MIG profile"
-    MIG_SPAN = 10, "shares of several GPUs, and MIG instances cannot work together"
-    TOPOLOGY = 11, "a GPU island is required, and no node says where its islands are"
-    MIXED_DEVICES = 12, "device requests of different kinds in one pod are not decided yet"
-    CPU_CAPACITY = 13, "the node has less CPU"
-    MEMORY_CAPACITY = 14, "the node has less memory"
-    RESOURCE_CAPACITY = 15, "the node has less of another resource"
-    GPU_FREE = 16, "too few GPUs with enough free"
-    GPU_MEMORY_FREE = 17, "too little GPU memory free beside the memory of the co-residents"
-    GPU_CLIENTS = 18, "no client or replica left on the GPUs with enough free"
-    MIG_PLACE = 19, "enough of a GPU free, but no place where the MIG profile may start"
-    CPU_FREE = 20, "too little CPU free"
-    MEMORY_FREE = 21, "too little memory free"
-    RESOURCE_FREE = 22, "too little of another resource free"
+    TAINT = 4, "the node has a taint that the pod does not tolerate"
+    NODE_LABELS = 5, "a required node label is missing or differs"
+    NODE_AFFINITY = 6, "the node does not match the pod's node affinity"
+    GPU_MODEL = 7, "no GPU of an allowed model"
+    GPU_COUNT = 8, "fewer GPUs than asked for, or each too small"
+    GPU_ANONYMOUS = 9, "a share needs a GPU index, and the node's device plugin picks"
+    ISOLATION = 10, "no GPU offers an accepted isolation"
+    PROFILE = 11, "no GPU offers the MIG profile"
+    MIG_SPAN = 12, "shares of several GPUs, and MIG instances cannot work together"
+    TOPOLOGY = 13, "a GPU island is required, and no node says where its islands are"
+    MIXED_DEVICES = 14, "device requests of different kinds in one pod are not decided yet"
+    CPU_CAPACITY = 15, "the node has less CPU"
+    MEMORY_CAPACITY = 16, "the node has less memory"
+    RESOURCE_CAPACITY = 17, "the node has less of another resource"
+    SPREAD_LABEL = 18, "the node lacks the label by which the pod is to be spread"
+    POD_AFFINITY = 19, "no pod that this one must be near is in the node's domain"
+    GPU_FREE = 20, "too few GPUs with enough free"
+    GPU_MEMORY_FREE = 21, "too little GPU memory free beside the memory of the co-residents"
+    GPU_CLIENTS = 22, "no client or replica left on the GPUs with enough free"
+    MIG_PLACE = 23, "enough of a GPU free, but no place where the MIG profile may start"
+    CPU_FREE = 24, "too little CPU free"
+    MEMORY_FREE = 25, "too little memory free"
+    RESOURCE_FREE = 26, "too little of another resource free"
+    TOPOLOGY_SPREAD = 27, "the node's domain would hold too many more of the pods than others"
+    POD_ANTI_AFFINITY = 28, "a pod in the node's domain and this one must keep apart"
 
 
 FIRST_SHORTAGE = Reason.GPU_FREE
-"""Reasons from here on go away when pods leave; those before do not."""
+"""Reasons from here on go away when pods leave; those before do not.
+
+``POD_AFFINITY`` goes away when pods come, and ``TOPOLOGY_SPREAD`` then too.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +162,7 @@ class Request:
 
     ``resources`` are other countable resources by name (TPUs, NICs), sorted by name.
     ``node_labels`` must all be on the node. ``run_time_s`` is an estimate, not a limit.
+    ``constraints`` are taints, affinity and spread; None is a pod that none concern.
     """
 
     uid: str
@@ -168,6 +179,7 @@ class Request:
     queue: str = ""
     run_time_s: float | None = None
     deadline_s: float | None = None
+    constraints: Constraints | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +189,7 @@ class Node:
     All ``gpu_count`` GPUs of a node are of one model. ``anonymous_gpus``: the device plugin
     picks the GPU, so that only counts can be planned. ``gpu_memory_mib`` 0 means unknown.
     ``sharing`` says how its GPUs are shared: nothing is ungoverned, one entry is for all GPUs,
-    several are one a GPU.
+    several are one a GPU. ``taints`` concern only pods with constraints.
     """
 
     name: str
@@ -191,6 +203,7 @@ class Node:
     labels: tuple[tuple[str, str], ...] = ()
     resources: tuple[tuple[str, int], ...] = ()
     sharing: tuple[Sharing, ...] = ()
+    taints: tuple[Taint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +249,7 @@ class Decision:
 
     ``rests_on`` are the (node, version) pairs that the placement was made for. ``reasons`` has
     the number of nodes for each reason (in the order of ``Reason``) when nothing was found, for
-    the request's first wish.
+    the request's first wish. ``unmodelled`` names what the pod wants and nothing here looks at.
     """
 
     request: Request
@@ -245,6 +258,7 @@ class Decision:
     score: float = 0.0
     rests_on: tuple[tuple[str, int], ...] = ()
     reasons: tuple[tuple[Reason, int], ...] = ()
+    unmodelled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,6 +143,71 @@ def replay(
 
 
 @app.command
+def plan(
+    *,
+    dump: Annotated[
+        tuple[Path, ...], Parameter(allow_leading_hyphen=True, show_default=False)
+    ] = (),
+    nodes: Path | None = None,
+    pods: Path | None = None,
+    format: str = "auto",
+    policy: str = "best-fit",
+    order: str = "priority",
+    preempt: str = "never",
+    queues: Path | None = None,
+    json: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
+    all_: Annotated[bool, Parameter(name="--all")] = False,
+) -> int:
+    """Say what would be placed where, who would be evicted, and why the rest waits.
+
+    Nothing is changed anywhere. Pods that wait are served in order, gangs whole, each before the
+    next. The exit code is 1 when something in the files could not be used: it is left out.
+
+    Parameters
+    ----------
+    dump
+        Kubernetes cluster, from `kubectl get nodes,pods -A -o json`; may be gzip, or - for
+        stdin; give it again for more files of the same cluster. Priority classes, pod groups
+        and disruption budgets in it are used.
+    nodes
+        Node file (CSV, may be gzip), instead of a dump.
+    pods
+        Pod file (CSV, may be gzip), instead of a dump: all its pods wait.
+    format
+        Format of both files: auto, or one that `bayplan traces list` names.
+    policy
+        Placement policy, one that `bayplan policies` lists, or a weighted sum.
+    order
+        Who is served first: priority, fifo, sjf, smallest-first, drf, fair-share, edf or
+        another ordering policy.
+    preempt
+        Who may be evicted: never, priority (lower priorities), fair-reclaim (who uses more than
+        the queue is guaranteed) or spot.
+    queues
+        TOML file with a table [queues.NAME] for each queue: parent, guaranteed, limit, weight.
+    json
+        Write the plan as JSON to this file, or to stdout with -.
+    all_
+        Show all rows of all tables.
+    """
+    from bayplan.simulator.plan import command
+
+    options = command.Options(
+        dump=dump,
+        nodes=nodes,
+        pods=pods,
+        format=format,
+        policy=policy,
+        order=order,
+        preempt=preempt,
+        queues=queues,
+        json=json,
+        all=all_,
+    )
+    return command.plan(options)
+
+
+@app.command
 def policies() -> None:
     """List the placement policies."""
     from bayplan.simulator.replay import command
@@ -322,7 +387,7 @@ def _terminated(number: int, _: object) -> None:
 
 def _run(arguments: list[str]) -> int:
     try:
-        app(arguments, exit_on_error=False, print_error=False, result_action="return_none")
+        code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except UnusedCliTokensError as error:
         unused = " ".join(error.unused_tokens or [])
         return _refuse(f"unexpected argument {unused!r}", "; see bayplan --help")
@@ -339,7 +404,7 @@ def _run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print("bayplan: interrupted", file=sys.stderr)
         return 130
-    return 0
+    return code if isinstance(code, int) else 0
 
 
 def _refuse(problem: str, hint: str = "") -> int:

@@ -27,7 +27,10 @@ def test_a_code_has_the_number_of_its_reason(reason: Reason) -> None:
 def test_every_other_reason_is_found_by_the_engine_or_said_of_a_kind() -> None:
     by_the_engine = {"CLAIM_NODE", "TOPOLOGY", "MIXED_DEVICES"}
     by_kind = {"GPU_ANONYMOUS", "ISOLATION", "PROFILE", "MIG_SPAN"}
-    assert {r.name for r in Reason if not hasattr(fit, r.name)} == by_the_engine | by_kind
+    by_constraints = {"TAINT", "NODE_AFFINITY", "SPREAD_LABEL", "POD_AFFINITY"}
+    by_constraints |= {"TOPOLOGY_SPREAD", "POD_ANTI_AFFINITY"}
+    others = by_the_engine | by_kind | by_constraints
+    assert {r.name for r in Reason if not hasattr(fit, r.name)} == others
     assert fit.WHOLE == GPU_MILLI < fit.TOO_MUCH < NEVER
 
 

@@ -9,11 +9,12 @@ import pytest
 
 from bayplan.kernels import fit
 from bayplan.scheduler import events, types
+from bayplan.scheduler.constraints import types as constraints
 from bayplan.scheduler.types import FIRST_SHORTAGE, Reason, Request, TopologyLevel
 
 DATA = [
     kind
-    for module in (types, events)
+    for module in (types, events, constraints)
     for kind in vars(module).values()
     if isinstance(kind, type) and is_dataclass(kind)
 ]
@@ -25,7 +26,10 @@ def test_the_kernels_and_the_types_number_the_reasons_alike() -> None:
     by_the_engine = {"CLAIM_NODE", "TOPOLOGY", "MIXED_DEVICES"}
     # Why slots of a kind never serve a request; what the kernels see is the number.
     by_kind = {"GPU_ANONYMOUS", "ISOLATION", "PROFILE", "MIG_SPAN"}
-    assert Reason.__members__.keys() - numbers.keys() == by_the_engine | by_kind
+    by_constraints = {"TAINT", "NODE_AFFINITY", "SPREAD_LABEL", "POD_AFFINITY"}
+    by_constraints |= {"TOPOLOGY_SPREAD", "POD_ANTI_AFFINITY"}
+    others = by_the_engine | by_kind | by_constraints
+    assert Reason.__members__.keys() - numbers.keys() == others
 
 
 def test_reasons_are_numbered_in_their_order_from_zero() -> None:
@@ -34,15 +38,22 @@ def test_reasons_are_numbered_in_their_order_from_zero() -> None:
     order = [
         Reason.EXCLUDED,  # who is asked
         Reason.CORDONED,  # whether the node takes anybody
+        Reason.TAINT,
+        Reason.NODE_LABELS,
+        Reason.NODE_AFFINITY,
         Reason.GPU_MODEL,  # whether it has what is asked for
         Reason.CPU_CAPACITY,  # whether enough of it
+        Reason.SPREAD_LABEL,  # whether it lies where the pod may go
+        Reason.POD_AFFINITY,
         Reason.GPU_FREE,  # whether enough is left
         Reason.CPU_FREE,
+        Reason.TOPOLOGY_SPREAD,  # who is there already
+        Reason.POD_ANTI_AFFINITY,
     ]
     assert order == sorted(order)
     # What all slots of a node say of a request is the greatest: the nearest to serving it.
     kinds = [Reason.GPU_MODEL, Reason.GPU_COUNT, Reason.GPU_ANONYMOUS, Reason.ISOLATION]
-    assert [*kinds, Reason.PROFILE, Reason.MIG_SPAN] == list(Reason)[5:11]
+    assert [*kinds, Reason.PROFILE, Reason.MIG_SPAN] == list(Reason)[7:13]
 
 
 def test_reasons_say_in_one_line_of_their_own_what_is_wrong() -> None:
@@ -66,6 +77,8 @@ def test_lasting_reasons_come_before_shortages() -> None:
         "CPU_FREE",
         "MEMORY_FREE",
         "RESOURCE_FREE",
+        "TOPOLOGY_SPREAD",
+        "POD_ANTI_AFFINITY",
     ]
 
 

@@ -1,0 +1,43 @@
+"""What the engine asks about a request with constraints."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayplan.scheduler.arrays import BoolArray, CodeArray
+from bayplan.scheduler.cluster import Cluster
+from bayplan.scheduler.constraints.masks import constraint_reasons
+from bayplan.scheduler.types import Decision, Request
+
+if TYPE_CHECKING:
+    from bayplan.scheduler.engine import Engine
+
+
+def allowed(cluster: Cluster, request: Request, nodes: BoolArray | None) -> BoolArray | None:
+    """Return the candidates (n_rows,) that suit a request's constraints; None is all."""
+    if request.constraints is None:
+        return nodes
+    suits: BoolArray = constraint_reasons(cluster, request) == 0
+    return suits if nodes is None else suits & nodes
+
+
+def earlier(codes: CodeArray, limits: CodeArray) -> CodeArray:
+    """Return of two reasons a row the first in the order of ``Reason``; -1 (no node) stays."""
+    return np.where((limits > 0) & ((codes == 0) | (codes > limits)), limits, codes)
+
+
+def decide_within(
+    engine: Engine, request: Request, now_s: float, nodes: BoolArray | None
+) -> Decision:
+    """Decide among the rows that suit the constraints; reasons are counted over all candidates."""
+    assert request.constraints is not None
+    suitable = allowed(engine.cluster, request, nodes)
+    decision = engine.decide(replace(request, constraints=None), now_s, suitable)
+    reasons = decision.reasons
+    if decision.placement is None:
+        reasons = engine.explain(request, nodes)[0].reasons
+    unmodelled = request.constraints.not_looked_at
+    return replace(decision, request=request, reasons=reasons, unmodelled=unmodelled)

@@ -1,0 +1,248 @@
+"""The general way: members are placed one by one in a trial that is rolled back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from bayplan.scheduler.arrays import BoolArray
+from bayplan.scheduler.events import Bound
+from bayplan.scheduler.gangs.counts import Bounds
+from bayplan.scheduler.gangs.frame import Frame, Room
+from bayplan.scheduler.gangs.joint import summed
+from bayplan.scheduler.gangs.members import Member, Party
+from bayplan.scheduler.gangs.topology import NOWHERE
+from bayplan.scheduler.policies import PlacementPolicy
+from bayplan.scheduler.policies.best_fit import BestFit
+from bayplan.scheduler.types import Decision
+
+if TYPE_CHECKING:
+    from bayplan.scheduler.engine import Engine
+
+_SEGMENT_TRIES = 8
+
+Unit: TypeAlias = list[Member]
+"""Members that are placed next to each other: a segment, or one member."""
+
+
+class Budget:
+    """How many more members may be tried to be placed; it is counted, not timed."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+
+    def spend(self) -> bool:
+        """Count one try; whether it is still within the budget."""
+        self.steps -= 1
+        return self.steps >= 0
+
+
+class Search:
+    """Places a gang in one domain of a frame.
+
+    All its methods leave the cluster as they find it. They work inside trials, so what members
+    take (GPUs, instances, claims) counts for the next ones exactly as if they were bound.
+    """
+
+    def __init__(self, engine: Engine, party: Party, frame: Frame, now_s: float) -> None:
+        self.engine = engine
+        self.party = party
+        self.frame = frame
+        self.now_s = now_s
+        self.bounds = Bounds(engine, frame, party.members)
+        self._others: dict[PlacementPolicy, Engine] = {}
+
+    def greedy(self, domain: int, budget: Budget) -> list[Decision] | None:
+        """Return decisions for all that are needed and as many more as fit, or None.
+
+        Four passes: the engine's policy and best fit, each with the members in their order and
+        with the largest first.
+        """
+        given = list(self.party.needed)
+        largest = by_size(given)
+        orders = [given] if given == largest else [given, largest]
+        for policy in (None, BestFit()):
+            for order in orders:
+                engine = self.engine if policy is None else self.under(policy)
+                left, placed = self.pass_through(
+                    engine, units_of(order), domain, budget, skip=False
+                )
+                if not left:
+                    return placed
+                if budget.steps < 0:
+                    return None
+        return None
+
+    def grow(self, room: Room, rows: BoolArray, placed: list[Decision], budget: Budget) -> None:
+        """Place members beyond the minimum, inside the trial of those that are needed.
+
+        A role grows until its first member that finds no place.
+        """
+        full: set[int] = set()
+        for member in self.party.growing:
+            if member.role in full:
+                continue
+            decision = self.place(self.engine, member, room, rows) if budget.spend() else None
+            if decision is None:
+                full.add(member.role)
+            else:
+                placed.append(decision)
+
+    def place(self, engine: Engine, member: Member, room: Room, rows: BoolArray) -> Decision | None:
+        """Decide for one member and apply it to the trial, or return None."""
+        decision = engine.decide(member.request, self.now_s, room.allowed(member, rows))
+        if decision.placement is None:
+            return None
+        self.commit(member, decision, room)
+        return decision
+
+    def commit(self, member: Member, decision: Decision, room: Room) -> None:
+        """Apply a decision to the trial."""
+        assert decision.placement is not None
+        cluster = self.engine.cluster
+        cluster.apply(Bound(decision, self.now_s))
+        room.take(member, cluster.row(decision.placement.node))
+
+    def count_placed(self, domain: int) -> tuple[int, Member | None, Decision | None]:
+        """Return how many of those needed fit one by one, and the first that does not, and why."""
+        placed, left, why = 0, None, None
+        room, rows = self.frame.room(), self.frame.within(domain)
+        with self.engine.cluster.trial():
+            for member in self.party.needed:
+                allowed = room.allowed(member, rows)
+                decision = self.engine.decide(member.request, self.now_s, allowed)
+                if decision.placement is not None:
+                    self.commit(member, decision, room)
+                    placed += 1
+                elif left is None:
+                    left, why = member, decision
+        return placed, left, why
+
+    def under(self, policy: PlacementPolicy) -> Engine:
+        """Return an engine for the same cluster under another policy."""
+        engine = self._others.get(policy)
+        if engine is None:
+            first = self.engine
+            engine = self._others[policy] = type(first)(
+                first.cluster, policy, seed=first.seed, places=first.places, cache_mib=16
+            )
+        return engine
+
+    def pass_through(
+        self, engine: Engine, order: Sequence[Unit], domain: int, budget: Budget, *, skip: bool
+    ) -> tuple[list[Unit], list[Decision]]:
+        """Place units one after the other: return those left over, and the decisions.
+
+        Without ``skip`` the first one that finds no place is the last one tried. When none is left,
+        members beyond the minimum are among the decisions too.
+        """
+        room, rows = self.frame.room(), self.frame.within(domain)
+        placed: list[Decision] = []
+        left: list[Unit] = []
+        with self.engine.cluster.trial():
+            for unit in order:
+                if self._unit(engine, unit, room, rows, placed, budget):
+                    continue
+                left.append(unit)
+                if not skip or budget.steps < 0:
+                    break
+            if not left:
+                self.grow(room, rows, placed, budget)
+        return left, placed
+
+    def _unit(
+        self,
+        engine: Engine,
+        unit: Unit,
+        room: Room,
+        rows: BoolArray,
+        placed: list[Decision],
+        budget: Budget,
+    ) -> bool:
+        """Place a segment, or a member without one; whether that worked."""
+        if unit[0].segment is None or unit[0].segment in room.segments:
+            return self._all(engine, unit, room, rows, placed, budget)
+        for domain in self._segment_domains(unit, rows, room):
+            tried = room.copy()
+            there: list[Decision] = []
+            with self.engine.cluster.trial() as trial:
+                inside = rows & (self.frame.segments == domain)
+                if self._all(engine, unit, tried, inside, there, budget):
+                    trial.keep()
+                    room.quota, room.segments = tried.quota, tried.segments
+                    placed += there
+                    return True
+            if budget.steps < 0:
+                return False
+        return False
+
+    def _all(
+        self,
+        engine: Engine,
+        unit: Sequence[Member],
+        room: Room,
+        rows: BoolArray,
+        placed: list[Decision],
+        budget: Budget,
+    ) -> bool:
+        for member in unit:
+            decision = self.place(engine, member, room, rows) if budget.spend() else None
+            if decision is None:
+                return False
+            placed.append(decision)
+        return True
+
+    def _segment_domains(self, unit: Unit, rows: BoolArray, room: Room) -> Iterator[int]:
+        """Yield a few domains that may hold a segment, the one with the least room first."""
+        frame = self.frame
+        bounds = Bounds(
+            self.engine,
+            Frame(
+                room.allowed(unit[0], rows),
+                None,
+                frame.segments,
+                frame.segments,
+                frame.spreads,
+                room.quota,
+                NOWHERE,
+                {},
+            ),
+            tuple(unit),
+        )
+        present = summed(rows.astype(np.int64), frame.segments) > 0
+        total = bounds.table.sum(axis=0)
+        numbers = np.flatnonzero(bounds.holding(bounds.counts)[: present.size] & present)
+        order = np.argsort(total[numbers], kind="stable")
+        yield from numbers[order][:_SEGMENT_TRIES].tolist()
+
+
+def by_size(members: Sequence[Member]) -> list[Member]:
+    """Return members with the largest first; segments stay together, the largest first."""
+    return _sorted(members, _largeness)
+
+
+def by_cpu(members: Sequence[Member]) -> list[Member]:
+    """Return members with those of most CPU first; segments as in ``by_size``."""
+    return _sorted(members, lambda member: (-member.size[2], *_largeness(member)))
+
+
+def _sorted(members: Sequence[Member], key: Callable[[Member], tuple[int, ...]]) -> list[Member]:
+    units = [sorted(unit, key=key) for unit in units_of(members)]
+    units.sort(key=lambda unit: (-len(unit), *key(unit[0])))
+    return [member for unit in units for member in unit]
+
+
+def _largeness(member: Member) -> tuple[int, ...]:
+    return *(-n for n in member.size), member.order
+
+
+def units_of(members: Sequence[Member]) -> list[Unit]:
+    """Return segments together, and members without one alone, in order of their first."""
+    first: dict[object, int] = {}
+    for member in members:
+        first.setdefault(member.segment or member.order, len(first))
+    ordered = sorted(members, key=lambda m: first[m.segment or m.order])
+    return [list(unit) for _, unit in groupby(ordered, lambda m: first[m.segment or m.order])]

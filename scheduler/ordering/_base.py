@@ -1,0 +1,37 @@
+"""What an ordering policy promises, and the ties that all of them share."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from bayplan.scheduler.arrays import FloatArray, IntArray
+from bayplan.scheduler.ordering.pending import Pending
+
+
+class OrderingPolicy(Protocol):
+    """Says which job is served first. It has no state: the same columns give the same order."""
+
+    def order(self, pending: Pending, now_s: float) -> IntArray:
+        """Return all rows of ``pending``, first served first.
+
+        It must not depend on the order of the rows: ties are broken by their columns alone.
+        """
+
+
+def by_keys(pending: Pending, *keys: IntArray | FloatArray) -> IntArray:
+    """Return the rows by ascending keys, the first key first; NaN is last.
+
+    Ties go to the job that was submitted earlier, then to the lesser uid.
+    """
+    ties = by_arrival(pending)
+    order = ties
+    for key in reversed(keys):
+        order = order[np.argsort(key[order], kind="stable")]
+    return order
+
+
+def by_arrival(pending: Pending) -> IntArray:
+    """Return the rows by the time of submission, then by uid."""
+    return np.lexsort((pending.key, pending.submit_s))

@@ -1,0 +1,21 @@
+"""Smallest job first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bayplan.scheduler.arrays import IntArray
+from bayplan.scheduler.ordering._base import by_keys
+from bayplan.scheduler.ordering.pending import Pending
+
+
+@dataclass(frozen=True, slots=True)
+class SmallestFirst:
+    """The least GPUs first, a share of one by its milli.
+
+    A baseline of packing studies: small jobs fill the gaps, large ones may starve.
+    """
+
+    def order(self, pending: Pending, now_s: float) -> IntArray:
+        """Return the rows by milli-GPU asked, then by submission and uid."""
+        return by_keys(pending, pending.gpu_milli)

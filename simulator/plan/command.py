@@ -1,0 +1,223 @@
+"""What ``bayplan plan`` does."""
+
+from __future__ import annotations
+
+import difflib
+import gc
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bayplan.scheduler.cluster import Cluster
+from bayplan.scheduler.compiled import is_warm, warm
+from bayplan.scheduler.engine import Engine
+from bayplan.scheduler.errors import InputError
+from bayplan.scheduler.ordering import Progress, QueueUse, make_ordering, pending_of
+from bayplan.scheduler.policies import make_policy
+from bayplan.scheduler.preemption import preemption_policy_names
+from bayplan.scheduler.types import DeviceRequest, Request, WholeGpus
+from bayplan.scheduler.workload import Workload, typical_workload
+from bayplan.simulator.plan.admission import Admission, read_queue_file
+from bayplan.simulator.plan.planning import FAIR_RECLAIM, NEVER, make_plan
+from bayplan.simulator.plan.report import as_json
+from bayplan.simulator.plan.scene import Scene, Unit, scene_of_dump, scene_of_files
+from bayplan.simulator.plan.table import as_tables
+from bayplan.simulator.plan.waiting import explained
+from bayplan.traces.console import console
+from bayplan.traces.files import display, write_text
+
+STDOUT = "-"
+
+DEFAULT_POLICY = "best-fit"
+DEFAULT_ORDER = "priority"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The flags of ``bayplan plan``; see its help."""
+
+    dump: tuple[Path, ...] = ()
+    nodes: Path | None = None
+    pods: Path | None = None
+    format: str = "auto"
+    policy: str = DEFAULT_POLICY
+    order: str = DEFAULT_ORDER
+    preempt: str = NEVER
+    queues: Path | None = None
+    json: str | None = None
+    all: bool = False
+
+
+def plan(options: Options) -> int:
+    """Make the plan and write what was asked for; return 1 when there were problems, else 0.
+
+    Parameters
+    ----------
+    options
+        The flags.
+
+    Raises
+    ------
+    InputError
+        Anything wrong with the flags or files; nothing was written then.
+    """
+    _check(options)
+    # Of the many objects that are made hardly any is garbage: looking for it takes a third more.
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return _plan(options)
+    finally:
+        if collects:
+            gc.enable()
+
+
+def _plan(options: Options) -> int:
+    tree = None if options.queues is None else read_queue_file(options.queues)
+    order = make_ordering(options.order)
+    make_policy(options.policy, typical_workload([_ANY]))  # a wrong name is said before all work
+    scene = _scene(options)
+    engine = Engine(scene.cluster, make_policy(options.policy, _workload(scene)))
+    _compile(scene, options)
+    admission = None if tree is None else Admission(tree, scene.cluster)
+    units = scene.units
+    if units:
+        rows = [_as_one(unit) for unit in units]
+        waits = {
+            row.uid: Progress(submit_s=unit.since_s) for row, unit in zip(rows, units, strict=True)
+        }
+        pending = pending_of(rows, waits, _use(scene.cluster), _capacity(scene.cluster))
+        units = tuple(units[row] for row in order.order(pending, 0.0).tolist())
+    made = make_plan(scene, engine, units, options.preempt, admission)
+    made = replace(made, waiting=explained(made.waiting, engine, scene.guards))
+    settings = {"policy": options.policy, "order": options.order, "preempt": options.preempt}
+    text = as_json(made, scene.problems, settings)
+    if options.json not in (None, STDOUT):
+        write_text(str(options.json), text)
+    if options.json == STDOUT:
+        sys.stdout.write(text)
+    else:
+        screen = console()
+        for part in as_tables(made, scene.problems, everything=options.all):
+            screen.print(part)
+    if scene.problems:
+        _say_problems(scene, options)
+    return 1 if scene.problems else 0
+
+
+_ANY = Request("any", 1000, 1024, (DeviceRequest(WholeGpus(1)),))
+
+
+def _check(options: Options) -> None:
+    given = options.nodes is not None, options.pods is not None
+    if options.dump and any(given):
+        raise InputError("--dump beside --nodes and --pods", fix="give one or the other")
+    if not options.dump and not all(given):
+        fix = "give --dump FILE, or --nodes FILE and --pods FILE"
+        raise InputError("nothing to plan for", fix=fix)
+    for path in options.dump:
+        if str(path).startswith("-") and str(path) != STDOUT:
+            # The parser lets a hyphen through, so that - is one; a flag is not a file.
+            raise InputError("--dump without a file", fix="name one, or - for stdin")
+    policies = [NEVER, *preemption_policy_names()]
+    if options.preempt not in policies:
+        near = difflib.get_close_matches(options.preempt, policies, n=1)
+        fix = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(policies)}"
+        raise InputError(f"--preempt: unknown policy {options.preempt!r}", fix=fix)
+    if options.preempt == FAIR_RECLAIM and options.queues is None:
+        raise InputError("--preempt fair-reclaim without --queues", fix="name the queue file")
+    if options.json is not None and options.json != STDOUT:
+        if options.json.startswith("-"):
+            raise InputError("--json without a file", fix="name one, or - for stdout")
+        read = [*options.dump, options.nodes, options.pods, options.queues]
+        if Path(options.json).resolve() in {path.resolve() for path in read if path is not None}:
+            raise InputError(
+                "this file is read as input", file=display(options.json), fix="write to another"
+            )
+
+
+def _scene(options: Options) -> Scene:
+    if options.dump:
+        return scene_of_dump(options.dump)
+    assert options.nodes is not None
+    assert options.pods is not None
+    return scene_of_files(options.nodes, options.pods, options.format)
+
+
+def _workload(scene: Scene) -> Workload:
+    """Return the mix of all pods, running and waiting: what room is kept for."""
+    running = [pod.request for pod in scene.cluster.pods.values()]
+    return typical_workload([*running, *scene.requests] or [_ANY])
+
+
+def _compile(scene: Scene, options: Options) -> None:
+    groups = ["decide"]
+    needed = {
+        "baselines": any(part in options.policy for part in ("best-fit", "dot-product", "gpu-")),
+        "power": "pwr" in options.policy,
+        "governed": "mig-" in options.policy or not scene.cluster.view.kinds.all_plain,
+        "gangs": any(unit.gang for unit in scene.units),
+        "preempt": options.preempt != NEVER,
+    }
+    groups += [group for group, is_needed in needed.items() if is_needed]
+    if not is_warm(groups):
+        print(
+            "bayplan: compiling the kernels; this takes some seconds", file=sys.stderr, flush=True
+        )
+    warm(groups)
+
+
+def _as_one(unit: Unit) -> Request:
+    """Return what a unit asks for as one request: ordering looks at jobs, not at pods."""
+    if unit.gang is None:
+        return unit.requests[0]
+    first = unit.requests[0]
+    whole = sum(
+        device.ask.count
+        for request in unit.requests
+        for device in request.devices
+        if isinstance(device.ask, WholeGpus)
+    )
+    others = tuple(
+        device
+        for request in unit.requests
+        for device in request.devices
+        if not isinstance(device.ask, WholeGpus)
+    )
+    return Request(
+        f"{unit.name}/",  # no pod's
+        sum(request.cpu_milli for request in unit.requests),
+        sum(request.memory_mib for request in unit.requests),
+        (*((DeviceRequest(WholeGpus(whole)),) if whole else ()), *others),
+        priority=max(request.priority for request in unit.requests),
+        queue=first.queue,
+        run_time_s=first.run_time_s,
+        deadline_s=first.deadline_s,
+    )
+
+
+def _use(cluster: Cluster) -> dict[str, QueueUse]:
+    """Return what each queue uses now."""
+    use: dict[str, QueueUse] = {}
+    for pod in cluster.pods.values():
+        request, before = pod.request, use.get(pod.request.queue, QueueUse())
+        milli = sum(grant.milli for grants in pod.placement.grants for grant in grants)
+        use[request.queue] = QueueUse(
+            before.cpu_milli + request.cpu_milli,
+            before.memory_mib + request.memory_mib,
+            before.gpu_milli + milli,
+        )
+    return use
+
+
+def _capacity(cluster: Cluster) -> tuple[int, int, int]:
+    view, n = cluster.view, cluster.view.n_rows
+    gpus = int(view.slot_capacity[: view.n_slots].sum())
+    return int(view.cpu_milli[:n].sum()), int(view.memory_mib[:n].sum()), gpus
+
+
+def _say_problems(scene: Scene, options: Options) -> None:
+    count = len(scene.problems)
+    what = f"{count:,} problem{'s' if count > 1 else ''}"
+    files = ", ".join(display(path) for path in options.dump) or "the files"
+    print(f"bayplan: {what} in {files}; the rest was planned", file=sys.stderr)

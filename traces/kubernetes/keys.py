@@ -1,0 +1,36 @@
+"""The names that users' clusters already have: resources, labels, annotations, by project."""
+
+from __future__ import annotations
+
+GPU = "nvidia.com/gpu"
+PRODUCT, GPU_MEMORY = "nvidia.com/gpu.product", "nvidia.com/gpu.memory"
+REPLICAS, STRATEGY = "nvidia.com/gpu.replicas", "nvidia.com/gpu.sharing-strategy"
+
+HAMI_MEMORY, HAMI_PERCENT = "nvidia.com/gpumem", "nvidia.com/gpumem-percentage"
+HAMI_CORES, HAMI_PRIORITY = "nvidia.com/gpucores", "nvidia.com/priority"
+HAMI_MODE = "nvidia.com/vgpu-mode"
+HAMI_TYPES, HAMI_NOT_TYPES = "nvidia.com/use-gputype", "nvidia.com/nouse-gputype"
+
+VOLCANO = "volcano.sh/"
+VOLCANO_NUMBER, VOLCANO_MEMORY = "volcano.sh/vgpu-number", "volcano.sh/vgpu-memory"
+VOLCANO_CORES, VOLCANO_PERCENT = "volcano.sh/vgpu-cores", "volcano.sh/vgpu-memory-percentage"
+
+ALIYUN = "aliyun.com/gpu"
+ALIYUN_MEMORY, ALIYUN_COUNT = "aliyun.com/gpu-mem", "aliyun.com/gpu-count"
+ALIYUN_INDEX = "ALIYUN_COM_GPU_MEM_IDX"
+
+KOORD = "koordinator.sh/"
+KOORD_GPU, KOORD_CORE = "koordinator.sh/gpu", "koordinator.sh/gpu-core"
+KOORD_MEMORY, KOORD_RATIO = "koordinator.sh/gpu-memory", "koordinator.sh/gpu-memory-ratio"
+KOORD_SHARED = "koordinator.sh/gpu.shared"
+KOORD_MODEL = "node.koordinator.sh/gpu-model"
+KOORD_GIVEN = "scheduling.koordinator.sh/device-allocated"
+
+KAI_FRACTION, KAI_MEMORY = "gpu-fraction", "gpu-memory"
+KAI_DEVICES = "gpu-fraction-num-devices"
+KAI_GROUP = "runai-gpu-group"
+KAI_RESERVATIONS = frozenset({"kai-resource-reservation", "runai-reservation"})
+"""Namespaces of pods that hold a GPU for those that share it: not pods of their own."""
+
+SHARED_PREFIXES = (KOORD, ALIYUN, VOLCANO, HAMI_MEMORY, HAMI_CORES, HAMI_PRIORITY)
+"""Resources that say how GPUs are shared: part of a device request, never counted by themselves."""
