@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,17 +14,14 @@ from bayplan.kernels.pick import pick_first_among, pick_hashed
 from bayplan.scheduler.claims import by_claim, granted_of, merged, rest_of
 from bayplan.scheduler.cluster import Cluster
 from bayplan.scheduler.columns import Columns
-from bayplan.scheduler.constraints.deciding import allowed, decide_within, earlier
-from bayplan.scheduler.constraints.masks import constraint_reasons
-from bayplan.scheduler.gangs.planning import plan_gang
-from bayplan.scheduler.gangs.topology import Domains, TopologyKeys
-from bayplan.scheduler.gangs.types import Gang, GangPlan
+from bayplan.scheduler.constraints.deciding import allowed, decide_within, earlier, limits_of
 from bayplan.scheduler.grants import GrantTable
 from bayplan.scheduler.mig.places import Places
 from bayplan.scheduler.policies import PlacementPolicy, Ties
 from bayplan.scheduler.policies._base import Ask, ask_of
 from bayplan.scheduler.rows import stable_key
-from bayplan.scheduler.shape import Shape, shapes_of
+from bayplan.scheduler.shape import Shape
+from bayplan.scheduler.shapes import AskedShapes
 from bayplan.scheduler.tenancy import Claim
 from bayplan.scheduler.types import (
     ANONYMOUS,
@@ -36,8 +35,12 @@ from bayplan.scheduler.types import (
 )
 from bayplan.scheduler.view import BoolArray, CodeArray, FloatArray
 
+if TYPE_CHECKING:  # many requests need none of these; they are imported at the first that does
+    from bayplan.scheduler.gangs.topology import Domains, TopologyKeys
+    from bayplan.scheduler.gangs.types import Gang, GangPlan
+    from bayplan.scheduler.preemption.types import GangPreemption, Guards, Preemption
+
 MIB = 1 << 20
-_MAX_SHAPES = 65_536
 _REASONS = list(Reason)
 _EVERYONE = np.zeros(0, np.bool_)
 _NO_KEY = np.uint64(0)
@@ -97,18 +100,21 @@ class Engine:
         self.seed = seed % (1 << 64)
         self.places = getattr(policy, "places", None) or places or Places()
         self.columns = Columns(cluster, policy, self.places, cache_mib * MIB)
-        self._shapes: dict[tuple[object, ...], tuple[Shape, ...]] = {}
-        self._quick: dict[
-            tuple[object, ...], tuple[tuple[DeviceRequest, ...], tuple[Shape, ...]]
-        ] = {}
-        self._alike: dict[tuple[object, ...], Shape] = {}
-        self._column_of: dict[Shape, Shape] = {}
+        self._asked = AskedShapes(self.columns.clear)
+        self._column_of = self._asked.column_of
         self._grants = GrantTable()
         self._slots = np.zeros(MAX_SLOTS, np.int64)
         self._counts = np.zeros(len(Reason), np.int64)
         self._draws = policy.ties is Ties.LEAST_HASH
         self._everyone = np.zeros(0, np.bool_)
-        self.domains = Domains(cluster, topology)
+        self._topology = topology
+
+    @cached_property
+    def domains(self) -> Domains:
+        """The topology domains of the cluster."""
+        from bayplan.scheduler.gangs.topology import Domains
+
+        return Domains(self.cluster, self._topology)
 
     def decide(self, request: Request, now_s: float, nodes: BoolArray | None = None) -> Decision:
         """Return where a request goes now, or why nowhere.
@@ -155,7 +161,35 @@ class Engine:
         """
         if nodes is not None:
             self._check_mask(nodes)
+        from bayplan.scheduler.gangs.planning import plan_gang
+
         return plan_gang(self, gang, now_s, nodes)
+
+    def preempt(
+        self,
+        request: Request,
+        now_s: float,
+        guards: Guards | None = None,
+        policy: str = "priority",
+        nodes: BoolArray | None = None,
+    ) -> Preemption:
+        """Return whom to evict so that a pod fits, by node: see ``scheduler.preemption``."""
+        from bayplan.scheduler.preemption import preempt
+
+        return preempt(self, request, now_s, guards, policy, nodes)
+
+    def preempt_gang(
+        self,
+        gang: Gang,
+        now_s: float,
+        guards: Guards | None = None,
+        policy: str = "priority",
+        nodes: BoolArray | None = None,
+    ) -> GangPreemption:
+        """Return whom to evict so that a gang fits: see ``scheduler.preemption``."""
+        from bayplan.scheduler.preemption import preempt_gang
+
+        return preempt_gang(self, gang, now_s, guards, policy, nodes)
 
     def column_of(self, shape: Shape) -> Shape:
         """Return the shape whose score column a shape shares."""
@@ -190,7 +224,7 @@ class Engine:
         """Return, for each alternative in order, how many nodes fit and why the others do not."""
         granted = granted_of(self.cluster, request)
         rest, there = self._open(replace(request, constraints=None), nodes)
-        limits = constraint_reasons(self.cluster, request) if request.constraints else None
+        limits = limits_of(self.cluster, request)
         found = tuple(self._reasons(shape, there, limits) for shape in self.shapes(rest))
         if not granted:
             return found
@@ -206,32 +240,7 @@ class Engine:
 
     def shapes(self, request: Request) -> tuple[Shape, ...]:
         """Return the request's ways to be satisfied; equal questions share their shapes."""
-        # Pods of one kind have one ``devices`` object; hashing it for every pod shows in the loop.
-        devices = request.devices
-        rest = request.resources, request.node_labels, request.topology
-        quick = request.cpu_milli, request.memory_mib, id(devices), *rest
-        known = self._quick.get(quick)
-        if known is not None and known[0] is devices:
-            return known[1]
-        question = request.cpu_milli, request.memory_mib, devices, *rest
-        shapes = self._shapes.get(question) or self._new_shapes(question, request)
-        if len(self._quick) >= _MAX_SHAPES:
-            self._quick.clear()
-        self._quick[quick] = devices, shapes
-        return shapes
-
-    def _new_shapes(self, question: tuple[object, ...], request: Request) -> tuple[Shape, ...]:
-        if len(self._column_of) >= _MAX_SHAPES:
-            self._quick.clear()
-            self._shapes.clear()
-            self._alike.clear()
-            self._column_of.clear()
-            self.columns.clear()  # nobody can ask for them any more
-        shapes = self._shapes[question] = shapes_of(request)
-        for shape in shapes:
-            # Pods with claims of their own, or models in another order, share a column.
-            self._column_of[shape] = self._alike.setdefault(shape.content, shape)
-        return shapes
+        return self._asked.shapes(request)
 
     def _scores(self, shape: Shape) -> FloatArray:
         return self.columns.scores(self._column_of[shape])

@@ -9,18 +9,27 @@ import numpy as np
 
 from bayplan.scheduler.arrays import BoolArray, CodeArray
 from bayplan.scheduler.cluster import Cluster
-from bayplan.scheduler.constraints.masks import constraint_reasons
 from bayplan.scheduler.types import Decision, Request
 
 if TYPE_CHECKING:
     from bayplan.scheduler.engine import Engine
 
 
+def limits_of(cluster: Cluster, request: Request) -> CodeArray | None:
+    """Return which of a request's constraints each row fails (n_rows,); None if it has none."""
+    if request.constraints is None:
+        return None
+    from bayplan.scheduler.constraints.masks import constraint_reasons  # few requests need it
+
+    return constraint_reasons(cluster, request)
+
+
 def allowed(cluster: Cluster, request: Request, nodes: BoolArray | None) -> BoolArray | None:
     """Return the candidates (n_rows,) that suit a request's constraints; None is all."""
-    if request.constraints is None:
+    limits = limits_of(cluster, request)
+    if limits is None:
         return nodes
-    suits: BoolArray = constraint_reasons(cluster, request) == 0
+    suits: BoolArray = limits == 0
     return suits if nodes is None else suits & nodes
 
 

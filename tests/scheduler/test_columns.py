@@ -122,7 +122,7 @@ def test_what_a_column_is_said_to_take_is_what_it_takes() -> None:
 def test_columns_are_dropped_with_the_shapes_that_lead_to_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("bayplan.scheduler.engine._MAX_SHAPES", 6)
+    monkeypatch.setattr("bayplan.scheduler.shapes._MAX_SHAPES", 6)
     engine = Engine(cluster_of(2), BestFit())
     wish = DeviceRequest(WholeGpus(9), alternatives=(DeviceRequest(WholeGpus(1)),))
     for i in range(50):
