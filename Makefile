@@ -40,6 +40,12 @@ bench: $(READY) ## measure; writes bench/results/ and the tables in README.md
 	$(BIN)/python bench/mig.py
 	$(BIN)/python bench/modes.py
 	$(BIN)/python bench/sharing.py
+	$(BIN)/python bench/gang.py
+	$(BIN)/python bench/preempt.py
+	$(BIN)/python bench/ordering.py
+	$(BIN)/python bench/explain.py
+	$(BIN)/python bench/plan.py
+	-$(BIN)/python bench/optimal.py
 	$(BIN)/python bench/tables.py
 
 reproduce: $(READY) ## the published packing table beside ours (needs BAYPLAN_DATA)

@@ -7,7 +7,29 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tables_many import (
+    explain_table,
+    gang_table,
+    optimal_table,
+    ordering_table,
+    plan_table,
+    preempt_table,
+)
+
 ROOT = Path(__file__).parent.parent
+QUESTIONS = (
+    "replay",
+    "decide",
+    "mig",
+    "modes",
+    "sharing",
+    "gang",
+    "preempt",
+    "ordering",
+    "explain",
+    "plan",
+    "optimal",
+)
 RESULTS = ROOT / "bench" / "results"
 README = ROOT / "README.md"
 
@@ -16,7 +38,7 @@ def main() -> int:
     """Replace what stands between the markers."""
     results = {
         question: json.loads((RESULTS / f"{question}.json").read_text(encoding="utf-8"))
-        for question in ("replay", "decide", "mig", "modes", "sharing")
+        for question in QUESTIONS
     }
     facts = results["replay"]["machine"]
     if any(result["machine"] != facts for result in results.values()):
@@ -32,6 +54,15 @@ def main() -> int:
     text = README.read_text(encoding="utf-8")
     text = between(text, "figures", "\n\n".join([note, *tables]))
     text = between(text, "modes", modes_table(figures["modes"]))
+    many = (
+        gang_table(figures["gang"]),
+        preempt_table(figures["preempt"]),
+        explain_table(figures["explain"]),
+        ordering_table(figures["ordering"]),
+        plan_table(figures["plan"]),
+        optimal_table(figures["optimal"]),
+    )
+    text = between(text, "many", "\n\n".join(many))
     text = between(text, "speed", speed_table(figures["sharing"]["held out"]))
     published = ROOT / "reproduce" / "fgd.json"
     if published.exists():
