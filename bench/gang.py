@@ -2,9 +2,10 @@
 
 Clusters of nodes with 8 GPUs, 32 nodes a rack, 16 racks a block, partly filled with pods of one
 to eight GPUs. A gang of 512 pods of one GPU with a preferred rack on 5,000 nodes, and one of
-64 × 8 GPUs on 100,000, without a wish, with a preferred rack and with a required block. Between
-repetitions 64 pods leave and 64 come, so score columns are brought up each time. The first
-reading of all labels, and the first plan of all, are told apart. Seeded.
+64 × 8 GPUs on 100,000, without a wish, with a preferred rack and with a required block; and on
+5,000 nodes gangs of 80 GPUs and of 512 members that do not fit. Between repetitions 64
+pods leave and 64 come, so score columns are brought up each time. The first reading of all labels,
+and the first plan of all, are told apart. Seeded.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ NODES_A_RACK, RACKS_A_BLOCK = 32, 16
 REPETITIONS = 40
 CHANGES = 64
 RACK, BLOCK = TopologyLevel.RACK, TopologyLevel.BLOCK
+Part = tuple[int, int, int]
+"""Members of a role that are alike: how many, their GPUs, their millicores."""
 CASES: tuple[tuple[str, int, int, int, dict[str, Any]], ...] = (
     ("512 x 1 GPU, preferred rack", 5_000, 512, 1, {"topology": (Topology(RACK, False),)}),
     ("128 x 1 GPU, preferred rack", 5_000, 128, 1, {"topology": (Topology(RACK, False),)}),
@@ -52,6 +55,21 @@ CASES: tuple[tuple[str, int, int, int, dict[str, Any]], ...] = (
     ("64 x 8 GPUs, required block", 100_000, 64, 8, {"topology": (Topology(BLOCK),)}),
     ("64 x 8 GPUs, at most 2 a rack", 100_000, 64, 8, {"spread": Spread(RACK, 2)}),
 )  # fmt: skip
+
+
+REFUSED: tuple[tuple[str, tuple[Part, ...], dict[str, Any]], ...] = (
+    ("80 GPUs that do not fit: 20 x 1 + 30 x 2", ((20, 1, 48_500), (30, 2, 47_600)), {
+        "topology": (Topology(RACK),)}),
+    ("512 members that do not fit: 256 x 8 + 256 x 1", ((256, 8, 32_000), (256, 1, 4_000)), {
+        "topology": (Topology(RACK),)}),
+    ("512 members that do not fit: 280 x 8 + 232 x 5", ((280, 8, 32_000), (232, 5, 4_000)), {
+        "topology": (Topology(BLOCK),)}),
+    ("512 x 1 GPU that do not fit, segments of 9 on a node", ((256, 1, 4_000), (256, 1, 4_001)), {
+        "segment": Segment(9, TopologyLevel.NODE)}),
+)  # fmt: skip
+"""Gangs for which there is no room, on ``REFUSED_NODES`` nodes. That of 80 GPUs would have room in
+many racks by the sums, but only two of its larger role, or one of any, fit by CPU on a node."""
+REFUSED_NODES = 5_000
 
 
 def main() -> int:
@@ -70,6 +88,11 @@ def main() -> int:
                 rows.append({"nodes": n_nodes, "gang": name})
                 rows[-1] |= measure(cluster, gang_of(members, gpus, wishes))
                 print("  ".join(f"{key} {value}" for key, value in rows[-1].items()), flush=True)
+        if n_nodes == REFUSED_NODES:
+            for name, parts, wishes in REFUSED:
+                rows.append({"nodes": n_nodes, "gang": name})
+                rows[-1] |= measure(cluster, gang_of_parts(parts, wishes))
+                print("  ".join(f"{key} {value}" for key, value in rows[-1].items()), flush=True)
         gc.unfreeze()
     print(f"results: {write_result('gang', {'rows': rows})}")
     return 0
@@ -80,6 +103,21 @@ def gang_of(members: int, gpus: int, wishes: dict[str, Any]) -> Gang:
     devices = (DeviceRequest(WholeGpus(gpus)),)
     pods = tuple(Request(f"g{i}", 4_000 * gpus, 16_384, devices) for i in range(members))
     return Gang("gang", (Role("workers", pods),), **wishes)
+
+
+def gang_of_parts(parts: tuple[Part, ...], wishes: dict[str, Any]) -> Gang:
+    """Return a gang of several roles, each of pods that are alike."""
+    roles = tuple(
+        Role(
+            f"role{r}",
+            tuple(
+                Request(f"g{r}-{i}", cpu, 16_384, (DeviceRequest(WholeGpus(gpus)),))
+                for i in range(members)
+            ),
+        )
+        for r, (members, gpus, cpu) in enumerate(parts)
+    )
+    return Gang("gang", roles, **wishes)
 
 
 def filled(n_nodes: int) -> Cluster:

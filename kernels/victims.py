@@ -25,6 +25,7 @@ import numpy as np
 from bayplan.kernels._jit import kernel
 from bayplan.kernels._types import BoolArray, IntArray, IntTable
 from bayplan.kernels.fit import CODE, FITS, MIB, MILLI, MOST, NIBBLE, SHIFT
+from bayplan.kernels.victim_order import keep_best, list_units, order_units
 
 GANG, CPU, MEMORY, PART_FROM, PART_TO, LINK_FROM, LINK_TO, USERS = range(8)
 RESOURCE, CLAIM, SOFT, HARD = range(4)
@@ -97,7 +98,6 @@ def search_victims(
     for i in range(rows.size):
         most = max(most, row_n[rows[i]])
         widest = max(widest, slot_count[rows[i]])
-    n_units = 0
     unit_gang = np.empty(2 * most, np.int64)  # of a whole gang, else NONE
     unit_pod = np.empty(2 * most, np.int64)  # of a single pod, else NONE
     key = np.empty((2 * most, 3), np.int64)
@@ -118,7 +118,7 @@ def search_victims(
     other = np.empty(max(1, resources_free.shape[1]), np.int64)
     best = np.empty(4, np.int64)
     top = np.empty((max(1, keep), 4), np.int64)
-    n_top = 0
+    n_top = min(keep, 0)  # a plain 0 would compile a callee once more, for that number
     for i in range(rows.size):
         row = rows[i]
         first = row_from[row]
@@ -129,28 +129,10 @@ def search_victims(
         for j in range(n):
             evict[first + j] = False
         # --- the units: pods by themselves, and whole gangs before their members ---------------
-        n_units = 0
-        for j in range(n):
-            gang = pods[first + j, GANG]
-            if gang < 0 or pods[first + j, USERS] > 0:
-                continue
-            known = False
-            local = 0
-            for k in range(n):
-                if pods[first + k, GANG] == gang and pods[first + k, USERS] == 0:
-                    local += 1
-                    known = known or k < j
-            if not known and gang_whole[gang] and local > gang_slack[gang]:
-                unit_gang[n_units] = gang
-                unit_pod[n_units] = NONE
-                n_units += 1
-        n_whole = n_units
-        for j in range(n):
-            gang = pods[first + j, GANG]
-            if eligible[first + j] and (gang < 0 or gang_slack[gang] > 0):
-                unit_gang[n_units] = NONE
-                unit_pod[n_units] = j
-                n_units += 1
+        n_units = list_units(first, n, pods, eligible, gang_whole, gang_slack, unit_gang, unit_pod)
+        n_whole = 0
+        while n_whole < n_units and unit_gang[n_whole] >= 0:
+            n_whole += 1
         found = False
         best[PODS] = NONE
         if keep > 0 and n_top == keep:
@@ -172,66 +154,11 @@ def search_victims(
                 cover[j] = 0
                 users[j] = pods[first + j, USERS]
             # --- in which order they are decided: what is decided first is kept most often -----
-            if turn == 1:
-                for j in range(n):
-                    touched = pods[first + j, PART_TO] - pods[first + j, PART_FROM]
-                    for p in range(pods[first + j, PART_FROM], pods[first + j, PART_TO]):
-                        k = parts[p, 0] - start
-                        crowd[k] += 840 // touched if touched < 840 else 1
-                        burden[k] += lost[first + j] // touched
-                        if not eligible[first + j] and pods[first + j, USERS] == 0:
-                            crowd[k] += 1 << 30
-            for u in range(n_units):
-                order[u] = u
-                j = unit_pod[u]
-                if turn == 0:
-                    key[u, 0] = rank[first + j] if j >= 0 else gang_rank[unit_gang[u]]
-                    key[u, 1] = lost[first + j] if j >= 0 else gang_lost[unit_gang[u]]
-                    key[u, 2] = 0
-                elif j < 0:
-                    key[u, 0] = gang_size[unit_gang[u]]
-                    key[u, 1] = gang_lost[unit_gang[u]]
-                    key[u, 2] = 0
-                elif turn == 1:
-                    n_parts = pods[first + j, PART_TO] - pods[first + j, PART_FROM]
-                    crowded = 0
-                    costly = 0
-                    nearest = 0
-                    for p in range(pods[first + j, PART_FROM], pods[first + j, PART_TO]):
-                        k = parts[p, 0] - start
-                        crowded += crowd[k]
-                        costly += burden[k]
-                        nearest = max(nearest, k)
-                    key[u, 0] = crowded // n_parts if n_parts > 0 else 1 << 29
-                    key[u, 1] = costly // n_parts if n_parts > 0 else 0
-                    key[u, 2] = nearest
-                else:
-                    size = 0
-                    for p in range(pods[first + j, PART_FROM], pods[first + j, PART_TO]):
-                        size += parts[p, 1]
-                    size *= 1000
-                    size += 1000 * pods[first + j, CPU] // max(1, cpu)
-                    size += 1000 * pods[first + j, MEMORY] // max(1, memory)
-                    key[u, 0] = -size
-                    key[u, 1] = lost[first + j]
-                    key[u, 2] = 0
-            for u in range(1, n_units):
-                moving = order[u]
-                # Whole gangs stay ahead of their members.
-                floor = 0 if u < n_whole or turn == 0 else n_whole
-                at = u
-                while at > floor:
-                    before = order[at - 1]
-                    less = key[before, 0] < key[moving, 0]
-                    if key[before, 0] == key[moving, 0]:
-                        less = key[before, 1] < key[moving, 1]
-                        if key[before, 1] == key[moving, 1]:
-                            less = key[before, 2] < key[moving, 2]
-                    if not less:
-                        break
-                    order[at] = before
-                    at -= 1
-                order[at] = moving
+            order_units(
+                turn, row_from[row], n, start, n_units, n_whole, cpu, memory, unit_gang, unit_pod,
+                pods, parts, eligible, rank, lost, gang_size, gang_rank, gang_lost,
+                crowd, burden, key, order,
+            )  # fmt: skip
             # --- down and up again -------------------------------------------------------------
             depth = 0
             phase = _INIT
@@ -452,21 +379,7 @@ def search_victims(
         if not found:
             continue
         if keep > 0:
-            at = min(n_top, keep - 1)
-            n_top = min(n_top + 1, keep)
-            while at > 0:
-                better = False
-                for k in range(4):
-                    if best[k] != top[at - 1, k]:
-                        better = best[k] < top[at - 1, k]
-                        break
-                if not better:
-                    break
-                for k in range(4):
-                    top[at, k] = top[at - 1, k]
-                at -= 1
-            for k in range(4):
-                top[at, k] = best[k]
+            n_top = keep_best(top, n_top, best)
         for k in range(4):
             values[i, k] = best[k]
         for u in range(n_units):

@@ -15,7 +15,7 @@ GROUPS = {
     "speed": ("speed",),
     "gangs": ("gang",),
     "ordering": ("order", "backfill"),
-    "preempt": ("victims",),
+    "preempt": ("victim_order", "victims"),
 }
 """The modules needed for any decision; by the policies that FGD is compared with; where GPUs are
 governed; by the policy pwr; for speeds; for orders and backfilling; for preemption.

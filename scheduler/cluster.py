@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -36,6 +37,8 @@ from bayplan.scheduler.types import (
 )
 from bayplan.scheduler.view import BoolArray, View
 
+_NOTED = 4096
+
 Touched = tuple[int, ...]
 """Flat numbers of the slots that an event touched."""
 
@@ -58,6 +61,8 @@ class Cluster:
         The arrays. Read them; only ``apply`` writes.
     log
         The ring of changes.
+    n_checkpoints, checkpoints
+        How often a checkpoint was noted or taken back, and the uids of the latest of them.
     nodes, pods, claims, tenancies
         Read-only tables: nodes by name, pods (bound and held) by uid, shared allocations by
         claim name, what each pod by itself takes of its node (claims aside) by uid.
@@ -66,6 +71,7 @@ class Cluster:
     def __init__(self, nodes: Iterable[Node] = ()) -> None:
         self.view = View()
         self.log = ChangeLog()
+        self.n_checkpoints, self.checkpoints = 0, deque[str](maxlen=_NOTED)
         self._rows = Rows(self.view)
         self._pods: dict[str, Pod] = {}
         self._tenancies: dict[str, Tenancy] = {}
@@ -350,6 +356,8 @@ class Cluster:
     def _set_pod(self, pod: Pod) -> None:
         before = self._pods[pod.request.uid]
         self._pods[pod.request.uid] = pod
+        self.n_checkpoints += 1
+        self.checkpoints.append(pod.request.uid)
         if self._journal is not None:
             self._journal.append((self._set_pod, (before,)))
 

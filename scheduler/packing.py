@@ -57,6 +57,7 @@ def pack_all(
 ) -> list[Decision]:
     """Plan where many pods go, so that the most milli-GPU is placed; change nothing.
 
+    A claim that several pods share counts once, for the first of them.
     A pod of higher priority counts before any number of lower ones; in a tie more pods are
     better, then the order that was tried first: as given, then by demand, largest first, then
     those that come of moving forward who was left over. So a plan is never worth less than
@@ -166,12 +167,21 @@ def _decide_all(
             if decision.placement is None:
                 left.append(request)
                 continue
+            amount, number = worth[request.priority]
+            more = milli[request.uid] - _held_already(engine.cluster, request)
+            worth[request.priority] = amount + more, number + 1
             engine.cluster.apply(Bound(decision, now_s))
             placed.append(decision)
-            amount, number = worth[request.priority]
-            worth[request.priority] = amount + milli[request.uid], number + 1
         refused = [engine.decide(request, now_s, nodes) for request in left]
     return _Plan(tuple(worth.values()), (*placed, *refused))
+
+
+def _held_already(cluster: Cluster, request: Request) -> int:
+    """Return the milli-GPU of the claims of a request that others hold: it takes them no more."""
+    claims = cluster.claims
+    if not claims:
+        return 0
+    return sum(_device_milli(cluster, each) for each in request.devices if each.claim in claims)
 
 
 def _moved(order: Sequence[Request], left: set[str], part: int) -> list[Request]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import combinations
 from types import SimpleNamespace
@@ -122,3 +123,72 @@ def price(all_: Any, gone: set[int], own: range) -> tuple[int, ...] | None:
         return None
     beyond = [max(0, n - all_.limits[i]) for (kind, i), n in taken.items() if kind == SOFT]
     return sum(beyond), int(total[1]), int(total[2]), int(total[3])
+
+
+def order_units(
+    turn: Any, first: Any, n: Any, start: Any, n_units: Any, n_whole: Any, cpu: Any, memory: Any,
+    unit_gang: Any, unit_pod: Any, pods: Any, parts: Any, eligible: Any, rank: Any, lost: Any,
+    gang_size: Any, gang_rank: Any, gang_lost: Any, crowd: Any, burden: Any, key: Any, order: Any,
+) -> None:  # fmt: skip
+    """Sort units by their keys, as the rules say."""
+
+    def slots(pod: int) -> Any:
+        return parts[pods[pod, PART_FROM] : pods[pod, PART_TO]].tolist()
+
+    crowds, burdens = dict[int, int](), dict[int, int]()
+    for pod in range(first, first + n):
+        own = slots(pod)
+        for slot, *_ in own:
+            fixed = (1 << 30) if not eligible[pod] and not pods[pod, USERS] else 0
+            crowds[slot] = crowds.get(slot, 0) + max(1, 840 // len(own)) + fixed
+            burdens[slot] = burdens.get(slot, 0) + int(lost[pod]) // len(own)
+
+    def keyed(unit: int) -> tuple[int, ...]:
+        pod, gang = first + int(unit_pod[unit]), int(unit_gang[unit])
+        if turn == 0:
+            of = (gang_rank[gang], gang_lost[gang]) if gang >= 0 else (rank[pod], lost[pod])
+            return int(of[0]), int(of[1])
+        if gang >= 0:
+            return int(gang_size[gang]), int(gang_lost[gang])
+        own = slots(pod)
+        if turn == 2:
+            size = 1000 * sum(part[1] for part in own)
+            size += 1000 * int(pods[pod, CPU]) // max(1, cpu)
+            size += 1000 * int(pods[pod, MEMORY]) // max(1, memory)
+            return -size, int(lost[pod])
+        if not own:
+            return 1 << 29, 0, 0
+        crowded = sum(crowds[part[0]] for part in own) // len(own)
+        costly = sum(burdens[part[0]] for part in own) // len(own)
+        return crowded, costly, max(part[0] for part in own) - start
+
+    def in_order(units: range) -> list[int]:
+        return sorted(units, key=lambda unit: [-value for value in keyed(unit)])
+
+    gangs_first = in_order(range(n_whole)) + in_order(range(n_whole, n_units))
+    order[:n_units] = in_order(range(n_units)) if turn == 0 else gangs_first
+
+
+def list_units(
+    first: Any, n: Any, pods: Any, eligible: Any, gang_whole: Any, gang_slack: Any,
+    unit_gang: Any, unit_pod: Any,
+) -> int:  # fmt: skip
+    """Whole gangs with more members here than they can lose, then pods that may leave alone."""
+    there = range(first, first + n)
+    local = Counter(int(pods[p, GANG]) for p in there if not pods[p, USERS] and pods[p, GANG] >= 0)
+    units = [(g, -1) for g in local if gang_whole[g] and local[g] > gang_slack[g]]
+    for place in there:
+        gang = pods[place, GANG]
+        if eligible[place] and (gang < 0 or gang_slack[gang] > 0):
+            units.append((-1, place - first))
+    for i, (gang, pod) in enumerate(units):
+        unit_gang[i], unit_pod[i] = gang, pod
+    return len(units)
+
+
+def keep_best(top: Any, n_top: Any, new: Any) -> int:
+    """Sort all, and drop what is too much."""
+    kept = min(n_top, len(top) - 1)
+    best = sorted([*top[:kept].tolist(), new.tolist()])
+    top[: len(best)] = best
+    return len(best)

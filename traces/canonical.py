@@ -92,15 +92,19 @@ def write_nodes(nodes: NodeTable, path: PathLike) -> None:
 
 
 def csv_text(table: PodTable | NodeTable) -> str:
-    """Return a table as the text of its CSV file, every column written.
+    """Return a table as the text of its CSV file; a rare column only where a row has it.
 
     Parameters
     ----------
     table
         The table.
     """
-    columns = POD_COLUMNS if isinstance(table, PodTable) else NODE_COLUMNS
     values = columns_of(table)
+    columns = [
+        column
+        for column in (POD_COLUMNS if isinstance(table, PodTable) else NODE_COLUMNS)
+        if not column.rare or any(values[column.name])
+    ]
     cells = [_cells(column, values[column.name]) for column in columns]
     texts = [values[column.name] for column in columns if column.dtype == "str"]
     # csv may leave a carriage return without quotes, and a reader takes it for a line's end.

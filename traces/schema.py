@@ -58,6 +58,10 @@ POD_COLUMNS: tuple[Column, ...] = (
     Column("queue", "str", "", "queue it waits in", default=""),
     Column("gang", "str", "", "the gang it belongs to; empty = none", default=""),
     Column("user", "str", "", "who submitted it", default=""),
+    Column(
+        "node", "str", "", "where it runs, for `bayplan plan`; empty = it waits",
+        default="", rare=True,
+    ),
 )  # fmt: skip
 """Columns of the pod table, in file order."""
 
@@ -110,6 +114,7 @@ class PodTable:
     queue: tuple[str, ...]
     gang: tuple[str, ...]
     user: tuple[str, ...]
+    node: tuple[str, ...]
 
     def __post_init__(self) -> None:
         check_columns(POD_COLUMNS, columns_of(self))

@@ -16,12 +16,13 @@ from bayplan.scheduler.types import Node, Request
 
 _KEPT_BYTES = 64 << 20
 _MAX_TEMPLATES = 65_536
+_MAX_KNOWN = 4_096
 _PLAIN = Constraints()
 
 
 @dataclass(slots=True)
 class Kind:
-    """The pods whom all of ``whos`` take; ``known`` says it of the templates seen."""
+    """The pods whom all of ``whos`` take; ``known`` says it of some templates seen."""
 
     whos: tuple[Who, ...]
     known: dict[Template, bool] = field(default_factory=dict)
@@ -30,6 +31,9 @@ class Kind:
         """Whether the pods of a template are of the kind."""
         found = self.known.get(template)
         if found is None:
+            # Where each pod has labels of its own, all of them for all kinds would be gigabytes.
+            if len(self.known) >= _MAX_KNOWN:
+                self.known.clear()
             found = self.known[template] = all(who.takes(template) for who in self.whos)
         return found
 

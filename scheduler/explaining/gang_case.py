@@ -85,7 +85,7 @@ def gang_case(
     first: dict[object, Request] = {}
     counts: dict[object, int] = {}
     for member in members:
-        key = engine.shapes(member)
+        key = engine.shapes(member), member.constraints
         first.setdefault(key, member)
         counts[key] = counts.get(key, 0) + 1
     kinds = tuple(

@@ -14,7 +14,7 @@ from bayplan.scheduler.explaining.case import Case, may_leave, within_budgets
 from bayplan.scheduler.explaining.room import Room
 from bayplan.scheduler.explaining.types import Fix, FixKind, Move
 from bayplan.scheduler.explaining.words import name, plural
-from bayplan.scheduler.types import Decision, Pod
+from bayplan.scheduler.types import Decision, Placement, Pod
 
 
 def defragment(case: Case) -> Iterator[Fix]:
@@ -28,8 +28,9 @@ def defragment(case: Case) -> Iterator[Fix]:
         for row in case.rows():
             for group in islice(_groups(case, row, n), case.effort.tries):
                 events = _moved(case, row, group)
-                if events and case.placed_after(events) is not None:
-                    yield _fix(case, row, group, events)
+                placement = _placed_after(case, events) if events else None
+                if placement is not None:
+                    yield _fix(case, row, group, events, placement.node)
                     return
 
 
@@ -95,7 +96,21 @@ def _elsewhere(case: Case, pod: Pod, row: int) -> Decision | None:
     return None if decision.placement is None else replace(decision, rests_on=())
 
 
-def _fix(case: Case, row: int, group: tuple[str, ...], events: list[Event]) -> Fix:
+def _placed_after(case: Case, events: list[Event]) -> Placement | None:
+    """Return where the request goes after the moves, each of which must hold before it comes."""
+    cluster, engine = case.cluster, case.engine
+    with cluster.trial():
+        for event in events:
+            if isinstance(event, Bound) and event.decision.placement is not None:
+                target = np.zeros(cluster.view.n_rows, np.bool_)
+                target[cluster.row(event.decision.placement.node)] = True
+                if engine.decide(event.decision.request, case.now_s, target).placement is None:
+                    return None
+            cluster.apply(event)
+        return engine.decide(case.request, case.now_s, case.nodes).placement
+
+
+def _fix(case: Case, row: int, group: tuple[str, ...], events: list[Event], goes_to: str) -> Fix:
     node = case.cluster.name(row)
     targets = {
         event.decision.request.uid: event.decision.placement.node
@@ -107,4 +122,4 @@ def _fix(case: Case, row: int, group: tuple[str, ...], events: list[Event]) -> F
     there = f"to {name(first.target)}" if first.target != node else "to another GPU of it"
     more = f" and {len(moves) - 1} more" if len(moves) > 1 else ""
     text = f"move {plural(len(moves), 'pod')} from {name(node)}: {name(first.uid)} {there}{more}"
-    return Fix(FixKind.DEFRAGMENT, text, node, tuple(events), group, moves=moves)
+    return Fix(FixKind.DEFRAGMENT, text, goes_to, tuple(events), group, moves=moves)

@@ -56,7 +56,7 @@ def _wish_lines(wishes: Sequence[WishReasons]) -> list[str]:
         reason_line(f"Wish {i + 1}", wish.reasons) for i, wish in enumerate(wishes[:_MAX_WAYS])
     ]
     if len(wishes) > _MAX_WAYS:
-        lines[-1] = f"{plural(len(wishes) - _MAX_WAYS + 1, 'more wish')}es fail in like ways"
+        lines[-1] = f"{len(wishes) - _MAX_WAYS + 1:,} more wishes fail in like ways"
     return lines
 
 

@@ -3,7 +3,7 @@
 Pods of the rows that lack only what is in use leave in the order of their expected ends; a row is
 tried when what has left of it may suffice. One row is enough for a pod, so the first row that
 holds it gives the earliest time. A pod that waits for others elsewhere (the users of a claim,
-those whom it must not be near) is tried after every end, on all rows.
+those whom it must not be near) is tried after every time at which pods end, on all rows.
 """
 
 from __future__ import annotations
@@ -32,17 +32,24 @@ def _looks_elsewhere(case: Case) -> bool:
 
 def _wait_anywhere(case: Case) -> Iterator[Fix]:
     view = case.cluster.view
-    ends = releases_on(case.cluster, view.alive[: view.n_rows], case.effort.checks)
+    most = case.effort.checks
+    ends = releases_on(case.cluster, view.alive[: view.n_rows], most)
+    at_s = np.maximum(ends.at_s, case.now_s)
     left: list[str] = []
     placement: Placement | None = None
     with case.cluster.trial():
-        while placement is None and len(left) < ends.row.size:
-            left.append(ends.uid(len(left)))
+        for n, here_s in enumerate(at_s.tolist()):
+            left.append(ends.uid(n))
             case.cluster.apply(Gone(left[-1]))
+            # Ends at one time come together: of those, one may be what another one makes room for.
+            is_last = n + 1 == at_s.size
+            if at_s.size == most if is_last else at_s.item(n + 1) == here_s:
+                continue
             placement = case.engine.decide(case.request, case.now_s, case.nodes).placement
+            if placement is not None:
+                break
     if placement is not None:
-        at_s = max(ends.at_s.item(len(left) - 1), case.now_s)
-        yield _fix(case, placement.node, left, at_s)
+        yield _fix(case, placement.node, left, at_s.item(len(left) - 1))
 
 
 def _wait_by_row(case: Case) -> Iterator[Fix]:

@@ -18,7 +18,7 @@ MOST_ROWS = 512
 MOST_MEMBERS = 64
 SMALL = 1000
 """How many domains are looked at, how large they may be, and how large a gang may be for descents.
-In clusters of more than ``SMALL`` rows fewer steps are taken, as each looks at all of them."""
+In clusters of more than ``SMALL`` rows fewer steps are taken, by the square of how many more."""
 
 
 class Round(NamedTuple):
@@ -38,8 +38,9 @@ orders. Counted, so that a plan is the same on any machine."""
 class Persisting:
     """The domains that may still hold a gang, and what is left of the budgets.
 
-    Short tries in all domains come before long ones. A domain in which a descent saw all there is
-    holds no plan, and is left out from then on.
+    Short tries in all domains come before long ones. Where a descent saw all there is, no other one
+    goes; that is proof that the domain holds no plan unless pods take several instances each, for
+    which a descent tries only one way.
     """
 
     def __init__(self, search: Search, domains: Iterable[int]) -> None:
@@ -51,16 +52,22 @@ class Persisting:
         ]
         size = max(SMALL, search.frame.rows.size)
         needed = search.party.needed
+        self._descended: set[int] = set()
+        self._proof = all(
+            shape.count <= 1 or shape.want.whole for member in needed for shape in member.shapes
+        )
         self._descents = 0
         if len(needed) <= MOST_MEMBERS and not any(member.depends for member in needed):
-            self._descents = DESCENT_STEPS * SMALL // size
-        self._orders = Budget(ORDER_STEPS * SMALL // size)
+            self._descents = DESCENT_STEPS * SMALL**2 // size**2
+        orders = ORDER_STEPS * SMALL**2 // size**2
+        # A part of an order says nothing.
+        self._orders = Budget(orders if orders >= len(needed) else 0)
         self._wheels: dict[int, list[Wheel]] = {}
 
     def run(self) -> list[Decision] | None:
         """Return decisions for all that are needed and as many more as fit, or None."""
         for turn in ROUNDS:
-            for domain in list(self._open):
+            for domain in [each for each in self._open if each not in self._descended]:
                 found = self._descend(domain, turn.steps)
                 if found is not None:
                     return found
@@ -81,7 +88,9 @@ class Persisting:
                 return found
             self._descents -= most - max(budget.steps, 0)
             if budget.steps >= 0:
-                self._open.remove(domain)
+                self._descended.add(domain)
+                if self._proof:
+                    self._open.remove(domain)
                 return None
         return None
 

@@ -21,11 +21,12 @@ from bayplan.scheduler.types import Decision, Reason, TopologyLevel
 if TYPE_CHECKING:
     from bayplan.scheduler.engine import Engine
 
-GREEDY_STEPS = 4096
-GREEDY_PASSES = 4
+BEST_FIT_STEPS = 4096
+MOST_ROOM_STEPS = 1024
 SMALL = 1000
-"""Bounds of the work of greedy passes: members tried to be placed one by one in clusters of up to
-``SMALL`` rows (in larger ones fewer), and beside that as many as in so many passes."""
+"""Bounds of the work of greedy passes: members tried to be placed one by one in the domains that
+fit the gang best, and then in those with the most room, in clusters of up to ``SMALL`` rows. In
+larger ones fewer, but at least as many as the gang has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,10 @@ def plan_gang(engine: Engine, gang: Gang, now_s: float, nodes: BoolArray | None)
             return _plan(engine, party, found, now_s)
         last = frame
     if last is not None:
-        failure = _failure(engine, Search(engine, party, last, now_s))
+        closest = _closest(engine, Search(engine, party, last, now_s))
+        if isinstance(closest, list):
+            return _plan(engine, party, closest, now_s)
+        failure = closest
     return _left(gang, now_s, bound, failure)
 
 
@@ -83,20 +87,32 @@ def _search(engine: Engine, search: Search) -> list[Decision] | None:
     room = bounds.table.sum(axis=0)
     least = bounds.holding(bounds.wanted(party.needed))
     whole = bounds.holding(bounds.counts)
-    budget = Budget(
-        GREEDY_STEPS * SMALL // max(SMALL, search.frame.rows.size)
-        + GREEDY_PASSES * len(party.members)
-    )
-    for domain in in_order(engine, search.frame, room, whole, least):
+    domains = list(in_order(engine, search.frame, room, whole, least))
+    found = _greedy(search, domains, BEST_FIT_STEPS)
+    if isinstance(found, list):
+        return found
+    emptiest = sorted(domains[found:], key=lambda domain: -room.item(domain))
+    found = _greedy(search, emptiest, MOST_ROOM_STEPS)
+    if isinstance(found, list):
+        return found
+    return Persisting(search, domains).run()
+
+
+def _greedy(search: Search, domains: list[int], steps: int) -> list[Decision] | int:
+    """Return the decisions of the first pass that succeeds, or in how many domains all failed."""
+    most = steps * SMALL // max(SMALL, search.frame.rows.size)
+    budget = Budget(max(most, len(search.party.needed)))
+    for number, domain in enumerate(domains):
         found = search.greedy(domain, budget)
         if found is not None:
             return found
         if budget.steps < 0:
-            break
-    return Persisting(search, in_order(engine, search.frame, room, whole, least)).run()
+            return number
+    return len(domains)
 
 
-def _failure(engine: Engine, search: Search) -> Failure:
+def _closest(engine: Engine, search: Search) -> Failure | list[Decision]:
+    """Return how near the gang came, or decisions where nobody had come to the nearest domain."""
     party, frame, bounds = search.party, search.frame, search.bounds
     wanted = bounds.wanted(party.needed)[:, None]
     domain = nearest(engine, frame, np.minimum(bounds.table, wanted).sum(axis=0))
@@ -104,11 +120,10 @@ def _failure(engine: Engine, search: Search) -> Failure:
         level = frame.level
         assert level is not None
         return _nobody(party, f"no candidate node is in a {word(level)}")
-    placed, left, decision = search.count_placed(domain)
+    placed, left, decision = search.place_most(domain)
     needed = party.needed
     if left is None:
-        # One by one they fit, and still no pass did: cannot be, but words must not fail.
-        left = needed[-1]
+        return placed
     where = "the cluster"
     if frame.level is not None and frame.domains.size:
         where = f"{word(frame.level)} {engine.domains.name(frame.level, domain)}"
@@ -116,11 +131,9 @@ def _failure(engine: Engine, search: Search) -> Failure:
     said = ", ".join([f"{n} x {reason.text}" for reason, n in reasons])
     if not said:
         said = "the gang's wishes leave it no node with room"
-    return Failure(
-        max(1, len(needed) - placed),
-        left.request.uid,
-        f"{placed} of {len(needed)} members fit in {where}; {left.request.uid} does not: {said}",
-    )
+    n, uid = len(placed), left.request.uid
+    why = f"{n} of {len(needed)} members fit in {where}; {uid} does not: {said}"
+    return Failure(len(needed) - n, uid, why)
 
 
 def _nobody(party: Party, why: str) -> Failure:

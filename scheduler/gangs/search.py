@@ -106,9 +106,13 @@ class Search:
         cluster.apply(Bound(decision, self.now_s))
         room.take(member, cluster.row(decision.placement.node))
 
-    def count_placed(self, domain: int) -> tuple[int, Member | None, Decision | None]:
-        """Return how many of those needed fit one by one, and the first that does not, and why."""
-        placed, left, why = 0, None, None
+    def place_most(self, domain: int) -> tuple[list[Decision], Member | None, Decision | None]:
+        """Return what fits of those needed one by one, and the first that does not, and why.
+
+        When all do, members beyond the minimum are among the decisions too.
+        """
+        placed: list[Decision] = []
+        left, why = None, None
         room, rows = self.frame.room(), self.frame.within(domain)
         with self.engine.cluster.trial():
             for member in self.party.needed:
@@ -116,9 +120,11 @@ class Search:
                 decision = self.engine.decide(member.request, self.now_s, allowed)
                 if decision.placement is not None:
                     self.commit(member, decision, room)
-                    placed += 1
+                    placed.append(decision)
                 elif left is None:
                     left, why = member, decision
+            if left is None:
+                self.grow(room, rows, placed, Budget(len(self.party.growing)))
         return placed, left, why
 
     def under(self, policy: PlacementPolicy) -> Engine:

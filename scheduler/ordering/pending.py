@@ -126,8 +126,10 @@ def pending_of(
     InvalidRequest
         Two requests have one uid.
     ValueError
-        A queue's weight is not greater than 0.
+        A queue's weight, or the GPU's memory, is not greater than 0.
     """
+    if gpu_memory_mib <= 0:
+        raise ValueError(f"the GPU's memory must be greater than 0, not {gpu_memory_mib}")
     uids = [request.uid for request in requests]
     rank = {uid: k for k, uid in enumerate(sorted(uids))}
     if len(rank) != len(uids):
@@ -145,6 +147,9 @@ def pending_of(
     gpus = np.array([known[r.devices] for r in requests], np.int64).reshape(-1, 2)
     submit, attained, attained_gpu, remaining, waiting = _floats(made, 5).T
     run = _floats([(r.run_time_s, r.deadline_s) for r in requests], 2)
+    # An infinite estimate is none: times nothing, it would be no number to sort by.
+    run[np.isinf(run)] = np.nan
+    remaining = np.where(np.isinf(remaining), np.nan, remaining)
     return Pending(
         submit_s=np.ascontiguousarray(submit),
         waiting_since_s=np.where(np.isnan(waiting), submit, waiting),

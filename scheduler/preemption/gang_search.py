@@ -90,8 +90,3 @@ def _evict(
                 question.take(leaving)
                 return decision, leaving
     return None
-
-
-def highest_rank(question: Question, places: Iterable[int]) -> int:
-    """Return the highest rank among some pods."""
-    return max((question.rank.item(place) for place in places), default=-(1 << 62))

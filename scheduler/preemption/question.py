@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,22 @@ class Question:
         self.lost: IntArray = np.rint(table.gpu_milli * run_s).astype(np.int64)
         self.limits = self._limits(pool.queue_milli)
         self.gangs = self._gangs()
+        self._guarded: BoolArray | None = None
+
+    def copy(self) -> Question:
+        """Return the same question, which can be used up by itself."""
+        twin = copy(self)
+        twin.eligible, twin.limits = self.eligible.copy(), self.limits.copy()
+        whole, slack, rank = self.gangs.whole.copy(), self.gangs.slack.copy(), self.gangs.rank
+        twin.gangs = replace(self.gangs, whole=whole, slack=slack, rank=rank.copy())
+        return twin
+
+    @property
+    def guarded(self) -> BoolArray:
+        """Which pods (n,) a disruption budget protects."""
+        if self._guarded is None:
+            self._guarded = self._bound_to(SOFT)
+        return self._guarded
 
     def _limits(self, queue_milli: dict[str, int]) -> IntArray:
         numbers = self.table.limits.number
@@ -102,19 +119,24 @@ class Question:
         start, links = np.zeros(n + 1, np.int64), self.table.links.table
         of_gangs = links[(links[:, 0] >= SOFT) & (links[:, 3] >= 0)]
         of_gangs = of_gangs[self.limits[of_gangs[:, 1]] < _NO_LIMIT]
-        pairs, which = np.unique(of_gangs[:, [3, 0, 1]], axis=0, return_inverse=True)
-        sums = np.zeros(len(pairs), np.int64)
-        np.add.at(sums, which.ravel(), of_gangs[:, 2])
-        np.cumsum(np.bincount(pairs[:, 0], minlength=n), out=start[1:])
-        return start, np.ascontiguousarray(np.column_stack([pairs[:, 1:], sums]))
+        # One number for (gang, kind, limit): rows of a table sort much slower.
+        width = max(1, self.limits.size)
+        keys = (of_gangs[:, 3] * (HARD + 1) + of_gangs[:, 0]) * width + of_gangs[:, 1]
+        pairs, which = np.unique(keys, return_inverse=True)
+        sums = np.zeros(pairs.size, np.int64)
+        np.add.at(sums, which, of_gangs[:, 2])
+        kinds, numbers = np.divmod(pairs, width)
+        gangs, kinds = np.divmod(kinds, HARD + 1)
+        np.cumsum(np.bincount(gangs, minlength=n), out=start[1:])
+        return start, np.ascontiguousarray(np.column_stack([kinds, numbers, sums]))
 
-    def allows(self, places: Collection[int]) -> bool:
-        """Whether the limits of queues let all of these leave together."""
+    def allows(self, places: Collection[int], *, budgets: bool = False) -> bool:
+        """Whether the limits of queues (and budgets) let all of these leave together."""
         pods, links = self.table.pods.table, self.table.links.table
         taken: dict[int, int] = {}
         for place in places:
             for kind, number, amount, _ in links[pods[place, 5] : pods[place, 6]].tolist():
-                if kind == HARD:
+                if kind == HARD or (budgets and kind == SOFT):
                     taken[number] = taken.get(number, 0) + amount
         return all(amount <= self.limits.item(number) for number, amount in taken.items())
 
@@ -140,13 +162,18 @@ class Question:
 
     def spare_limited(self) -> None:
         """Let only those leave whom no budget and no limit of a queue concerns."""
+        self.eligible &= ~self._bound_to(SOFT, HARD)
+        self.gangs.whole[self.gangs.start[1:] > self.gangs.start[:-1]] = False
+
+    def _bound_to(self, *kinds: int) -> BoolArray:
+        """Return which pods (n,) some kinds of limits concern."""
         links, pods = self.table.links.table, self.table.pods.table
-        limited = links[:, 0] >= SOFT
+        limited = np.isin(links[:, 0], kinds)
         limited[limited] = self.limits[links[limited, 1]] < _NO_LIMIT
         before = np.concatenate([[0], np.cumsum(limited)])
-        concerned = before[pods[: self.eligible.size, 6]] > before[pods[: self.eligible.size, 5]]
-        self.eligible &= ~concerned
-        self.gangs.whole[self.gangs.start[1:] > self.gangs.start[:-1]] = False
+        places = pods[: self.eligible.size]
+        concerned: BoolArray = before[places[:, 6]] > before[places[:, 5]]
+        return concerned
 
     @property
     def has_limits(self) -> bool:

@@ -18,7 +18,6 @@ from bayplan.scheduler.types import GPU_MILLI, Pod
 
 _PRIORITY, _QUEUE, _GANG, _GPU_MILLI, _LIVE, _PREEMPTIBLE, _HELD = range(7)
 _NONE = -1
-_STRETCH = 64
 
 
 @dataclass(slots=True)
@@ -72,7 +71,7 @@ class PodTable:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = ref(cluster)
         self.queues, self.gangs, self.limits = Names(), Names(), Names()
-        self._since = _NONE
+        self._since, self._checkpoints = _NONE, 0
         self._rows: IntArray = np.zeros(0, np.int64)
         self._clear(0)
 
@@ -83,7 +82,6 @@ class PodTable:
         self.place: dict[str, int] = {}
         self.members: dict[int, set[int]] = {}
         self._known: dict[str, Entry] = {}
-        self._order: list[Pod] = []
         self._facts = np.zeros((0, 7), np.int64)
         self._times = np.zeros((0, 2))
 
@@ -148,6 +146,15 @@ class PodTable:
         run_s = max(0.0, now_s - self._times.item(place, 1))
         return self._facts.item(place, _GPU_MILLI) / GPU_MILLI * run_s
 
+    def row_of_place(self) -> IntArray:
+        """Return the row of each place, (n,); -1 where no row has it."""
+        rows = np.full(len(self._facts), _NONE, np.int64)
+        n = self.pods.count
+        owner = np.repeat(np.arange(n.size), n)
+        within = np.arange(owner.size) - np.repeat(np.cumsum(n) - n, n)
+        rows[self.pods.start[owner] + within] = owner
+        return rows
+
     def refresh(self) -> None:
         """Bring all up to date with the cluster."""
         cluster = self._cluster()
@@ -162,37 +169,25 @@ class PodTable:
                 self._clear(view.alive.size)
             self._rebuild(cluster, range(view.n_rows) if n < 0 else self._rows[:n].tolist())
             self._since = log.number
-        self._follow_checkpoints(list(cluster.pods.values()))
+        self._follow_checkpoints(cluster)
 
     def settle(self) -> None:
         """Take the cluster for what it was at the last ``refresh``: trials came and went since."""
         cluster = self._cluster()
         assert cluster is not None
         self._since = cluster.log.number
-        self._order = list(cluster.pods.values())
 
-    def _follow_checkpoints(self, pods: list[Pod]) -> None:
-        """Note what was replaced in the table of pods: a checkpoint is no change of a row.
-
-        The table keeps its order: what is still there follows in the order of last time, and what
-        came since is at the end. Equal stretches are compared at once.
-        """
-        before, at = self._order, 0
-        for start in range(0, len(before), _STRETCH):
-            stretch = before[start : start + _STRETCH]
-            if stretch == pods[at : at + _STRETCH]:
-                at += len(stretch)
-                continue
-            for pod in stretch:
-                if at == len(pods):
-                    break
-                now = pods[at]
-                if now is pod:
-                    at += 1
-                elif now.request.uid == pod.request.uid:
-                    at += 1
-                    self._times[self.place[now.request.uid]] = _times_of(now)
-        self._order = pods
+    def _follow_checkpoints(self, cluster: Cluster) -> None:
+        """Note what was replaced in the table of pods: a checkpoint is no change of a row."""
+        n = cluster.n_checkpoints - self._checkpoints
+        self._checkpoints = cluster.n_checkpoints
+        uids: Iterable[str] = self.place
+        if n <= len(cluster.checkpoints):
+            noted = cluster.checkpoints
+            uids = {noted[-1 - i] for i in range(n)}
+        for uid in uids:
+            if uid in self.place:
+                self._times[self.place[uid]] = _times_of(cluster.pods[uid])
 
     def _rebuild(self, cluster: Cluster, rows: Iterable[int]) -> None:
         rows = list(rows)

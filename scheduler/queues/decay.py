@@ -52,9 +52,7 @@ class DecayedUsage:
         StateError
             A time before the queue's latest change, or less than nothing in use.
         """
-        since = self._queues.get(queue)
-        if since is None:
-            since = self._queues[queue] = _Since(now_s)
+        since = self._queues.get(queue) or _Since(now_s)
         if now_s < since.time_s:
             raise StateError(
                 f"queue {queue}: {now_s} s is before its latest change, {since.time_s} s"
@@ -64,6 +62,7 @@ class DecayedUsage:
         since.value = self._at(since, now_s)
         since.time_s = now_s
         since.milli += milli
+        self._queues[queue] = since
 
     def at(self, now_s: float) -> dict[str, float]:
         """Return the decayed milli-GPU-seconds of each queue that ever used any, sorted by name.

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from bayplan.scheduler.errors import InputError
 from bayplan.scheduler.queues.tree import QueueTree
 from bayplan.scheduler.queues.types import Amounts
 from bayplan.scheduler.queues.usage import Usage
@@ -77,10 +78,20 @@ def drf_shares(
     -------
     dict
         By name, for the pods of the queue itself: 0 to 1; 1 for those that ask for nothing.
+
+    Raises
+    ------
+    InputError
+        A demand of a queue that does not exist, or a negative one.
     """
     resources = sorted(capacity)
     own = np.zeros((len(tree.names), len(resources)))
     for name in demand:
+        for resource, amount in demand[name].items():
+            if amount < 0:
+                raise InputError(
+                    f"queue {name}: a demand of {amount} {resource}", fix="give 0 or more"
+                )
         own[tree.position(name)] = [demand[name].get(resource, 0) for resource in resources]
     total = np.array([capacity[resource] for resource in resources], np.float64)
     wanted = own.copy()

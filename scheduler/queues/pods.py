@@ -24,8 +24,9 @@ from bayplan.scheduler.types import (
 def asked_by(request: Request, allocated: Collection[str] = ()) -> dict[str, int]:
     """Return what a request asks for before its node is known, by its first wishes.
 
-    That is a lower bound: a share stated by MiB and a MIG instance take what depends on the GPU,
-    and count as 0 here; ``taken_by`` is exact. A model counts where it is the only one allowed.
+    Of the first wishes that is about the least: a share stated by MiB and a MIG instance take what
+    depends on the GPU, and count as 0 here; ``taken_by`` is exact. An alternative may take less. A
+    model counts where it is the only one allowed.
     ``allocated`` are names of claims that are counted already.
     """
     parts = [_beside_gpus(request)]

@@ -40,11 +40,13 @@ def _queue(name: str, data: object) -> Queue:
         raise InputError(f"queue {name}: parent is {parent!r}", fix="give the name of a queue")
     if isinstance(weight, bool) or not isinstance(weight, int | float):
         raise InputError(f"queue {name}: weight is {weight!r}", fix="give a number")
+    # A whole number may be too large for a float; as itself it is refused like any other.
+    weight = float(weight) if isinstance(weight, float) or abs(weight) < 2**53 else weight
     guaranteed, limit, lending = (
         dict(_mapping(fields.get(what, {}), f"queue {name}: {what}", f"{what} = {{ gpu = 8000 }}"))
         for what in AMOUNTS
     )
-    return Queue(name, parent, guaranteed, limit, float(weight), lending)
+    return Queue(name, parent, guaranteed, limit, weight, lending)
 
 
 def _mapping(data: object, what: str, shape: str) -> Mapping[str, Any]:

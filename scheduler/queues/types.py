@@ -88,7 +88,8 @@ class Verdict:
         What of the amounts would be beyond the guarantee, by resource, sorted.
     may_reclaim
         Not admitted now, but all that is asked for is within the guarantee: evicting those who
-        borrow makes room.
+        borrow makes room, as long as the capacity covers all guarantees (where it does not,
+        there may be nobody who borrows: ``reclaimable`` says).
     """
 
     admitted: bool

@@ -69,6 +69,7 @@ def plan(options: Options) -> int:
         return _plan(options)
     finally:
         if collects:
+            gc.freeze()  # nor is it at the end of the process, where it would be looked for again
             gc.enable()
 
 
@@ -89,7 +90,9 @@ def _plan(options: Options) -> int:
         pending = pending_of(rows, waits, _use(scene.cluster), _capacity(scene.cluster))
         units = tuple(units[row] for row in order.order(pending, 0.0).tolist())
     made = make_plan(scene, engine, units, options.preempt, admission)
-    made = replace(made, waiting=explained(made.waiting, engine, scene.guards))
+    gangs = {unit.gang.name: unit.gang for unit in scene.units if unit.gang is not None}
+    guards = replace(scene.guards, budgets=made.budgets)
+    made = replace(made, waiting=explained(made.waiting, gangs, engine, guards))
     settings = {"policy": options.policy, "order": options.order, "preempt": options.preempt}
     text = as_json(made, scene.problems, settings)
     if options.json not in (None, STDOUT):
@@ -160,10 +163,9 @@ def _compile(scene: Scene, options: Options) -> None:
         "preempt": options.preempt != NEVER,
     }
     groups += [group for group, is_needed in needed.items() if is_needed]
-    if not is_warm(groups):
-        print(
-            "bayplan: compiling the kernels; this takes some seconds", file=sys.stderr, flush=True
-        )
+    if is_warm(groups):
+        return  # those that are called are loaded then: not all are
+    print("bayplan: compiling the kernels; this takes some seconds", file=sys.stderr, flush=True)
     warm(groups)
 
 

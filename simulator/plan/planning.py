@@ -6,16 +6,17 @@ When anybody was evicted, those that still wait are tried once more without evic
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from bayplan.scheduler import preemption as preempting
 from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.events import Bound, Gone
+from bayplan.scheduler.explaining.text import verdict_words
 from bayplan.scheduler.preemption.types import Guards
-from bayplan.scheduler.types import Decision, Reason, Request
+from bayplan.scheduler.types import Decision, Node, Reason, Request
 from bayplan.simulator.plan.admission import Admission
-from bayplan.simulator.plan.results import Evicted, Placed, Plan, Waiting
+from bayplan.simulator.plan.results import Cause, Evicted, Placed, Plan, Waiting
 from bayplan.simulator.plan.scene import Scene, Unit
 
 NEVER = "never"
@@ -26,10 +27,11 @@ NOT_GROWN = "the gang starts without it; there was no room to grow"
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a unit waits; ``reasons`` by member where room is what it waits for."""
+    """Why a unit waits; ``reasons`` of a pod by itself where room is what it waits for."""
 
     why: str
     reasons: tuple[tuple[Reason, int], ...] = ()
+    lacks_room: bool = False
 
 
 def make_plan(
@@ -55,7 +57,6 @@ def make_plan(
         The queues; None: there are none.
     """
     planner = _Planner(scene, engine, preemption, admission)
-    view = engine.cluster.view
     bound, before = len(engine.cluster.pods), _free(engine)
     for unit in units:
         planner.serve(unit, evict=preemption != NEVER)
@@ -67,16 +68,24 @@ def make_plan(
         tuple(planner.evicted),
         planner.waiting(),
         len(engine.cluster.nodes),
-        int(view.gpu_count[: view.n_rows].sum()),
+        sum(node.gpu_count for node in engine.cluster.nodes.values()),
         bound,
         before,
         _free(engine),
+        sum(node.gpu_count for node in engine.cluster.nodes.values() if _in_parts(node)),
+        sum(not node.schedulable for node in engine.cluster.nodes.values()),
+        planner.budgets,
     )
 
 
 def _free(engine: Engine) -> int:
     view = engine.cluster.view
-    return int(view.idle_milli[: view.n_rows].sum())
+    return int(view.idle_milli[: view.n_rows][view.schedulable[: view.n_rows]].sum())
+
+
+def _in_parts(node: Node) -> bool:
+    """Whether what the device plugin hands out is less than a GPU each."""
+    return node.anonymous_gpus and (bool(node.sharing) or "-MIG-" in node.gpu_model)
 
 
 class _Planner:
@@ -92,6 +101,7 @@ class _Planner:
         self.placed: dict[str, Placed] = {}
         self.evicted: list[Evicted] = []
         self.refused: dict[tuple[bool, str], tuple[Unit, Refusal]] = {}
+        self.budgets = dict(scene.guards.budgets)
         self._scene = scene
         self._engine = engine
         self._policy = policy
@@ -130,7 +140,13 @@ class _Planner:
     def waiting(self) -> tuple[Waiting, ...]:
         """Return the pods that wait, in the order of serving, and then those that made room."""
         found = [
-            Waiting(request, refusal.why, unit.gang.name if unit.gang else "", refusal.reasons)
+            Waiting(
+                request,
+                refusal.why,
+                unit.gang.name if unit.gang else "",
+                refusal.reasons,
+                refusal.lacks_room,
+            )
             for unit, refusal in self.refused.values()
             for request in unit.requests
         ]
@@ -155,16 +171,16 @@ class _Planner:
         if verdict.admitted:
             return False
         may = verdict.may_reclaim and evict and self._policy == FAIR_RECLAIM and not unit.gang
-        return True if may else Refusal(f"queue: {verdict.why}")
+        return True if may else Refusal(f"queue: {verdict_words(verdict)}")
 
     def _serve_pod(self, request: Request, *, evict: bool, reclaim: bool) -> Refusal | None:
         decision = self._engine.decide(request, NOW_S)
         if decision.placement is not None and not reclaim:
             self._bind(decision)
             return None
-        kind = replace(request, uid="", disruption_budgets=(), gang="")
         why = "no room"
         if evict and request.uid not in self._scene.meek:
+            kind = replace(request, uid="", disruption_budgets=(), gang="")
             if self._hopeless.get(kind) != len(self.evicted):
                 if self._make_room(request, reclaim=reclaim):
                     return None
@@ -172,7 +188,7 @@ class _Planner:
             why = "no room, and nobody to evict"
         if decision.placement is not None:
             why = "queue: it may reclaim, and nobody that can be evicted is enough"
-        return Refusal(why, decision.reasons)
+        return Refusal(why, decision.reasons, lacks_room=decision.placement is None)
 
     def _make_room(self, request: Request, *, reclaim: bool) -> bool:
         guards = self._guards([request])
@@ -180,7 +196,7 @@ class _Planner:
         for victims in found.nodes:
             if reclaim and not self._admitted_without(request, victims.uids):
                 continue
-            self._evict(victims.uids, request.uid)
+            self._evict(victims.uids, request.uid, {victims.node})
             placement = victims.placement
             self._bind(Decision(request, NOW_S, placement), evicts=victims.uids)
             return True
@@ -206,19 +222,21 @@ class _Planner:
             )
             if found.plan is not None and found.plan.decisions:
                 plan, evicts = found.plan, found.uids
-                self._evict(evicts, unit.name)
+                where = {d.placement.node for d in plan.decisions if d.placement is not None}
+                self._evict(evicts, unit.name, where)
         if not plan.decisions:
-            return Refusal(plan.why or "no room for all that must start together")
+            return Refusal(plan.why or "no room for all that must start together", lacks_room=True)
         for decision in plan.decisions:
             self._bind(decision, unit.name, evicts)
         return None
 
     def _guards(self, requests: Sequence[Request]) -> Guards:
+        guards = replace(self._scene.guards, budgets=dict(self.budgets))
         if self._admission is None or self._policy != FAIR_RECLAIM:
-            return self._scene.guards
-        return replace(self._scene.guards, queue_excess_milli=self._admission.excess(requests))
+            return guards
+        return replace(guards, queue_excess_milli=self._admission.excess(requests))
 
-    def _evict(self, uids: Iterable[str], by: str) -> None:
+    def _evict(self, uids: Iterable[str], by: str, nodes: Container[str]) -> None:
         cluster = self._engine.cluster
         for uid in uids:
             pod = cluster.pods[uid]
@@ -227,10 +245,21 @@ class _Planner:
                 self._admission.remove(uid)
             placed = self.placed.pop(uid, None)
             if placed is None:
-                self.evicted.append(Evicted(pod.request, pod.placement.node, by))
+                node = pod.placement.node
+                cause = Cause.ROOM if node in nodes else Cause.GANG
+                over = self._spend(pod.request)
+                self.evicted.append(Evicted(pod.request, node, by, cause, over))
             else:
                 why = f"was to be placed, and makes room for {by}"
                 self._displaced.append(Waiting(pod.request, why, placed.gang))
+
+    def _spend(self, request: Request) -> tuple[str, ...]:
+        """Take an eviction from the budgets of a pod; return those that had none left."""
+        mine = [name for name in request.disruption_budgets if name in self.budgets]
+        over = tuple(name for name in mine if self.budgets[name] <= 0)
+        for name in mine:
+            self.budgets[name] = max(0, self.budgets[name] - 1)
+        return over
 
     def _bind(self, decision: Decision, gang: str = "", evicts: tuple[str, ...] = ()) -> None:
         request, placement = decision.request, decision.placement

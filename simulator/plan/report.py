@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from bayplan.scheduler.types import ANONYMOUS, Placement, Request
-from bayplan.simulator.plan.results import Plan
+from bayplan.scheduler.explaining import Explanation, Fix, GangExplanation, Miss
+from bayplan.scheduler.types import ANONYMOUS, Grant, Placement, Reason, Request
+from bayplan.simulator.plan.results import Plan, Waiting
 from bayplan.traces.kubernetes import Problem
 
 SCHEMA = "bayplan.plan/1"
@@ -31,7 +33,9 @@ def as_json(plan: Plan, problems: Sequence[Problem], settings: Mapping[str, str]
         **settings,
         "cluster": {
             "nodes": plan.nodes,
+            "closed_nodes": plan.closed,
             "gpus": plan.gpus,
+            "gpu_parts": plan.parts,
             "bound": plan.bound,
             "free_milli": plan.before,
             "free_milli_after": plan.after,
@@ -42,6 +46,7 @@ def as_json(plan: Plan, problems: Sequence[Problem], settings: Mapping[str, str]
             "pod": each.request.uid,
             "node": each.placement.node,
             "gpus": gpus_of(each.placement),
+            "devices": _devices(each.placement),
             "gang": each.gang,
             "priority": each.request.priority,
             "queue": each.request.queue,
@@ -57,21 +62,12 @@ def as_json(plan: Plan, problems: Sequence[Problem], settings: Mapping[str, str]
             "priority": each.request.priority,
             "queue": each.request.queue,
             "by": each.by,
+            "cause": each.cause.value,
+            "over_budget": each.over_budget,
         }
         for each in plan.evicted
     ]
-    waiting = [
-        {
-            "pod": each.request.uid,
-            "gang": each.gang,
-            "priority": each.request.priority,
-            "queue": each.request.queue,
-            "why": each.why,
-            "reasons": [{"reason": r.name, "text": r.text, "nodes": n} for r, n in each.reasons],
-            "explanation": each.text.splitlines(),
-        }
-        for each in plan.waiting
-    ]
+    waiting = list(map(_waiting, plan.waiting))
     found = [
         {"kind": p.kind, "name": p.name, "field": p.field, "problem": p.text} for p in problems
     ]
@@ -101,6 +97,81 @@ def n_gpus(request: Request) -> int:
         The pod.
     """
     return sum(device.ask.count for device in request.devices)
+
+
+def _devices(placement: Placement) -> list[dict[str, Any]]:
+    """Return what each device request of a pod is given, and which of its wishes that is."""
+    return [
+        {"chosen": chosen, "slots": [_slot(grant) for grant in grants]}
+        for chosen, grants in zip(placement.chosen, placement.grants, strict=True)
+    ]
+
+
+def _slot(grant: Grant) -> dict[str, Any]:
+    slot = grant.slot
+    found: dict[str, Any] = {
+        "gpu": None if slot.gpu == ANONYMOUS else slot.gpu,
+        "milli": grant.milli,
+        "memory_mib": grant.memory_mib,
+    }
+    if slot.size:
+        found |= {"profile": slot.profile, "start": slot.start, "size": slot.size}
+    return found
+
+
+def _waiting(each: Waiting) -> dict[str, Any]:
+    details, reasons = each.details, each.reasons
+    first_left = details.first_left if isinstance(details, GangExplanation) else ""
+    if isinstance(details, GangExplanation) and details.why_left is not None:
+        reasons = details.why_left.reasons
+    return {
+        "pod": each.request.uid,
+        "gang": each.gang,
+        "priority": each.request.priority,
+        "queue": each.request.queue,
+        "why": each.why,
+        "lacks_room": each.lacks_room,
+        "first_left": first_left,
+        "reasons": [_reason(reason, n) for reason, n in reasons],
+        "nearest": _nearest(details.nearest if isinstance(details, Explanation) else None),
+        "fixes": [_fix(fix) for fix in details.fixes] if details else [],
+        "explanation": each.text.splitlines(),
+    }
+
+
+def _reason(reason: Reason, n: int) -> dict[str, Any]:
+    return {"reason": reason.name, "text": reason.text, "nodes": n}
+
+
+def _nearest(miss: Miss | None) -> dict[str, Any] | None:
+    if miss is None:
+        return None
+    return {
+        "node": miss.node,
+        "reason": miss.reason.name,
+        "lacks": [
+            {
+                "what": lack.what,
+                "asked": lack.asked,
+                "free": lack.free,
+                "gpu": lack.gpu if lack.gpu >= 0 else None,
+            }
+            for lack in miss.lacks
+        ],
+        "enough": miss.enough,
+    }
+
+
+def _fix(fix: Fix) -> dict[str, Any]:
+    return {
+        "kind": fix.kind.name,
+        "text": fix.text,
+        "node": fix.node,
+        "pods": fix.uids,
+        "nodes_added": fix.n_nodes,
+        "moves": [{"pod": m.uid, "from": m.source, "to": m.target} for m in fix.moves],
+        "at_s": fix.at_s,
+    }
 
 
 def _lines(entries: Iterable[object]) -> str:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bayplan.scheduler.cluster import Cluster
-from bayplan.scheduler.errors import BayplanError, InputError, InvalidRequest
-from bayplan.scheduler.events import NodeUp
+from bayplan.scheduler.errors import InputError, InvalidRequest
 from bayplan.scheduler.gangs.types import Gang, Role
 from bayplan.scheduler.preemption.types import Guards
 from bayplan.scheduler.shape import shapes_of
 from bayplan.scheduler.types import Request
 from bayplan.traces import nodes_from, read_nodes, read_pods, requests_from
+from bayplan.traces.columns import BadRow, shown
 from bayplan.traces.files import display
-from bayplan.traces.kubernetes import Problem, cluster_of, read_dump
+from bayplan.traces.kubernetes import BoundPod, Dump, Problem, cluster_of, read_dump
+from bayplan.traces.reading import open_csv
+from bayplan.traces.schema import PodTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ def scene_of_dump(paths: Sequence[Path]) -> Scene:
 
 
 def scene_of_files(nodes: Path, pods: Path, format: str) -> Scene:
-    """Return the scene of a node file and a pod file: all pods wait, by their arrival.
+    """Return the scene of a node file and a pod file: pods without a node wait, by their arrival.
 
     Parameters
     ----------
@@ -99,25 +102,41 @@ def scene_of_files(nodes: Path, pods: Path, format: str) -> Scene:
         A file cannot be used.
     """
     table = read_pods(pods, format)
-    cluster = Cluster()
-    for node in nodes_from(read_nodes(nodes, format)):
-        try:
-            cluster.apply(NodeUp(node))
-        except BayplanError as error:
-            raise InputError(str(error), file=display(nodes)) from None
-    pending, bad = _sensible(requests_from(table))
+    every = nodes_from(read_nodes(nodes, format))
+    _check_nodes(table, {node.name for node in every}, pods, nodes)
+    good, bad = _sensible(requests_from(table))
+    since = dict(zip(table.name, table.arrival_s.tolist(), strict=True))
+    at = dict(zip(table.name, table.node, strict=True))
+    newest = float(table.arrival_s.max())
+    bound = [BoundPod(r, at[r.uid], since[r.uid] - newest) for r in good if at[r.uid]]
+    cluster, unplaced = cluster_of(Dump(tuple(every), tuple(bound)))
+    for problem in unplaced:
+        if problem.kind == "node":
+            raise InputError(f"{problem.name}: {problem.text}", file=display(nodes))
     names: dict[str, list[Request]] = {}
-    for request in pending:
+    for request in good:
         if request.gang:
             names.setdefault(request.gang, []).append(request)
     gangs = {name: Gang(name, (Role("", tuple(members)),)) for name, members in names.items()}
-    since = dict(zip(table.name, table.arrival_s.tolist(), strict=True))
+    least = {name: len(members) for name, members in names.items()}
+    pending = [request for request in good if not at[request.uid]]
     return Scene(
         cluster,
         _units(pending, gangs, since, cluster),
-        problems=bad,
-        least={name: len(members) for name, members in names.items()},
+        Guards(gang_min=least),
+        tuple(sorted({*bad, *(replace(p, field="node") for p in unplaced)})),
+        least=least,
     )
+
+
+def _check_nodes(table: PodTable, known: set[str], pods: Path, nodes: Path) -> None:
+    """Refuse a pod that runs on a node that is not in the node file."""
+    for record, name in enumerate(table.node):
+        if name and name not in known:
+            near = difflib.get_close_matches(name, sorted(known), n=1)
+            problem = f"node {shown(name)} is not in {display(nodes)}"
+            fix = f"did you mean {near[0]!r}?" if near else "add it there, or leave the cell empty"
+            raise open_csv(pods).bad_row(BadRow(record, problem, fix))
 
 
 def _sensible(pending: Sequence[Request]) -> tuple[list[Request], tuple[Problem, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from textwrap import wrap
 
 from rich.box import SIMPLE_HEAD
 from rich.console import RenderableType
@@ -11,8 +12,8 @@ from rich.text import Text
 
 from bayplan.scheduler.types import GPU_MILLI
 from bayplan.simulator.plan.report import gpus_of, n_gpus
-from bayplan.simulator.plan.results import Placed, Plan, Waiting
-from bayplan.traces.console import plain
+from bayplan.simulator.plan.results import Cause, Evicted, Placed, Plan, Waiting
+from bayplan.traces.console import MIN_WIDTH, plain
 from bayplan.traces.kubernetes import Problem
 
 ROWS = 20
@@ -42,10 +43,11 @@ def as_tables(
     if plan.placed:
         yield from _placed(plan.placed, most)
     if plan.evicted:
-        rows = [(e.request.uid, e.node, str(e.request.priority), e.by) for e in plan.evicted]
+        rows = [(e.request.uid, e.node, str(e.request.priority), _for(e)) for e in plan.evicted]
         yield from _table("evicted", ("pod", "node", "priority", "for"), rows, most, (2,))
+        yield from _over_budget(plan.evicted)
     if plan.waiting:
-        yield from _waiting(plan.waiting, most)
+        yield from _waiting(plan.waiting, most, len(plan.waiting) if everything else EXPLAINED)
     if problems:
         found = [(f"{p.kind} {p.name}", p.field, p.text) for p in problems]
         yield from _table("problems", ("object", "field", "problem"), found, most)
@@ -53,12 +55,33 @@ def as_tables(
 
 def _summary(plan: Plan) -> Text:
     free, after = (f"{milli / GPU_MILLI:,.1f}" for milli in (plan.before, plan.after))
-    return plain(
-        f"{plan.nodes:,} node{_s(plan.nodes)}, {plan.gpus:,} GPU{_s(plan.gpus)},"
-        f" {plan.bound:,} pod{_s(plan.bound)} running, {free} GPUs free."
-        f" Placed {len(plan.placed):,}, evicted {len(plan.evicted):,},"
-        f" waiting {len(plan.waiting):,}; {after} GPUs free then."
+    closed = f" ({plan.closed:,} take{'s' if plan.closed == 1 else ''} no pods)"
+    parts = f" ({plan.parts:,} of them MIG instances or replicas)"
+    lines = (
+        f"{plan.nodes:,} node{_s(plan.nodes)}{closed if plan.closed else ''},"
+        f" {plan.gpus:,} GPU{_s(plan.gpus)}{parts if plan.parts else ''},"
+        f" {plan.bound:,} pod{_s(plan.bound)} running, {free} GPUs free.",
+        f"Placed {len(plan.placed):,}, evicted {len(plan.evicted):,},"
+        f" waiting {len(plan.waiting):,}; {after} GPUs free then.",
     )
+    return Text("\n").join(map(plain, lines))
+
+
+def _for(evicted: Evicted) -> str:
+    return f"{evicted.by} (with its gang)" if evicted.cause is Cause.GANG else evicted.by
+
+
+def _over_budget(evicted: Sequence[Evicted]) -> Iterator[RenderableType]:
+    """Yield a line if evictions go beyond disruption budgets."""
+    over = [each for each in evicted if each.over_budget]
+    if over:
+        names = sorted({name for each in over for name in each.over_budget})
+        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        n = len(over)
+        yield plain_lines(
+            f"{n:,} eviction{_s(n)} beyond what disruption budgets allow now: {shown}"
+        )
+        yield Text()
 
 
 def _s(n: int) -> str:
@@ -89,12 +112,12 @@ def _gpus(placed: Placed) -> str:
     return ",".join(map(str, gpus))
 
 
-def _waiting(waiting: Sequence[Waiting], most: int) -> Iterator[RenderableType]:
+def _waiting(waiting: Sequence[Waiting], most: int, texts: int) -> Iterator[RenderableType]:
     """Yield the waiting pods by why they wait, and what can be said of the most common kinds."""
     kinds: dict[tuple[str, str], list[Waiting]] = {}
     for each in waiting:
         reason = max(each.reasons, key=lambda pair: pair[1])[0].text if each.reasons else ""
-        kinds.setdefault((each.why, reason), []).append(each)
+        kinds.setdefault((_short(each), reason), []).append(each)
     rows = [
         (str(len(members)), _example(members), f"{why}: {reason}" if reason else why)
         for (why, reason), members in kinds.items()
@@ -104,14 +127,21 @@ def _waiting(waiting: Sequence[Waiting], most: int) -> Iterator[RenderableType]:
     for members in sorted(kinds.values(), key=len, reverse=True):
         for each in members:
             _, _, body = each.text.partition("\n")
-            if each.text and body not in shown and len(shown) < EXPLAINED:
+            if each.text and body not in shown and len(shown) < texts:
                 shown.add(body)
                 yield plain_lines(each.text)
                 yield Text()
 
 
+def _short(each: Waiting) -> str:
+    """Return why a pod waits, without the names of members: gangs that lack the same are alike."""
+    if each.gang and each.lacks_room:
+        return f"no room for its gang: {each.why.partition(';')[0]}"
+    return each.why
+
+
 def plain_lines(text: str) -> Text:
-    """Return lines as they stand, those after the first indented.
+    """Return lines as they stand but for long ones, those after the first indented.
 
     Parameters
     ----------
@@ -119,7 +149,17 @@ def plain_lines(text: str) -> Text:
         The lines.
     """
     head, *rest = text.splitlines()
-    return Text("\n").join([plain(head), *(plain(_INDENT + line) for line in rest)])
+    lines = [*_wrapped(head), *(part for line in rest for part in _wrapped(_INDENT + line))]
+    return Text("\n").join(map(plain, lines))
+
+
+def _wrapped(line: str) -> list[str]:
+    body = line.lstrip(" ")
+    indent = line[: len(line) - len(body)]
+    further = f"{indent}   " if body[:1].isdecimal() else f"{indent}  "
+    return wrap(
+        body, MIN_WIDTH, initial_indent=indent, subsequent_indent=further, break_on_hyphens=False
+    ) or [""]
 
 
 def _example(members: Sequence[Waiting]) -> str:

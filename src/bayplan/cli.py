@@ -172,7 +172,7 @@ def plan(
     nodes
         Node file (CSV, may be gzip), instead of a dump.
     pods
-        Pod file (CSV, may be gzip), instead of a dump: all its pods wait.
+        Pod file (CSV, may be gzip), instead of a dump: pods without a node wait.
     format
         Format of both files: auto, or one that `bayplan traces list` names.
     policy

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -38,6 +39,14 @@ def pod(name: str, gpus: int | str = 1, at: str = "", **spec: Any) -> dict[str, 
         "spec": spec | ({"nodeName": at} if at else {}),
         "status": {"phase": "Running" if at else "Pending"},
     }
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "plan.md"
+
+
+@pytest.fixture
+def page() -> str:
+    return PAGE.read_text(encoding="utf-8")
 
 
 GANG = {"scheduling.x-k8s.io/pod-group": "g"}
@@ -157,6 +166,58 @@ def test_gangs_of_canonical_files_are_whole(bayplan: Bayplan) -> None:
     assert set(nodes_of(json.loads(out))) == {"x"}
 
 
+def test_pods_of_canonical_files_run_where_they_say(bayplan: Bayplan) -> None:
+    Path("some.csv").write_text("name,cpu_milli,memory_mib,gpu_count\na,9,9,2\nb,9,9,1\n")
+    header = "name,cpu_milli,memory_mib,gpu_count,gpu_milli,priority,gang,node\n"
+    rows = "r,1,1,2,1000,0,,a\ng0,1,1,1,1000,9,g,b\ng1,1,1,1,1000,9,g,\nw,1,1,1,1000,0,,\n"
+    Path("pods.csv").write_text(header + rows)
+    files = ("--nodes", "some.csv", "--pods", "pods.csv")
+    code, out, _ = bayplan("plan", *files, "--json", "-")
+    found = json.loads(out)
+    assert (code, found["cluster"]["bound"], found["placed"]) == (0, 2, [])
+    assert [(each["pod"], each["gang"]) for each in found["waiting"]] == [("g1", "g"), ("w", "")]
+    code, out, _ = bayplan("plan", *files, "--json", "-", "--preempt", "priority")
+    found = json.loads(out)
+    assert [(each["pod"], each["by"]) for each in found["evicted"]] == [("r", "g")]
+    assert nodes_of(found) == {"g1": "a", "w": "a"}
+
+
+def test_a_running_pod_beyond_its_node_is_told_and_an_unknown_node_refused(
+    bayplan: Bayplan, refused: Callable[..., str]
+) -> None:
+    header = "name,cpu_milli,memory_mib,gpu_count,gpu_milli,node\n"
+    Path("some.csv").write_text("name,cpu_milli,memory_mib,gpu_count\nnode-1,9,9,2\n")
+    files = ("--nodes", "some.csv", "--pods", "pods.csv", "--json", "-")
+    Path("pods.csv").write_text(f"{header}r,1,1,3,1000,node-1\n")
+    code, out, _ = bayplan("plan", *files)
+    (problem,) = json.loads(out)["problems"]
+    assert (code, problem["field"]) == (1, "node")
+    assert json.loads(out)["cluster"]["free_milli"] == 0
+    Path("pods.csv").write_text(f"{header}r,1,1,1,1000,node-2\n")
+    assert refused("plan", *files) == (
+        "pods.csv:2: node 'node-2' is not in some.csv; did you mean 'node-1'?"
+    )
+
+
+def test_gangs_that_wait_are_explained(bayplan: Bayplan) -> None:
+    write_dump(*THINGS)
+    found = report(bayplan)
+    gang = [each for each in found["waiting"] if each["gang"]]
+    assert {each["first_left"] for each in gang} == {"default/g-0"}
+    for each in gang:
+        assert each["explanation"][0].startswith("Gang default/g does not start: 0 of 2 members")
+        assert len(each["explanation"]) <= 12
+        assert [fix["kind"] for fix in each["fixes"]] == ["ADD", "EVICT"]
+
+
+def test_the_example_of_the_page_is_what_comes_out(bayplan: Bayplan, page: str) -> None:
+    dump, plan = re.findall(r"```json\n(.*?\n)```", page, re.DOTALL)
+    Path("dump.json").write_text(dump)
+    code, out, _ = bayplan(*DUMP, "--preempt", "priority", "--json", "-")
+    assert code == 1
+    assert out == plan
+
+
 def test_queues_limit_and_are_named(bayplan: Bayplan) -> None:
     Path("queues.toml").write_text(QUEUES)
     label = "kueue.x-k8s.io/queue-name"
@@ -164,7 +225,9 @@ def test_queues_limit_and_are_named(bayplan: Bayplan) -> None:
     write_dump(*things)
     found = report(bayplan, "--queues", "queues.toml")
     assert len(found["placed"]) == 1
-    assert found["waiting"][0]["why"].startswith("queue: queue b: 1000 gpu asked for, 0 left")
+    assert found["waiting"][0]["why"].startswith(
+        "queue: queue b uses 1 of its limit of 1 GPUs; 1 asked, 0 left"
+    )
 
 
 def test_an_owner_reclaims(bayplan: Bayplan) -> None:

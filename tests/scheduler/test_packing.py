@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ from bayplan.scheduler.events import Bound
 from bayplan.scheduler.packing import demand_milli, pack_all
 from bayplan.scheduler.policies.best_fit import BestFit
 from bayplan.scheduler.policies.first_fit import FirstFit
-from bayplan.scheduler.types import Decision, Request
+from bayplan.scheduler.types import Decision, DeviceRequest, Request, WholeGpus
 
 from .support import bind, instances, mig_node, node, policy, share, snapshot, whole
 
@@ -170,3 +172,14 @@ def test_demand_counts_shares_by_milli_and_instances_by_their_part() -> None:
     assert demand_milli(Cluster(), instances("i", "3g.40gb")) == 0
     assert demand_milli(there, Request("cpu")) == 0
     assert not pack_all(Engine(there, FirstFit()), [], 0.0)
+
+
+def test_a_claim_that_pods_share_counts_once() -> None:
+    engine = Engine(Cluster([node("a", 2, cpu_milli=10_000)]), BestFit())
+    device = DeviceRequest(WholeGpus(1), claim="c")
+    sharing = [Request(uid, 5_000, devices=(device,)) for uid in ("s0", "s1")]
+    alone = [whole(uid, cpu_milli=5_000) for uid in ("w0", "w1")]
+    found = pack_all(engine, [*sharing, *alone], 0.0)
+    assert [each.request.uid for each in found if each.placement] == ["s0", "w0"]
+    engine.cluster.apply(Bound(engine.decide(replace(sharing[0], cpu_milli=0), 0.0), 0.0))
+    assert pack_all(engine, [sharing[1], alone[0]], 0.0)[0].request.uid == "s1"

@@ -118,10 +118,24 @@ def test_a_file_has_every_column_and_short_numbers() -> None:
         duration_s=[math.nan, 1e22 / 1e12],
         queue=["x,y", ""],
     )
-    header = ",".join(column.name for column in POD_COLUMNS)
+    header = ",".join(column.name for column in POD_COLUMNS if not column.rare)
     assert csv_text(pods) == (
         f'{header}\na,1,3,1,500,0,,,7,,0,"x,y",,\nb,2,4,0,0,0,,,0.1,10000000000,0,,,\n'
     )
+
+
+def test_nodes_of_running_pods_are_written_where_there_are_any() -> None:
+    pods = PodTable.of(
+        name=["a", "b"],
+        cpu_milli=[1, 2],
+        memory_mib=[3, 4],
+        gpu_count=[0, 0],
+        gpu_milli=[0, 0],
+        node=["", "n1"],
+    )
+    header, *rows = csv_text(pods).splitlines()
+    assert header.endswith(",user,node")
+    assert [row.rpartition(",")[2] for row in rows] == ["", "n1"]
 
 
 def test_an_empty_table_is_a_header() -> None:

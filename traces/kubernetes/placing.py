@@ -1,7 +1,8 @@
 """From a dump to a cluster: its nodes, and on them the pods that run, exactly where they are.
 
 Where the device plugin picks the GPU a pod takes anonymous slots. A shared GPU that only has a
-name (KAI's groups) gets the lowest free index of its node: GPUs of a node are alike.
+name (KAI's groups) gets the lowest free index of its node: GPUs of a node are alike. A pod that its
+node cannot hold by the dump takes what is left there, because in truth it runs.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from bayplan.scheduler.types import (
     Grant,
     Node,
     Placement,
+    Request,
     Slot,
+    WholeGpus,
 )
 from bayplan.traces.kubernetes.types import BoundPod, Dump, Problem
 
@@ -33,7 +36,8 @@ NODE = "spec.nodeName"
 def cluster_of(dump: Dump) -> tuple[Cluster, tuple[Problem, ...]]:
     """Return the cluster of a dump, and which of its nodes and pods do not fit into it.
 
-    A pod that its node cannot hold is a problem, and its room is not taken.
+    A pod that its node cannot hold is a problem; it takes what is left, and is not evicted. Where
+    the GPUs that it is on cannot be told, its node takes no new pods.
 
     Parameters
     ----------
@@ -48,15 +52,55 @@ def cluster_of(dump: Dump) -> tuple[Cluster, tuple[Problem, ...]]:
         except BayplanError as error:
             problems.append(Problem("node", node.name, "status.allocatable", str(error)))
     groups = _Groups()
+    crowded: list[tuple[BoundPod, str]] = []
     for pod in _in_order(dump.bound):
         if pod.node not in cluster.nodes:
             problems.append(Problem("pod", pod.request.uid, NODE, f"node {pod.node} is left out"))
         elif problem := _bind(cluster, pod, groups):
-            problems.append(Problem("pod", pod.request.uid, NODE, problem))
+            crowded.append((pod, problem))
+    closed = {node.name for node in dump.nodes if not node.schedulable}
+    for pod, problem in crowded:
+        wholly = _squeeze_in(cluster, pod, groups)
+        what = "the pod is given what is left" if wholly else f"{pod.node} takes no new pods"
+        problems.append(Problem("pod", pod.request.uid, NODE, f"{problem}; {what}"))
+        if not wholly:
+            closed.add(pod.node)
     for node in dump.nodes:
-        if not node.schedulable and node.name in cluster.nodes:
-            cluster.apply(NodeChanged(node))
+        if node.name in closed and node.name in cluster.nodes:
+            cluster.apply(NodeChanged(replace(node, schedulable=False)))
     return cluster, tuple(sorted(problems))
+
+
+def _squeeze_in(cluster: Cluster, pod: BoundPod, groups: _Groups) -> bool:
+    """Let a pod take what is left of what it asks for; return whether that is told for GPUs, too.
+
+    How many whole GPUs are left is known; which GPUs it has shares of is not.
+    """
+    view, row, request = cluster.view, cluster.row(pod.node), pod.request
+    left, devices = _idle_gpus(cluster, row), []
+    wholly = True
+    for device in request.devices:
+        if not isinstance(device.ask, WholeGpus):
+            wholly = False
+            continue
+        count = min(device.ask.count, left)
+        left -= count
+        if count:
+            devices.append(DeviceRequest(WholeGpus(count)))
+    less = replace(
+        request,
+        cpu_milli=min(request.cpu_milli, max(0, view.cpu_free_milli.item(row))),
+        memory_mib=min(request.memory_mib, max(0, view.memory_free_mib.item(row))),
+        devices=tuple(devices),
+        resources=tuple(
+            (name, min(n, free))
+            for name, n in request.resources
+            if (free := _free(cluster, row, name)) > 0
+        ),
+        preemptible=False,
+    )
+    refused = _bind(cluster, BoundPod(less, pod.node, pod.start_s), groups)
+    return wholly and not refused
 
 
 @dataclass(slots=True)
@@ -162,6 +206,7 @@ def _short_of(cluster: Cluster, node: Node, pod: BoundPod) -> str:
             ("CPU (millicores)", request.cpu_milli, view.cpu_free_milli.item(row)),
             ("memory (MiB)", request.memory_mib, view.memory_free_mib.item(row)),
             *((name, asked, _free(cluster, row, name)) for name, asked in request.resources),
+            ("whole GPUs", whole_gpus(request), _idle_gpus(cluster, row)),
         )
         if asked > free
     ]
@@ -173,3 +218,23 @@ def _short_of(cluster: Cluster, node: Node, pod: BoundPod) -> str:
 def _free(cluster: Cluster, row: int, name: str) -> int:
     names = cluster.view.resource_names
     return cluster.view.resources_free.item(row, names.index(name)) if name in names else 0
+
+
+def whole_gpus(request: Request) -> int:
+    """Return how many whole GPUs a pod asks for.
+
+    Parameters
+    ----------
+    request
+        The pod.
+    """
+    asks = [device.ask for device in request.devices]
+    return sum(ask.count for ask in asks if isinstance(ask, WholeGpus))
+
+
+def _idle_gpus(cluster: Cluster, row: int) -> int:
+    """Return how many GPUs of a node nobody is on."""
+    view = cluster.view
+    start = view.slot_start.item(row)
+    own = slice(start, start + view.slot_count.item(row))
+    return int(np.count_nonzero(view.slot_free_milli[own] == view.slot_capacity[own]))

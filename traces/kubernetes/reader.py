@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from bayplan.scheduler.errors import InputError
@@ -162,18 +162,33 @@ def _read_pods(
 ) -> None:
     for member, status in pods.members:
         try:
+            at = str(member.spec.get("nodeName") or "")
+            if at and at not in nodes:
+                raise BadField("spec.nodeName", f"there is no node {at} in the dump")
             facts = reader.read(member, status)
-            if facts.node and facts.node not in nodes:
-                raise BadField("spec.nodeName", f"there is no node {facts.node} in the dump")
             if member.spec.get("resourceClaims"):
                 # One that runs keeps its CPU and memory all the same.
                 problems.append(Problem("pod", member.uid, "spec.resourceClaims", NO_CLAIMS))
                 if not facts.node:
                     continue
         except BadField as bad:
-            problems.append(Problem("pod", member.uid, bad.field, bad.text))
+            text = bad.text
+            if at in nodes:
+                facts = reader.salvaged(member, status)
+                pods.facts.append(facts)
+                text += _kept(facts, nodes)
+            problems.append(Problem("pod", member.uid, bad.field, text))
         else:
             pods.facts.append(facts)
+
+
+def _kept(facts: PodFacts, nodes: dict[str, NodeFacts]) -> str:
+    """Close the node of a pod whose room cannot be told; return what is done about it."""
+    if facts.wholly:
+        return "; the pod keeps its room"
+    known = nodes[facts.node]
+    nodes[facts.node] = replace(known, node=replace(known.node, schedulable=False))
+    return f"; {facts.node} takes no new pods"
 
 
 def _requests(

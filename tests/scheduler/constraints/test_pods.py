@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bayplan.scheduler.cluster import Cluster
+from bayplan.scheduler.constraints.masks import Masks
 from bayplan.scheduler.constraints.types import (
     Constraints,
     Expression,
@@ -286,3 +287,16 @@ def test_pods_come_and_go() -> None:
     assert suits(twin, lonely) == [True, False]
     twin.apply(Gone("first"))
     assert suits(twin, lonely) == [True, True]
+
+
+def test_of_many_templates_only_some_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bayplan.scheduler.constraints.index._MAX_KNOWN", 3)
+    cluster = zoned("a", "b")
+    near = labelled("y", pod_affinity=terms("x"), pod_anti_affinity=terms("z"))
+    for i in range(10):
+        settle(cluster, Constraints(labels=(("app", "x"), ("pod", str(i)))), "n0")
+        assert suits(cluster, near) == [True, False]
+    index = next(m.index for m in cluster.view.memos.values() if isinstance(m, Masks))
+    tallies = list(index._tallies.values())
+    assert sorted(int(tally.counts.sum()) for tally in tallies) == [0, 10]
+    assert all(len(tally.kind.known) <= 3 for tally in tallies)

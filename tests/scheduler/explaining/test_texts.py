@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bayplan.scheduler.constraints.types import Constraints, Taint
+from bayplan.scheduler.constraints.types import (
+    Constraints,
+    Expression,
+    NodeAffinityTerm,
+    Operator,
+    PodTerm,
+    Selector,
+    Taint,
+)
 from bayplan.scheduler.events import Bound, Gone, NodeUp, Repartitioned
 from bayplan.scheduler.explaining import (
     Effort,
@@ -102,6 +110,54 @@ def test_defragment() -> None:
     assert fix.text == "move 1 pod from n0: a to n1"
     assert fix.moves == (Move("a", "n0", "n1"),)
     assert [type(event) for event in fix.events] == [Gone, Bound]
+
+
+ZONES = (("zone", "a"),)
+
+
+def beside(app: str, near: str) -> Constraints:
+    """A pod with the label app that must be in the zone of a pod with the other one."""
+    selector = Selector((Expression("app", Operator.IN, (near,)),))
+    return Constraints(labels=(("app", app),), pod_affinity=(PodTerm("zone", selector),))
+
+
+def test_pods_that_end_at_one_time_end_together() -> None:
+    # The first to end makes room, but the second is whom the pod must be near.
+    engine = engine_of(node("n0", 1, labels=ZONES))
+    run(engine, whole("a"), end_s=10.0)
+    run(engine, Request("b", constraints=Constraints(labels=(("app", "b"),))), end_s=10.0)
+    request = whole("p", constraints=beside("p", "b"))
+    kinds = [fix.kind for fix in explain_pod(engine, request, 0.0).fixes]
+    assert FixKind.RELAX not in kinds
+    assert FixKind.WAIT not in kinds
+
+
+def test_no_pod_moves_to_where_it_may_go_only_once_the_request_is_there() -> None:
+    # Both have lost whom they were near: "a" may be first of its kind nowhere, and stays.
+    engine = engine_of(node("n0", 2, labels=ZONES), node("n1", 1, labels=ZONES))
+    engine.cluster.apply(Bound(engine.decide(share("a", 300), 0.0, np.array([True, False])), 0.0))
+    alone = explain_pod(engine, whole("p", 2), 0.0)
+    assert FixKind.DEFRAGMENT in {fix.kind for fix in alone.fixes}
+    engine.cluster.apply(Gone("a"))
+    run(engine, Request("x", constraints=Constraints(labels=(("app", "x"),))), "n0")
+    run(engine, share("a", 300, constraints=beside("a", "x")), "n0")
+    engine.cluster.apply(Gone("x"))
+    request = whole("p", 2, constraints=Constraints(labels=(("app", "x"),)))
+    found = explain_pod(engine, request, 0.0)
+    assert FixKind.DEFRAGMENT not in {fix.kind for fix in found.fixes}
+
+
+def test_a_move_tells_where_the_request_goes() -> None:
+    # "a" moves to the zone of "n1", and who must be near it follows it there.
+    zone_b = (("zone", "b"),)
+    engine = engine_of(node("n0", 1, labels=ZONES), node("n1", 4, labels=zone_b))
+    run(engine, whole("a", constraints=Constraints(labels=(("app", "a"),))), "n0")
+    request = whole("p", constraints=beside("a", "a"))
+    fix = next(
+        fix for fix in explain_pod(engine, request, 0.0).fixes if fix.kind is FixKind.DEFRAGMENT
+    )
+    assert fix.moves == (Move("a", "n0", "n1"),)
+    assert fix.node == "n1"
 
 
 def test_no_pod_moves_that_is_protected() -> None:
@@ -243,6 +299,16 @@ def test_each_wish_is_told() -> None:
     ]
 
 
+def test_more_wishes_than_lines_are_counted() -> None:
+    engine = engine_of(node("n0", 1))
+    run(engine, whole("a"))
+    wish = DeviceRequest(
+        WholeGpus(2), alternatives=tuple(DeviceRequest(GpuShare(100 * i)) for i in range(1, 5))
+    )
+    lines = explain_pod(engine, Request("p", devices=(wish,)), 0.0).text.split("\n")
+    assert lines[3] == "3 more wishes fail in like ways"
+
+
 def test_long_names_stay_within_the_width() -> None:
     long = "n" * 250
     engine = engine_of(node(long, 1, gpu_model="M" * 200))
@@ -311,6 +377,20 @@ def test_a_gang_waits_or_gets_nodes_or_evicts() -> None:
     ]
     assert found.text.split("\n")[0] == "Gang g does not start: 2 of 4 members find a place."
     check_text(found.text)
+
+
+def test_members_with_constraints_of_their_own_wait_each_for_its_node() -> None:
+    zones = [(("zone", zone),) for zone in "ab"]
+    engine = engine_of(*(node(f"n{i}", 1, labels=labels) for i, labels in enumerate(zones)))
+    run(engine, whole("a"), "n0", end_s=10.0)
+    run(engine, whole("b"), "n1", end_s=20.0)
+    in_a = NodeAffinityTerm((Expression("zone", Operator.IN, ("a",)),))
+    members = (
+        whole("m0", gang="g", constraints=Constraints(node_affinity=(in_a,))),
+        whole("m1", gang="g"),
+    )
+    found = explain_gang(engine, Gang("g", (Role("workers", members),)), 0.0)
+    assert [fix.at_s for fix in found.fixes if fix.kind is FixKind.WAIT] == [20.0]
 
 
 def test_a_gang_gives_up_its_rack() -> None:

@@ -327,7 +327,18 @@ def test_what_is_left_follows_from_estimate_and_progress() -> None:
     assert columns.waiting_since_s.tolist() == [0.0, 0.0, 0.0, 3.0]
 
 
+def test_an_infinite_estimate_is_none() -> None:
+    requests = [Request("x", run_time_s=math.inf, deadline_s=math.inf), Request("y")]
+    columns = pending_of(requests, {"y": Progress(remaining_s=math.inf)})
+    for known in (columns.run_time_s, columns.remaining_s, columns.deadline_s):
+        assert np.isnan(known).all()
+    for name in ordering_names():  # warnings are errors
+        assert make_ordering(name, [1.0]).order(columns, 0.0).tolist() == [0, 1]
+
+
 def test_wrong_columns_are_refused() -> None:
+    with pytest.raises(ValueError, match="memory must be greater than 0, not 0"):
+        pending_of([], gpu_memory_mib=0)
     with pytest.raises(InvalidRequest, match="pod x is pending twice"):
         pending_of([Request("x"), Request("y"), Request("x")])
     with pytest.raises(ValueError, match="queue 'q': the weight must be greater than 0, not 0"):

@@ -104,4 +104,6 @@ def test_time_and_use_must_make_sense() -> None:
         usage.at(4.0)
     with pytest.raises(StateError, match="uses 100 milli-GPU, 101 cannot go"):
         usage.change(6.0, "a", -101)
+    with pytest.raises(StateError, match="uses 0 milli-GPU, 1 cannot go"):
+        usage.change(6.0, "never", -1)
     assert usage.at(5.0) == {"a": 0.0}, "a refused change left a trace"

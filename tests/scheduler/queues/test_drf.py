@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bayplan.scheduler.errors import InputError
 from bayplan.scheduler.queues import Queue, QueueTree, Share, Usage, dominant_shares, drf_shares
 from bayplan.scheduler.queues.drf import drf_fill
 
@@ -124,3 +125,8 @@ def test_dominant_shares_of_what_is_used() -> None:
 def test_without_queues_the_cluster_s_own_pods_get_what_there_is() -> None:
     assert drf_shares(QueueTree(), {"": {"gpu": 8}}, {"gpu": 2}) == {"": 0.25}
     assert drf_shares(QueueTree(), {"": {"gpu": 1, "tpu": 9}}, {"gpu": 2}) == {"": 1.0}
+
+
+def test_a_negative_demand_is_refused() -> None:
+    with pytest.raises(InputError, match="queue a: a demand of -5 gpu"):
+        drf_shares(QueueTree([Queue("a")]), {"a": {"gpu": -5}}, {"gpu": 8})

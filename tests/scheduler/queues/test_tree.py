@@ -174,6 +174,11 @@ parent = "research"
         ({"queues": {"a": {"parent": 3}}}, "queue a: parent is 3; give the name of a queue"),
         ({"queues": {"a": {"weight": "2"}}}, "queue a: weight is '2'; give a number"),
         (
+            {"queues": {"a": {"weight": 10**309}}},
+            f"queue a: weight {10**309} is neither 0 nor from 1e-6 to 1e6;"
+            " give 1 for an equal part",
+        ),
+        (
             {"queues": {"a": {"limit": 8}}},
             "queue a: limit is 8, not a table; write limit = { gpu = 8000 }",
         ),

@@ -20,9 +20,10 @@ from bayplan.scheduler.events import Bound, NodeChanged
 from bayplan.scheduler.policies.first_fit import FirstFit
 from bayplan.scheduler.preemption.types import Guards
 from bayplan.scheduler.queues import Queue, QueueTree
-from bayplan.scheduler.types import Reason, Request
+from bayplan.scheduler.types import Node, Reason, Request
 from bayplan.simulator.plan.admission import Admission
 from bayplan.simulator.plan.planning import NOT_GROWN, make_plan
+from bayplan.simulator.plan.results import Cause
 from bayplan.simulator.plan.scene import Scene, Unit
 
 from .support import cluster_with, gang, planned, pods, run, where, whole, why
@@ -168,13 +169,53 @@ def queued(preemption: str) -> tuple[dict[str, str], dict[str, str], list[str]]:
 def test_queues_keep_pods_out_and_let_owners_reclaim() -> None:
     placed, waits, evicted = queued("never")
     assert placed == {"o1": "n0"}
-    assert waits["capped"].startswith("queue: queue capped: 1000 gpu asked for, 500 left")
+    assert waits["capped"] == (
+        "queue: queue capped uses 0 of its limit of 0.5 GPUs; 1 asked, 0.5 left"
+    )
     assert set(waits) == {"capped", "o2"}
     assert evicted == []
     placed, waits, evicted = queued("fair-reclaim")
     assert placed == {"o1": "n0", "o2": "n0"}
     assert set(waits) == {"capped"}
     assert len(evicted) == 1
+
+
+def test_budgets_are_spent_as_the_plan_goes_on() -> None:
+    cluster = cluster_with(1, 1, 1)
+    for i in range(2):
+        run(cluster, whole(f"b{i}", priority=-1, disruption_budgets=("b",)), f"n{i}")
+    run(cluster, whole("free", priority=-1), "n2")
+    guards = Guards(budgets={"b": 1})
+    units = pods(*[whole(f"p{i}", priority=9) for i in range(3)])
+    plan = planned(cluster, units, "priority", guards=guards)
+    over = {each.request.uid: each.over_budget for each in plan.evicted}
+    assert sum(bool(names) for names in over.values()) == 1
+    assert over["free"] == ()
+    assert plan.evicted[-1].over_budget == ("b",)  # who has to break it comes last
+    assert plan.budgets == {"b": 0}
+
+
+def test_mates_elsewhere_are_told_from_those_whose_room_is_taken() -> None:
+    cluster = cluster_with(1, 1)
+    for i in range(2):
+        run(cluster, whole(f"m{i}", priority=-1, gang="m"), f"n{i}")
+    plan = planned(cluster, pods(whole("p", priority=9)), "priority")
+    causes = {each.node: each.cause for each in plan.evicted}
+    there = plan.placed[0].placement.node
+    assert causes == {n: Cause.ROOM if n == there else Cause.GANG for n in ("n0", "n1")}
+
+
+def test_room_on_closed_nodes_is_not_free() -> None:
+    cluster = Cluster(
+        [
+            Node("n0", 64_000, 64_000, 2, "A", 8_000),
+            Node("n1", 64_000, 64_000, 4, "A", 8_000, schedulable=False),
+            Node("n2", 64_000, 64_000, 7, "A-MIG-1g.10gb", 8_000, anonymous_gpus=True),
+        ]
+    )
+    plan = planned(cluster, ())
+    assert (plan.nodes, plan.closed, plan.gpus, plan.parts) == (3, 1, 13, 7)
+    assert plan.before == plan.after == 9_000
 
 
 @settings(max_examples=60, deadline=None)

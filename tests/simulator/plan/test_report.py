@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from bayplan.scheduler.types import Reason
+from bayplan.scheduler.types import Grant, Placement, Reason, Slot
 from bayplan.simulator.plan.report import SCHEMA, as_json, n_gpus
 from bayplan.simulator.plan.results import Plan, Waiting
-from bayplan.simulator.plan.table import ROWS, as_tables
+from bayplan.simulator.plan.table import ROWS, as_tables, plain_lines
 from bayplan.traces.kubernetes import Problem
 
 from .support import cluster_with, gang, planned, pods, run, whole
@@ -43,15 +43,21 @@ def test_the_shape_of_the_json(plan: Plan) -> None:
     assert report["schema"] == SCHEMA == "bayplan.plan/1"
     assert {key: report[key] for key in SETTINGS} == SETTINGS
     assert report["cluster"] == {
-        "nodes": 2, "gpus": 3, "bound": 1, "free_milli": 1000, "free_milli_after": 1000
+        "nodes": 2, "closed_nodes": 0, "gpus": 3, "gpu_parts": 0, "bound": 1,
+        "free_milli": 1000, "free_milli_after": 1000,
     }  # fmt: skip
     assert report["placed"] == [
-        {"pod": "high", "node": "n0", "gpus": [0, 1], "gang": "", "priority": 9, "queue": "",
-         "evicts": ["low"], "not_looked_at": []},
+        {"pod": "high", "node": "n0", "gpus": [0, 1],
+         "devices": [{"chosen": 0, "slots": [
+             {"gpu": 0, "milli": 1000, "memory_mib": 8000},
+             {"gpu": 1, "milli": 1000, "memory_mib": 8000},
+         ]}],
+         "gang": "", "priority": 9, "queue": "", "evicts": ["low"], "not_looked_at": []},
     ]  # fmt: skip
     assert report["evicted"] == [
-        {"pod": "low", "node": "n0", "priority": -5, "queue": "", "by": "high"}
-    ]
+        {"pod": "low", "node": "n0", "priority": -5, "queue": "", "by": "high",
+         "cause": "room", "over_budget": []}
+    ]  # fmt: skip
     assert [each["pod"] for each in report["waiting"]] == ["late", "g0", "g1"]
     late = report["waiting"][0]
     assert late["why"] == "no room, and nobody to evict"
@@ -112,12 +118,36 @@ def test_waiting_pods_are_gathered_by_why_they_wait() -> None:
 def test_explanations_are_printed_once_a_kind() -> None:
     plan = planned(cluster_with(1), pods(whole("a", 2), whole("b", 2)))
     told = tuple(
-        Waiting(w.request, w.why, "", w.reasons, f"Pod {w.request.uid} waits\nfor room")
+        Waiting(w.request, w.why, "", w.reasons, True, f"Pod {w.request.uid} waits\nfor room")
         for w in plan.waiting
     )
     text = printed(replace(plan, waiting=told), [])
     assert text.count("for room") == 1
     assert "Pod a waits\n  for room" in text
+
+
+def test_long_lines_of_explanations_are_wrapped_under_their_indent() -> None:
+    lines = plain_lines("head\nNodes: " + "word " * 30 + "\n  1. fix " + "thing " * 30)
+    wrapped = lines.plain.splitlines()
+    assert max(map(len, wrapped)) <= 80
+    assert wrapped[1].startswith("  Nodes: word")
+    assert wrapped[2].startswith("    word")
+    assert wrapped[4].startswith("    1. fix thing")
+    assert wrapped[5].startswith("       thing")
+
+
+def test_an_instance_has_a_place(plan: Plan) -> None:
+    grant = Grant(Slot(2, 4, 2, "2g.20gb"), 285, 20_000)
+    placement = Placement("n0", ((grant,),), (1,))
+    told = replace(plan, placed=(replace(plan.placed[0], placement=placement),))
+    (device,) = parsed(told)["placed"][0]["devices"]
+    assert device == {
+        "chosen": 1,
+        "slots": [
+            {"gpu": 2, "milli": 285, "memory_mib": 20_000, "profile": "2g.20gb",
+             "start": 4, "size": 2},
+        ],
+    }  # fmt: skip
 
 
 def test_gpus_are_counted_over_all_devices() -> None:

@@ -62,8 +62,12 @@ def test_a_gpu_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
     cluster, problems = placed(
         tmp_path, node(annotations=HAMI), pod("a", "n1", requests=wanted, annotations=given)
     )
-    assert problems == ["pod default/a: spec.nodeName: the GPU that the pod was given is not on n1"]
-    assert not cluster.pods
+    assert problems == [
+        "pod default/a: spec.nodeName: the GPU that the pod was given is not on n1;"
+        " n1 takes no new pods"
+    ]
+    assert cluster.pods["default/a"].request.devices == ()
+    assert not cluster.nodes["n1"].schedulable
 
 
 def test_gpushare_and_koordinator_say_the_index(tmp_path: Path) -> None:
@@ -105,7 +109,7 @@ def test_pods_of_one_group_share_a_gpu_and_whole_ones_take_others(tmp_path: Path
     assert "kai-resource-reservation/r" not in cluster.pods
 
 
-def test_what_does_not_fit_is_told_and_takes_no_room(tmp_path: Path) -> None:
+def test_what_does_not_fit_is_told_and_takes_what_is_left(tmp_path: Path) -> None:
     cluster, problems = placed(
         tmp_path,
         node(gpus=2),
@@ -115,16 +119,33 @@ def test_what_does_not_fit_is_told_and_takes_no_room(tmp_path: Path) -> None:
         pod("d", "n1", requests={"example.com/nic": "1"}),
         node("bare"),
         gpu_pod("e", 1, at="bare"),
+        node("half", gpus=2),
+        gpu_pod("f", 3, at="half"),
     )
+    less = "n1 has not the room that the pod takes;"
     assert problems == [
-        "pod default/b: spec.nodeName: n1 has not the room that the pod takes; its GPUs are taken",
-        "pod default/c: spec.nodeName: n1 has not the room that the pod takes;"
-        " CPU (millicores): asked 9000, free 7000",
-        "pod default/d: spec.nodeName: n1 has not the room that the pod takes;"
-        " example.com/nic: asked 1, free 0",
-        "pod default/e: spec.nodeName: bare has no GPUs of the kind that the pod takes",
+        f"pod default/b: spec.nodeName: {less} whole GPUs: asked 1, free 0;"
+        " the pod is given what is left",
+        f"pod default/c: spec.nodeName: {less} CPU (millicores): asked 9000, free 7000;"
+        " the pod is given what is left",
+        f"pod default/d: spec.nodeName: {less} example.com/nic: asked 1, free 0;"
+        " the pod is given what is left",
+        "pod default/e: spec.nodeName: bare has no GPUs of the kind that the pod takes;"
+        " the pod is given what is left",
+        "pod default/f: spec.nodeName: half has not the room that the pod takes;"
+        " whole GPUs: asked 3, free 2; the pod is given what is left",
     ]
-    assert list(cluster.pods) == ["default/a"]
+    taken = {uid: (p.request.cpu_milli, gpus(cluster, uid)) for uid, p in cluster.pods.items()}
+    assert taken == {
+        "default/a": (1000, [-1, -1]),
+        "default/b": (1000, []),
+        "default/c": (6000, []),
+        "default/d": (0, []),
+        "default/e": (1000, []),
+        "default/f": (1000, [-1, -1]),
+    }
+    assert not any(p.request.preemptible for uid, p in cluster.pods.items() if uid[-1] != "a")
+    assert all(node.schedulable for node in cluster.nodes.values())
 
 
 def test_pods_stay_on_nodes_that_take_no_new_ones(tmp_path: Path) -> None:
@@ -154,5 +175,5 @@ def test_the_pods_of_a_node_are_counted(tmp_path: Path) -> None:
     _, problems = placed(tmp_path, node(room={"pods": "1"}), pod("a", "n1"), pod("b", "n1"))
     assert problems == [
         "pod default/b: spec.nodeName: n1 has not the room that the pod takes;"
-        " pods: asked 1, free 0"
+        " pods: asked 1, free 0; the pod is given what is left"
     ]

@@ -88,6 +88,28 @@ def test_what_is_no_dump_is_refused_in_one_line(text: str, line: str, tmp_path: 
     assert str(error.value).endswith("make one with kubectl get nodes,pods -A -o json")
 
 
+def test_a_broken_pod_that_runs_keeps_what_can_be_read_and_closes_its_node(tmp_path: Path) -> None:
+    dump = read(
+        tmp_path,
+        node("n1", gpus=2),
+        node("n2", gpus=2),
+        pod("a", "n1", requests={"cpu": "2", "memory": "x", "nvidia.com/gpu": "1"}),
+        pod("b", "n2", requests={"cpu": "3"}, spec={"priority": "high"}),
+        pod("c", requests={"cpu": "-1"}),
+    )
+    assert told(dump) == [
+        "pod default/a: spec.containers[0].resources.requests.memory: 'x' is no quantity;"
+        " n1 takes no new pods",
+        "pod default/b: spec.priority: 'high' is no whole number; the pod keeps its room",
+        "pod default/c: spec.containers[0].resources.requests.cpu: -1 is negative",
+    ]
+    a, b = (bound.request for bound in dump.bound)
+    assert (a.cpu_milli, a.memory_mib, a.devices[0].ask.count, a.preemptible) == (2000, 0, 1, False)
+    assert (b.cpu_milli, b.preemptible) == (3000, False)
+    assert [each.schedulable for each in dump.nodes] == [False, True]
+    assert dump.pending == ()
+
+
 def test_a_broken_pod_is_told_and_the_rest_goes_on(tmp_path: Path) -> None:
     dump = read(
         tmp_path,
