@@ -8,6 +8,7 @@ from math import fsum
 
 from bayplan.scheduler.arrays import BoolArray
 from bayplan.scheduler.engine import Engine
+from bayplan.scheduler.errors import Conflict
 from bayplan.scheduler.events import Bound, Gone
 from bayplan.scheduler.gangs.members import Party
 from bayplan.scheduler.gangs.types import GangPlan
@@ -153,12 +154,16 @@ class Reprieve:
     ) -> bool:
         """Put some back where the gang still fits; whether it does."""
         cluster = self._engine.cluster
-        with cluster.trial() as trial:
-            for place in places:
-                cluster.apply(Bound(decisions[place], decisions[place].now_s))
-            if not (fits or self._fits)():
-                return False
-            trial.keep()
+        try:
+            with cluster.trial() as trial:
+                for place in places:
+                    cluster.apply(Bound(decisions[place], decisions[place].now_s))
+                if not (fits or self._fits)():
+                    return False
+                trial.keep()
+        except Conflict:
+            # It used a claim as another pod had made it, and cannot come back before that one.
+            return False
         left -= set(places)
         return True
 

@@ -14,7 +14,7 @@ from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.events import Gone
 from bayplan.scheduler.gangs.types import Gang, GangPlan, Role, Segment, Spread
 from bayplan.scheduler.preemption import GangPreemption, Guards, preempt_gang
-from bayplan.scheduler.types import Request, Topology, TopologyLevel
+from bayplan.scheduler.types import DeviceRequest, Request, Topology, TopologyLevel, WholeGpus
 from victim_scenes import NOW_S, Scene, requests, scenes
 
 from ..support import bind, first_fit, node, share, snapshot, whole  # noqa: TID252
@@ -231,3 +231,15 @@ def test_shares_of_a_gang_meet_on_one_gpu() -> None:
     engine = full(racks=1)
     answer = preempt_gang(engine, gang_of(4, share("w", 250, priority=5)), 10.0)
     assert len(answer.uids) == 1
+
+
+def test_who_uses_a_claim_as_another_made_it_does_not_come_back_before_that_one() -> None:
+    engine = first_fit(Cluster([node("a", 2), node("b", 1, gpu_model="B")]))
+    for uid, model, priority in (("maker", "A", 0), ("user", "B", 1)):
+        wish = DeviceRequest(WholeGpus(1), models=(model,), claim="d")
+        bind(engine, Request(uid, 100, devices=(wish,), priority=priority))
+    bind(engine, whole("other", priority=0))
+    assert engine.cluster.pods["user"].placement.node == "a"
+    members = tuple(whole(f"m{i}", priority=5, gang="new") for i in range(3))
+    found = preempt_gang(engine, Gang("new", (Role("r", members),)), NOW_S)
+    assert found.uids == ("maker", "other", "user")
