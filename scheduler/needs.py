@@ -16,6 +16,10 @@ from bayplan.scheduler.mig.tables import SEAT_SHIFT, shift_of
 from bayplan.scheduler.sharing import Exclusive, Mig, Mps, TimeSlicing, isolation_of
 from bayplan.scheduler.types import GPU_MILLI, Isolation, Reason
 
+# Asked a few times, from Python: loading the compiled code takes longer than that.
+_needed_milli = getattr(needed_milli, "py_func", needed_milli)
+_needed_mib = getattr(needed_mib, "py_func", needed_mib)
+
 NEVER = 1 << 50
 """More milli-GPU than any slot has: the need of a request that a kind of slot cannot serve."""
 
@@ -146,8 +150,8 @@ def _share(want: Want, kind: Kind) -> Need:
         return _share_of_instance(want, kind)
     memory = kind.memory_mib
     # Memory is not oversubscribed: what is derived is the pod's part of what is handed out.
-    milli = needed_milli(want.milli, want.mib, memory)
-    mib = needed_mib(want.milli, want.mib, memory, kind.capacity_milli)
+    milli = _needed_milli(want.milli, want.mib, memory)
+    mib = _needed_mib(want.milli, want.mib, memory, kind.capacity_milli)
     sharing = kind.sharing
     if isinstance(sharing, Exclusive):
         if mib > memory or milli > GPU_MILLI:

@@ -21,7 +21,7 @@ Price = tuple[int, int, int, float]
 Unit = list[int]
 """Places of pods that leave and come back together: one pod, or a gang as a whole."""
 
-_LONG = 64
+_LONG = 160
 """After so many units times members that a long look refused no more are tried: to say no takes it
 long, and the longer the larger the gang."""
 

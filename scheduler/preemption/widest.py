@@ -106,11 +106,14 @@ def exchanged(reprieve: Reprieve, ask: Questions, rows: BoolArray, best: Attempt
             question = ask()
             if not _legal(question, places):
                 continue
-            found = reprieve.attempt(question, places, smallest, close=True)
-            if reprieve.effort.left < 0:
-                return best
-            if found is not None and found.price < best.price:
-                best, again = found, True
+            for order in (smallest, most_valuable):
+                found = reprieve.attempt(ask(), places, order, close=True)
+                if reprieve.effort.left < 0:
+                    return best
+                if found is not None and found.price < best.price:
+                    best, again = found, True
+                    break
+            if again:
                 break
     return best
 

@@ -19,7 +19,7 @@ from bayplan.scheduler.types import Request
 from bayplan.simulator.plan.planning import NOW_S
 from bayplan.simulator.plan.results import Waiting
 
-MOST_KINDS = 8
+MOST_KINDS = 5
 """Kinds of waiting pods that fixes are sought for; a search takes tens of milliseconds."""
 
 MOST_GANG_KINDS = 2

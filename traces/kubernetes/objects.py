@@ -8,9 +8,12 @@ import json
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
+
+import orjson
 
 from bayplan.scheduler.errors import InputError
 from bayplan.traces.files import PathLike, display, read_text
@@ -139,6 +142,9 @@ def _key(thing: Object) -> tuple[str, str, str]:
 def _loaded(path: PathLike) -> object:
     name = "stdin" if str(path) == STDIN else display(path)
     text = _stdin() if str(path) == STDIN else read_text(Path(path))
+    with suppress(ValueError):  # a third faster; what it does not take, the other reads or explains
+        loaded: object = orjson.loads(text)
+        return loaded
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
