@@ -29,10 +29,11 @@ lint: $(READY) ## ruff, and who may import whom
 types: $(READY) ## mypy, strict
 	$(BIN)/mypy
 
-unit: $(READY) ## pytest, then the kernels again as plain Python
+unit: $(READY) ## pytest, then kernels and what plans with them again as plain Python
 	$(BIN)/python -m bayplan.kernels.warm
 	$(BIN)/pytest -n $(TEST_WORKERS)
-	NUMBA_DISABLE_JIT=1 HYPOTHESIS_PROFILE=small $(BIN)/pytest -n $(TEST_WORKERS) -q tests/kernels
+	NUMBA_DISABLE_JIT=1 HYPOTHESIS_PROFILE=small $(BIN)/pytest -n $(TEST_WORKERS) -q tests/kernels \
+	  $(addprefix tests/scheduler/,gangs preemption explaining queues test_trial.py)
 
 bench: $(READY) ## measure; writes bench/results/ and the tables in README.md
 	$(BIN)/python bench/replay.py
