@@ -10,7 +10,7 @@ export BAYPLAN_DATA ?= $(CURDIR)/../shared/data
 # Two processes on a two-core machine; more cores are used where they are.
 TEST_WORKERS ?= auto
 
-.PHONY: help demo test lint types unit bench reproduce docs clean
+.PHONY: help demo test lint types unit thorough bench reproduce docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,13 @@ unit: $(READY) ## pytest, then kernels and what plans with them again as plain P
 	NUMBA_DISABLE_JIT=1 HYPOTHESIS_PROFILE=small $(BIN)/pytest -n $(TEST_WORKERS) -q tests/kernels \
 	  $(addprefix tests/scheduler/,gangs preemption explaining queues test_trial.py)
 
+thorough: $(READY) ## over 20,000 random examples of what the engine promises, by promise
+	$(BIN)/python -m bayplan.kernels.warm
+	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest -n $(TEST_WORKERS) -q --dist worksteal -m promise \
+	  --promises 20000
+	NUMBA_DISABLE_JIT=1 HYPOTHESIS_PROFILE=small $(BIN)/pytest -n $(TEST_WORKERS) -q -m promise \
+	  --promises 400
+
 bench: $(READY) ## measure; writes bench/results/ and the tables in README.md
 	$(BIN)/python bench/replay.py
 	$(BIN)/python bench/decide.py
@@ -49,9 +56,10 @@ bench: $(READY) ## measure; writes bench/results/ and the tables in README.md
 	-$(BIN)/python bench/optimal.py
 	$(BIN)/python bench/tables.py
 
-reproduce: $(READY) ## the published packing table beside ours (needs BAYPLAN_DATA)
+reproduce: $(READY) ## published tables and schedules beside ours (needs BAYPLAN_DATA)
 	@mkdir -p reproduce
 	$(BIN)/python bench/reproduce.py --workers 2 --json reproduce/fgd.json
+	$(BIN)/python bench/reproduce_papers.py --workers 2 --json reproduce/schedules.json
 
 docs: $(READY) ## write the generated parts of docs/
 	$(BIN)/python docs/generate.py

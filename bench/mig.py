@@ -26,7 +26,7 @@ from bayplan.scheduler.policies import make_policy
 from bayplan.scheduler.sharing import Mig
 from bayplan.scheduler.types import DeviceRequest, MigInstances, Node, Request
 from bayplan.scheduler.workload import typical_workload
-from bayplan.simulator.replay.sharing import histogram
+from bayplan.simulator.sharing import histogram
 from bayplan.traces import builtin_pods, read_pods
 from measure import DATA, percentiles, write_result
 

@@ -15,8 +15,8 @@ from typing import Any
 from bayplan.scheduler.compiled import warm
 from bayplan.scheduler.hardware import product_named
 from bayplan.simulator.replay.settings import Experiment
-from bayplan.simulator.replay.sharing import MODES, Modes, cuts, with_product
 from bayplan.simulator.replay.sweep import Packer
+from bayplan.simulator.sharing import MODES, Modes, cuts, with_product
 from bayplan.traces import read_nodes, read_pods
 from measure import DATA, write_result
 

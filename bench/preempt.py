@@ -21,6 +21,7 @@ from bayplan.scheduler.cluster import Cluster
 from bayplan.scheduler.compiled import warm
 from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.events import Bound, Checkpointed, Gone
+from bayplan.scheduler.explaining.words import ask
 from bayplan.scheduler.gangs.types import Gang, Role
 from bayplan.scheduler.policies import make_policy
 from bayplan.scheduler.preemption import Guards, preempt, preempt_gang
@@ -132,7 +133,7 @@ def measure(engine: Engine, request: Request, policy: str) -> dict[str, Any]:
     best = answer.nodes[0]
     return {
         "policy": policy,
-        "devices": str(request.devices[0].ask),
+        "devices": ask(request.devices[0]),
         **percentiles(times),
         "victims": len(best.uids),
         "nodes": len(answer.nodes),

@@ -1,6 +1,6 @@
-"""Write docs/reference.md: the command's help texts, the policies.
+"""Write docs/reference.md, docs/metrics.md, and the keys in docs/scenario.md.
 
-Run by ``make docs``; a test fails when the page is not what this writes.
+Run by ``make docs``; a test fails when a page is not what this writes.
 """
 
 from __future__ import annotations
@@ -12,8 +12,17 @@ import sys
 from pathlib import Path
 
 PAGE = Path(__file__).parent / "reference.md"
+METRICS_PAGE = Path(__file__).parent / "metrics.md"
+SCENARIO_PAGE = Path(__file__).parent / "scenario.md"
+KEYS_HEADING = "## All keys\n\nWritten by `make docs`.\n\n"
 COMMANDS = (
     (),
+    ("simulate",),
+    ("compare",),
+    ("scenario",),
+    ("scenario", "init"),
+    ("scenario", "check"),
+    ("scenario", "show"),
     ("replay",),
     ("plan",),
     ("policies",),
@@ -54,7 +63,65 @@ def page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+METRICS_INTRO = """# Metrics
+
+Written by `make docs` from the catalogue in `simulator/metrics/catalogue.py`, where each metric is
+declared once: the summary, the tables and this page all read it.
+
+- **Jobs.** The rows of a gang are one job. Waiting, completion, slowdown and rho are those of jobs
+  that finished: read them beside how many did not. A policy that never starts long jobs has short
+  waits.
+- **Percentiles** are linear between the sorted values around position (n − 1) × p / 100, NumPy's
+  default. Published tables may take the value at ⌊p n / 100⌋ instead.
+- **Makespan** runs from the first arrival to the last end of a job; allocated, effective and busy
+  are shares of the GPUs' time in it. What fills and drains the cluster is part of it, so a short
+  trace shows lower shares than a steady state has.
+- **Over time.** A sample of the time series stands for the time since the sample before it.
+- **GPUs of a job** are those of all its pods, a share or a MIG instance as one: work is in seconds
+  on whole reference GPUs. **GPUs that it held** are its GPU-seconds over its time with room, shares
+  and instances as fractions.
+- **N of rho**, the number that share the cluster, is the mean number of jobs in the system that
+  want GPUs, from a job's arrival to its end, itself included. A cluster of its own of an N-th of
+  the size slows a job only if it needs more GPUs than that. The ordering `finish-time` takes who
+  waits now.
+- **Jain's index** is 1 where all have the same and 1/n where one has everything. It needs two who
+  are named.
+- **better** says which way is, and decides what a comparison marks; where it is empty neither is.
+- What says nothing is null in `summary.json` and left out in tables: a mean over no jobs, misses
+  where nobody has a deadline.
+
+## Comparisons
+
+A figure of a variant is its mean over the seeds, with the 95 % confidence interval of Student's t:
+mean ± t × s / √n, n − 1 degrees of freedom. One seed has no interval. `*` marks the best mean, ties
+together; where all tie, none. `~` marks a variant that chance may have put behind. With the same
+seeds, that is when the interval of its differences from the best, seed by seed, holds 0: a seed's
+workload is the same for all, so its spread cancels. With other seeds, it is when the two intervals
+overlap. Each interval is of one metric: of twenty, one will mislead.
+
+## Catalogue
+
+"""
+
+
+def metrics_page() -> str:
+    """Return the text of the page of metrics."""
+    from bayplan.simulator.metrics.catalogue import markdown
+
+    return METRICS_INTRO + markdown()
+
+
+def scenario_page() -> str:
+    """Return the text of the page of scenarios: what is written by hand, and the keys."""
+    from bayplan.simulator.scenario.writing import markdown
+
+    by_hand = SCENARIO_PAGE.read_text(encoding="utf-8").partition(KEYS_HEADING)[0]
+    return by_hand + KEYS_HEADING + markdown()
+
+
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
-    print(f"written: {PAGE}")
+    pages = (PAGE, page()), (METRICS_PAGE, metrics_page()), (SCENARIO_PAGE, scenario_page())
+    for path, text in pages:
+        path.write_text(text, encoding="utf-8")
+        print(f"written: {path}")
     sys.exit(0)

@@ -7,6 +7,7 @@ import warnings
 from typing import Any
 
 from numba.core import caching
+from numba.core.runtime.nrt import rtsys
 
 FAILED: list[str] = []
 """What kept kernels from being saved in this process; the first is warned of."""
@@ -19,9 +20,15 @@ class SoftCache(_FunctionCache):  # type: ignore[misc]
     """The cache of one kernel: damaged files are compiled anew, a full disk is a warning."""
 
     def load_overload(self, signature: Any, context: Any) -> Any:
-        """Return the compiled code, or None if it is not there or cannot be read."""
+        """Return the compiled code, or None if it is not there or cannot be read.
+
+        Numba would first load all that it compiles with, a tenth of a second that compiled code
+        has no use for: of that it needs the runtime only. What is not there is compiled, and the
+        compiler loads the rest by itself.
+        """
         try:
-            return super().load_overload(signature, context)
+            rtsys.initialize(context)
+            return self._load_overload(signature, context)
         except Exception:  # damaged files raise whatever unpickling makes of them
             with contextlib.suppress(OSError):
                 self.flush()  # else saving trips over the same index

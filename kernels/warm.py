@@ -13,12 +13,13 @@ GROUPS = {
     "governed": ("governed", "mig"),
     "power": ("power",),
     "speed": ("speed",),
-    "gangs": ("gang",),
+    "gangs": ("gang", "island"),
     "ordering": ("order", "backfill"),
     "preempt": ("victim_order", "victims"),
+    "simulate": ("calendar", "progress", "speed", "tenants"),
 }
 """The modules needed for any decision; by the policies that FGD is compared with; where GPUs are
-governed; by the policy pwr; for speeds; for orders and backfilling; for preemption.
+governed; by the policy pwr; for speeds; for orders and backfilling; for preemption; for time.
 
 Callees come first. A module is imported with its group: each takes some milliseconds.
 """

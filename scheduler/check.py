@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayplan.scheduler.islands import island_size
 from bayplan.scheduler.kinds import NO_LIMIT, Kind, slots_of
 from bayplan.scheduler.tenancy import NO_CLASS, Tenancy
 from bayplan.scheduler.view import NO_KIND
@@ -91,6 +92,7 @@ def _check_gpus(cluster: Cluster, row: int, tenancies: list[Tenancy]) -> None:
     start, count = int(view.slot_start[row]), len(plan)
     own = slice(start, start + count)
     _require(view.gpu_count[row] == node.gpu_count, f"{node.name}: number of GPUs")
+    _require(view.island[row] == island_size(node), f"{node.name}: size of its islands")
     _require(view.slot_count[row] == count, f"{node.name}: number of slots")
     kinds = [view.kinds.kinds[number] for number in view.slot_kind[own]]
     _require(kinds == [plan.kinds[k] for k in plan.kind], f"{node.name}: kinds of slots")
@@ -155,7 +157,8 @@ def _check_dead_rows(cluster: Cluster) -> None:
     view = cluster.view
     dead = np.flatnonzero(~view.alive[: view.n_rows])
     _require(dead.size == view.n_rows - len(cluster.nodes), "rows and nodes do not add up")
-    for array in (view.cpu_free_milli, view.memory_free_mib, view.idle_milli, view.slot_count):
+    amounts = view.cpu_free_milli, view.memory_free_mib, view.idle_milli
+    for array in (*amounts, view.slot_count, view.island):
         _require((array[dead] == 0).all(), "a row without a node has capacity")
     _require((view.class_pods[dead] == 0).all(), "a row without a node has pods")
     _require((view.row_kind[dead] == NO_KIND).all(), "a row without a node has a kind of slot")

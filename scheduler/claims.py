@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import numpy as np
 
 from bayplan.scheduler.arrays import BoolArray
 from bayplan.scheduler.cluster import Cluster
+from bayplan.scheduler.constraints.deciding import allowed
+from bayplan.scheduler.islands import ANY, NONE, InIsland, Near, island_of, near_of
 from bayplan.scheduler.tenancy import Claim
-from bayplan.scheduler.types import DeviceRequest, Reason, Request
+from bayplan.scheduler.types import (
+    Decision,
+    DeviceRequest,
+    Placement,
+    Reason,
+    Request,
+    TopologyLevel,
+)
+
+if TYPE_CHECKING:
+    from bayplan.scheduler.engine import Engine
 
 Part = TypeVar("Part")
 Reasons: TypeAlias = tuple[tuple[Reason, int], ...]
+
+_MANY = 2
+"""More GPUs than one: a wish for an island concerns them together."""
 
 
 def granted_of(cluster: Cluster, request: Request) -> dict[int, Claim]:
@@ -29,6 +44,41 @@ def granted_of(cluster: Cluster, request: Request) -> dict[int, Claim]:
     }
 
 
+def left_open(
+    engine: Engine, request: Request, nodes: BoolArray | None
+) -> tuple[Request, BoolArray | None]:
+    """Return what is still to be decided of a request, and the candidates that suit it."""
+    nodes = allowed(engine.cluster, request, nodes)
+    granted = granted_of(engine.cluster, request)
+    if not granted:
+        return request, nodes
+    engine.shapes(request)  # raises on what makes no sense
+    return rest_of(engine.cluster, request, granted, nodes)
+
+
+def decide_rest(
+    engine: Engine,
+    request: Request,
+    granted: Mapping[int, Claim],
+    now_s: float,
+    nodes: BoolArray | None,
+) -> Decision:
+    """Decide what claims that other pods hold leave open; they stay where they are."""
+    engine.shapes(request)  # raises on what makes no sense
+    rest, there = rest_of(engine.cluster, request, granted, nodes)
+    decision = engine.decide(rest, now_s, there)
+    placement = decision.placement
+    if placement is not None:
+        placement = Placement(
+            placement.node,
+            _merged(request, granted, placement.grants, lambda _, claim: claim.grants),
+            chosen_of(request, granted, placement.chosen),
+        )
+        return replace(decision, request=request, placement=placement)
+    reasons = by_claim(engine.cluster, decision.reasons, nodes)
+    return replace(decision, request=request, reasons=reasons)
+
+
 def rest_of(
     cluster: Cluster, request: Request, granted: Mapping[int, Claim], nodes: BoolArray | None
 ) -> tuple[Request, BoolArray]:
@@ -39,7 +89,29 @@ def rest_of(
     if len(rows) == 1:  # claims on two nodes cannot be used by one pod
         row = rows.pop()
         there[row] = nodes is None or nodes[row]
-    return replace(request, devices=rest), there
+    near = near_of(request.topology, _MANY)
+    if near is None or not near.required:
+        return replace(request, devices=rest), there
+    # What is decided now joins what the claims hold already.
+    number = _island_of(cluster, near, granted, rest)
+    if number == NONE:
+        there[:] = False
+    wish = InIsland(TopologyLevel.GPU_ISLAND, number=number) if number != ANY else request.topology
+    return replace(request, devices=rest, topology=wish), there
+
+
+def _island_of(
+    cluster: Cluster, near: Near, granted: Mapping[int, Claim], rest: Sequence[DeviceRequest]
+) -> int:
+    """Return in which island the rest of a request must be."""
+    grants = [grant for claim in granted.values() for grant in claim.grants]
+    if len(grants) == 1 and not rest and near.number == ANY:
+        return ANY  # one GPU is in one island
+    rows = {cluster.row(claim.node) for claim in granted.values()}
+    number = island_of(cluster.view.island.item(min(rows)), grants)
+    if near.number in (ANY, number):
+        return number
+    return near.number if number == ANY else NONE
 
 
 def by_claim(cluster: Cluster, reasons: Reasons, nodes: BoolArray | None) -> Reasons:
@@ -52,7 +124,19 @@ def by_claim(cluster: Cluster, reasons: Reasons, nodes: BoolArray | None) -> Rea
     return tuple(sorted((reason, n) for reason, n in counts.items() if n))
 
 
-def merged(
+def chosen_of(
+    request: Request, granted: Mapping[int, Claim], rest: Iterable[int]
+) -> tuple[int, ...]:
+    """Return which wish each device request got, of those that claims hold and of the rest."""
+    return _merged(request, granted, rest, _chosen)
+
+
+def _chosen(device: DeviceRequest, claim: Claim) -> int:
+    # A later user may name fewer wishes than the first one did.
+    return claim.chosen if claim.chosen <= len(device.alternatives) else 0
+
+
+def _merged(
     request: Request,
     granted: Mapping[int, Claim],
     rest: Iterable[Part],

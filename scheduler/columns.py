@@ -14,6 +14,7 @@ import numpy as np
 from bayplan.kernels.fit import refit
 from bayplan.scheduler.cluster import Cluster
 from bayplan.scheduler.mig.places import Places
+from bayplan.scheduler.near import refuse_apart
 from bayplan.scheduler.needs import Needs
 from bayplan.scheduler.policies._base import PlacementPolicy
 from bayplan.scheduler.shape import Shape
@@ -148,8 +149,14 @@ class Columns:
             column.scores,
             self._fitting,
         )
+        if shape.near is not None and shape.near.required:
+            n = self._refuse_apart(shape, column, rows)
         if n:
             self._policy.score(view, shape, needs, self._fitting[:n], column.scores)
+
+    def _refuse_apart(self, shape: Shape, column: Column, rows: IntArray) -> int:
+        view, codes, scores = self._cluster.view, column.codes, column.scores
+        return refuse_apart(view, shape, column.needs, rows, codes, scores, self._fitting)
 
 
 def _size_of(column: Column) -> int:

@@ -11,22 +11,21 @@ import numpy as np
 from bayplan.kernels.fit import MAX_SLOTS, count_codes
 from bayplan.kernels.hashing import mix
 from bayplan.kernels.pick import pick_first_among, pick_hashed
-from bayplan.scheduler.claims import by_claim, granted_of, merged, rest_of
+from bayplan.scheduler.claims import by_claim, chosen_of, decide_rest, granted_of, left_open
 from bayplan.scheduler.cluster import Cluster
 from bayplan.scheduler.columns import Columns
-from bayplan.scheduler.constraints.deciding import allowed, decide_within, earlier, limits_of
+from bayplan.scheduler.constraints.deciding import decide_within, earlier, limits_of
 from bayplan.scheduler.grants import GrantTable
 from bayplan.scheduler.mig.places import Places
+from bayplan.scheduler.near import choose_near
 from bayplan.scheduler.policies import PlacementPolicy, Ties
 from bayplan.scheduler.policies._base import Ask, ask_of
 from bayplan.scheduler.rows import stable_key
 from bayplan.scheduler.shape import Shape
 from bayplan.scheduler.shapes import AskedShapes
-from bayplan.scheduler.tenancy import Claim
 from bayplan.scheduler.types import (
     ANONYMOUS,
     Decision,
-    DeviceRequest,
     Grant,
     Isolation,
     Placement,
@@ -116,8 +115,10 @@ class Engine:
 
         return Domains(self.cluster, self._topology)
 
-    def decide(self, request: Request, now_s: float, nodes: BoolArray | None = None) -> Decision:
-        """Return where a request goes now, or why nowhere.
+    def decide(
+        self, request: Request, now_s: float, nodes: BoolArray | None = None, *, why: bool = True
+    ) -> Decision:
+        """Return where a request goes now, or why nowhere (if ``why``: reasons take longest).
 
         Alternatives are tried in order; the first that fits a candidate is taken, on the node
         that the policy scores highest for it.
@@ -134,7 +135,7 @@ class Engine:
         if request.constraints is not None:
             return decide_within(self, request, now_s, nodes)
         if self.cluster.claims and (granted := granted_of(self.cluster, request)):
-            return self._decide_rest(request, granted, now_s, nodes)
+            return decide_rest(self, request, granted, now_s, nodes)
         shapes = self.shapes(request)
         salt = self._salt(request.uid) if self._draws else _NO_KEY
         for shape in shapes:
@@ -145,7 +146,8 @@ class Engine:
                 placement = self._placement(shape, row, salt)
                 version = self.cluster.view.version.item(row)
                 return Decision(request, now_s, placement, score, ((placement.node, version),))
-        return Decision(request, now_s, None, reasons=self._reasons(shapes[0], nodes).reasons)
+        reasons = self._reasons(shapes[0], nodes).reasons if why else ()
+        return Decision(request, now_s, None, reasons=reasons)
 
     def decide_gang(self, gang: Gang, now_s: float, nodes: BoolArray | None = None) -> GangPlan:
         """Return where the members of a gang go together now, or why nowhere.
@@ -230,7 +232,7 @@ class Engine:
             return found
         return tuple(
             WishReasons(
-                merged(request, granted, each.chosen, _chosen),
+                chosen_of(request, granted, each.chosen),
                 each.fitting,
                 by_claim(self.cluster, each.reasons, nodes),
                 each.isolation,
@@ -288,6 +290,8 @@ class Engine:
             key = np.uint64(mix(salt, view.name_key[row]))
         alike = self._column_of[shape]
         ask = ask_of(view, shape, self.columns.needs(alike), row, key)
+        if shape.near is not None:
+            return self.placement_on(shape, ask, choose_near(self, shape, ask, self._slots))
         self.policy.choose(view, alike, ask, self._slots)
         return self.placement_on(shape, ask, self._slots[: ask.n_wanted].tolist())
 
@@ -355,40 +359,7 @@ class Engine:
         fitting = counts[Reason.FITS]
         return WishReasons(shape.chosen, fitting, reasons, shape.want.isolation)
 
-    # --- claims that other pods hold already ---------------------------------------------------
-
     def _open(self, request: Request, nodes: BoolArray | None) -> tuple[Request, BoolArray | None]:
         if nodes is not None:
             self._check_mask(nodes)
-        nodes = allowed(self.cluster, request, nodes)
-        granted = granted_of(self.cluster, request)
-        if not granted:
-            return request, nodes
-        self.shapes(request)  # raises on what makes no sense
-        return rest_of(self.cluster, request, granted, nodes)
-
-    def _decide_rest(
-        self,
-        request: Request,
-        granted: dict[int, Claim],
-        now_s: float,
-        nodes: BoolArray | None,
-    ) -> Decision:
-        self.shapes(request)  # raises on what makes no sense
-        rest, there = rest_of(self.cluster, request, granted, nodes)
-        decision = self.decide(rest, now_s, there)
-        placement = decision.placement
-        if placement is not None:
-            placement = Placement(
-                placement.node,
-                merged(request, granted, placement.grants, lambda _, claim: claim.grants),
-                merged(request, granted, placement.chosen, _chosen),
-            )
-            return replace(decision, request=request, placement=placement)
-        reasons = by_claim(self.cluster, decision.reasons, nodes)
-        return replace(decision, request=request, reasons=reasons)
-
-
-def _chosen(device: DeviceRequest, claim: Claim) -> int:
-    # A later user may name fewer wishes than the first one did.
-    return claim.chosen if claim.chosen <= len(device.alternatives) else 0
+        return left_open(self, request, nodes)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from bayplan.scheduler.errors import Conflict, Duplicate, InvalidRequest, Unknown
+from bayplan.scheduler.islands import island_size
 from bayplan.scheduler.kinds import Kind, NodeSlots, slots_of
 from bayplan.scheduler.labels import LabelIndex, Labels
 from bayplan.scheduler.shape import are_amounts
@@ -191,6 +192,7 @@ class Rows:
         view = self.view
         self.labels.update(row, node)
         view.schedulable[row] = node.schedulable
+        view.island[row] = island_size(node)
         view.cpu_free_milli[row] += node.cpu_milli - (before.cpu_milli if before else 0)
         view.cpu_milli[row] = node.cpu_milli
         view.memory_free_mib[row] += node.memory_mib - (before.memory_mib if before else 0)
@@ -292,7 +294,7 @@ def _gpus(node: Node) -> tuple[object, ...]:
 
 def _validate(node: Node) -> None:
     amounts = [node.cpu_milli, node.memory_mib, node.gpu_count, node.gpu_memory_mib]
-    amounts += [n for _, n in node.resources]
+    amounts += [node.gpu_island, *(n for _, n in node.resources)]
     if not are_amounts(amounts):
         raise InvalidRequest(
             f"node {node.name!r}: capacities are whole numbers from 0 to {MAX_AMOUNT}"

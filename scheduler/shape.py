@@ -8,6 +8,7 @@ from itertools import product
 from math import prod
 
 from bayplan.scheduler.errors import InvalidRequest
+from bayplan.scheduler.islands import Near, near_of
 from bayplan.scheduler.needs import Want
 from bayplan.scheduler.tenancy import gpu_class
 from bayplan.scheduler.types import (
@@ -19,7 +20,6 @@ from bayplan.scheduler.types import (
     MigInstances,
     Reason,
     Request,
-    TopologyLevel,
     WholeGpus,
 )
 
@@ -38,8 +38,9 @@ class Shape:
 
     ``count`` slots, of each what is ``want``. ``asks`` are the device requests in order,
     ``chosen`` says which of the alternatives each is. ``refusal`` is set when no node can satisfy
-    it today, whatever is free. ``gpu_class``: 0 a share of one GPU, k GPUs, -1 none. Shapes are
-    compared by identity; those with the same ``content`` mean the same to every node.
+    it today, whatever is free. ``gpu_class``: 0 a share of one GPU, k GPUs, -1 none. ``near`` is
+    what it wishes of GPU islands, if anything. Shapes are compared by identity; those with the
+    same ``content`` mean the same to every node.
     """
 
     cpu: int
@@ -52,11 +53,18 @@ class Shape:
     chosen: tuple[int, ...]
     refusal: Reason
     gpu_class: int
+    near: Near | None = None
 
     @property
     def content(self) -> tuple[object, ...]:
         """What a node sees of it."""
-        return self.cpu, self.memory, self.count, self.want, self.resources, self.labels
+        near = self.near_required
+        return self.cpu, self.memory, self.count, self.want, self.resources, self.labels, near
+
+    @property
+    def near_required(self) -> Near | None:
+        """The wish for an island that must be; None for a preference, too."""
+        return self.near if self.near is not None and self.near.required else None
 
 
 def shapes_of(request: Request) -> tuple[Shape, ...]:
@@ -106,18 +114,14 @@ def _shape(request: Request, wishes: tuple[Wish, ...]) -> Shape:
         request.node_labels,
         asks,
         tuple([number for number, _, _ in wishes]),
-        _refusal(request, asks, len(wants)),
+        _refusal(asks, len(wants)),
         gpu_class(count, share=not want.whole),
+        near_of(request.topology, count),
     )
 
 
-def _refusal(request: Request, asks: tuple[DeviceRequest, ...], kinds: int) -> Reason:
-    used = [device for device in asks if device.ask.count]
-    shares = [device for device in used if isinstance(device.ask, GpuShare)]
-    wish = request.topology
-    together = sum(device.ask.count for device in used) > 1
-    if wish and wish.required and wish.level is TopologyLevel.GPU_ISLAND and together:
-        return Reason.TOPOLOGY
+def _refusal(asks: tuple[DeviceRequest, ...], kinds: int) -> Reason:
+    shares = [device for device in asks if device.ask.count and isinstance(device.ask, GpuShare)]
     # Whole GPUs and instances of a profile add up. Two shares may well meet on one GPU: another
     # question.
     if kinds > 1 or len(shares) > 1:

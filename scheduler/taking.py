@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from bayplan.scheduler.errors import Conflict, InvalidRequest
+from bayplan.scheduler.islands import stays_near
 from bayplan.scheduler.kinds import Kind
 from bayplan.scheduler.labels import has_labels
 from bayplan.scheduler.mig.tables import all_units, bits_of
@@ -98,6 +99,8 @@ def suits(
     Claims that are allocated do not count: ``taken_by`` compares them.
     """
     if request.node_labels and not has_labels(node, request.node_labels):
+        return False
+    if request.topology is not None and not stays_near(request, placement, view.island.item(row)):
         return False
     dealt = zip(request.devices, placement.chosen, placement.grants, strict=True)
     for device, chosen, grants in dealt:

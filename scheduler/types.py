@@ -67,12 +67,12 @@ class Reason(IntEnum):
     NODE_LABELS = 5, "a required node label is missing or differs"
     NODE_AFFINITY = 6, "the node does not match the pod's node affinity"
     GPU_MODEL = 7, "no GPU of an allowed model"
-    GPU_COUNT = 8, "fewer GPUs than asked for, or each too small"
+    GPU_COUNT = 8, "too few GPUs, or each too small"
     GPU_ANONYMOUS = 9, "a share needs a GPU index, and the node's device plugin picks"
     ISOLATION = 10, "no GPU offers an accepted isolation"
     PROFILE = 11, "no GPU offers the MIG profile"
     MIG_SPAN = 12, "shares of several GPUs, and MIG instances cannot work together"
-    TOPOLOGY = 13, "a GPU island is required, and no node says where its islands are"
+    TOPOLOGY = 13, "no GPU island of the node is as large as the pod requires"
     MIXED_DEVICES = 14, "device requests of different kinds in one pod are not decided yet"
     CPU_CAPACITY = 15, "the node has less CPU"
     MEMORY_CAPACITY = 16, "the node has less memory"
@@ -88,6 +88,7 @@ class Reason(IntEnum):
     RESOURCE_FREE = 26, "too little of another resource free"
     TOPOLOGY_SPREAD = 27, "the node's domain would hold too many more of the pods than others"
     POD_ANTI_AFFINITY = 28, "a pod in the node's domain and this one must keep apart"
+    ISLAND_FREE = 29, "enough GPUs free, but not enough of them in one GPU island"
 
 
 FIRST_SHORTAGE = Reason.GPU_FREE
@@ -189,7 +190,8 @@ class Node:
     All ``gpu_count`` GPUs of a node are of one model. ``anonymous_gpus``: the device plugin
     picks the GPU, so that only counts can be planned. ``gpu_memory_mib`` 0 means unknown.
     ``sharing`` says how its GPUs are shared: nothing is ungoverned, one entry is for all GPUs,
-    several are one a GPU. ``taints`` concern only pods with constraints.
+    several are one a GPU. ``taints`` concern only pods with constraints. ``gpu_island``: NVLink
+    joins so many GPUs with consecutive indices; 0 is as the catalogue says of the model.
     """
 
     name: str
@@ -204,6 +206,7 @@ class Node:
     resources: tuple[tuple[str, int], ...] = ()
     sharing: tuple[Sharing, ...] = ()
     taints: tuple[Taint, ...] = ()
+    gpu_island: int = 0
 
 
 @dataclass(frozen=True, slots=True)

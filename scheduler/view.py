@@ -44,7 +44,8 @@ class View:
 
     ``version`` is the number of the row's latest change; ``name_key`` a 64-bit hash of the
     node's name; ``row_kind`` the kind of the row's slots, -1 where they differ or are none;
-    ``gpu_count`` its GPUs; ``idle_milli`` the sum of what is free of its slots; ``class_pods``
+    ``gpu_count`` its GPUs, ``island`` how many of them make an island, 0 where there is none;
+    ``idle_milli`` the sum of what is free of its slots; ``class_pods``
     (n_rows, n_classes) counts the running pods by GPU class (0: share of one GPU, k: k GPUs);
     ``resources`` (n_rows, n_resources) follow ``resource_names``.
 
@@ -71,6 +72,7 @@ class View:
     memory_free_mib: IntArray = field(default_factory=_ints)
     row_kind: IntArray = field(default_factory=_ints)
     gpu_count: IntArray = field(default_factory=_ints)
+    island: IntArray = field(default_factory=_ints)
     slot_start: IntArray = field(default_factory=_ints)
     slot_count: IntArray = field(default_factory=_ints)
     idle_milli: IntArray = field(default_factory=_ints)
@@ -174,6 +176,7 @@ _NODE_ARRAYS = (
     "memory_free_mib",
     "row_kind",
     "gpu_count",
+    "island",
     "slot_start",
     "slot_count",
     "idle_milli",

@@ -81,6 +81,47 @@ def requests(draw: st.DrawFn, uid: str) -> Request:
 
 
 @st.composite
+def crowd(draw: st.DrawFn, uid: str) -> Request:
+    """Draw a pod of little value, that takes some of a GPU and hardly anything else."""
+    return replace(
+        draw(requests(uid)),
+        cpu_milli=500 * draw(st.integers(0, 2)),
+        memory_mib=0,
+        devices=tuple(map(DeviceRequest, draw(st.sampled_from(ASKS[1:])))),
+        priority=draw(st.sampled_from([0, 0, 1, 1, 2, 3])),
+        preemptible=draw(st.integers(0, 9)) > 0,
+    )
+
+
+@st.composite
+def crowded(draw: st.DrawFn, max_nodes: int = 3) -> Scene:
+    """Draw a scene without much room, so that for the one who asks some have to leave."""
+    chosen = draw(st.lists(st.sampled_from(NODES[:3]), min_size=1, max_size=max_nodes))
+    cluster = Cluster(replace(node, name=f"n{i}") for i, node in enumerate(chosen))
+    policies: list[PlacementPolicy] = [FirstFit(), WorstFit()]
+    engine = Engine(cluster, draw(st.sampled_from(policies)))
+    for i in range(4 * len(chosen)):
+        decision = engine.decide(draw(crowd(f"p{i}")), 0.0)
+        if decision.placement is not None:
+            cluster.apply(Bound(decision, float(draw(st.sampled_from([0, 10, 80])))))
+    asking = replace(
+        draw(crowd("asking")),
+        cpu_milli=1000 * draw(st.sampled_from([0, 1, 8])),
+        priority=draw(st.integers(2, 6)),
+        preemptible=draw(st.booleans()),
+        gang="",
+    )
+    few = st.integers(0, 2)
+    guards = Guards(
+        draw(st.dictionaries(st.sampled_from(["x", "y"]), few)),
+        draw(st.dictionaries(st.sampled_from(["g", "h"]), few)),
+        float(draw(st.sampled_from([0, 0, 30]))),
+        draw(st.dictionaries(st.sampled_from(["q", "r"]), st.sampled_from([500, 1000, 3000]))),
+    )
+    return Scene(engine, asking, guards, draw(st.sampled_from(POLICIES)))
+
+
+@st.composite
 def scenes(draw: st.DrawFn, max_pods: int = 10, max_nodes: int = 3) -> Scene:
     """Draw a scene."""
     chosen = draw(st.lists(st.sampled_from(NODES), min_size=1, max_size=max_nodes))

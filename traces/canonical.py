@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bayplan.traces.columns import BadRow, Column
@@ -105,6 +105,19 @@ def csv_text(table: PodTable | NodeTable) -> str:
         for column in (POD_COLUMNS if isinstance(table, PodTable) else NODE_COLUMNS)
         if not column.rare or any(values[column.name])
     ]
+    return text_of(columns, values)
+
+
+def text_of(columns: Sequence[Column], values: Mapping[str, Any]) -> str:
+    """Return columns as the text of a CSV file that reads back bit by bit.
+
+    Parameters
+    ----------
+    columns
+        The columns to write, in order.
+    values
+        Their values by name.
+    """
     cells = [_cells(column, values[column.name]) for column in columns]
     texts = [values[column.name] for column in columns if column.dtype == "str"]
     # csv may leave a carriage return without quotes, and a reader takes it for a line's end.

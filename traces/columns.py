@@ -45,8 +45,8 @@ class Column:
     """One column of a table: how it is called, what is in it, and what a value may be.
 
     Integers and times have bounds so that sums over a million rows stay inside 64 bits. A default
-    of not-a-number stands for "unknown" and is written as an empty cell. A ``rare`` column of texts
-    is written only where a row has one.
+    of not-a-number stands for "unknown" and is written as an empty cell. A ``rare`` column
+    is written only where a row has more than its default, which is empty or 0.
     """
 
     name: str

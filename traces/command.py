@@ -13,47 +13,70 @@ from bayplan.traces.builtin import BUILTIN, builtin_nodes, builtin_pods
 from bayplan.traces.canonical import write_nodes, write_pods
 from bayplan.traces.console import console, plain
 from bayplan.traces.files import display
-from bayplan.traces.info import describe
+from bayplan.traces.info import Rows, describe
+from bayplan.traces.jobs import describe_jobs, known_jobs, read_jobs, write_jobs
+from bayplan.traces.jobs.registry import is_jobs_only
 from bayplan.traces.registry import known, read_nodes, read_pods
 from bayplan.traces.schema import NodeTable, PodTable
 from bayplan.traces.synth import synthesize
 
-PODS, NODES = "pods.csv", "nodes.csv"
+PODS, NODES, JOBS, PARQUET = "pods.csv", "nodes.csv", "jobs.csv", "jobs.parquet"
 
 
 def list_traces() -> None:
     """Print the formats and the built-in trace, one line each."""
     table = Table(box=None, show_header=False, pad_edge=False)
-    for kind, name, summary in known():
+    for kind, name, summary in [*known(), *known_jobs()]:
         table.add_row(kind, name, summary)
     console().print(table)
 
 
-def show_info(pods: Path | None, nodes: Path | None, format: str) -> None:
+def show_info(
+    pods: Path | None,
+    nodes: Path | None,
+    format: str,
+    jobs: Path | None = None,
+    interarrival_s: float | None = None,
+) -> None:
     """Print what a trace holds."""
+    if jobs is not None and (pods is not None or nodes is not None):
+        raise InputError("--jobs beside pods or nodes", fix="describe one after the other")
     if pods is None and nodes is not None:
         raise InputError("--nodes without a pod file", fix="give a pod file too")
-    table = Table(box=None, show_header=False, pad_edge=False)
+    if pods is not None and nodes is None and is_jobs_only(pods, format):
+        pods, jobs = None, pods
+    if jobs is not None:
+        _show(describe_jobs(read_jobs(jobs, format, interarrival_s=interarrival_s)))
+        return
     pod_table = builtin_pods() if pods is None else read_pods(pods, format)
     node_table = builtin_nodes() if pods is None else nodes and read_nodes(nodes, format)
-    for label, value in describe(pod_table, node_table or None):
-        table.add_row(plain(label), plain(value))
-    console().print(table)
+    _show(describe(pod_table, node_table or None))
 
 
-def convert(out: Path, pods: Path | None, nodes: Path | None, format: str) -> None:
-    """Read pods and nodes in any format and write them in our own."""
+def convert(
+    out: Path,
+    pods: Path | None,
+    nodes: Path | None,
+    format: str,
+    jobs: Path | None = None,
+    interarrival_s: float | None = None,
+    parquet: bool = False,
+) -> None:
+    """Read pods, nodes or jobs in any format and write them in our own."""
+    if jobs is not None:
+        if pods is not None or nodes is not None:
+            raise InputError("--jobs beside --pods or --nodes", fix="convert them one by one")
+        _convert_jobs(out / (PARQUET if parquet else JOBS), jobs, format, interarrival_s)
+        return
+    if parquet:
+        raise InputError("only jobs are written as Parquet", fix="give --jobs, or no --parquet")
     if pods is None and nodes is None:
-        raise InputError("nothing to convert", fix="give --pods, --nodes or both")
+        raise InputError("nothing to convert", fix="give --pods, --nodes, both, or --jobs")
     pod_table = None if pods is None else read_pods(pods, format)
     node_table = None if nodes is None else read_nodes(nodes, format)
     for source, target in ((pods, out / PODS), (nodes, out / NODES)):
-        if source is not None and target.exists() and target.samefile(source):
-            raise InputError(
-                "this would overwrite the file that is read",
-                file=display(source),
-                fix="give another folder as --out",
-            )
+        if source is not None:
+            _keep(source, target)
     _write(out, pod_table, node_table)
 
 
@@ -75,3 +98,28 @@ def _write(out: Path, pods: PodTable | None, nodes: NodeTable | None) -> None:
     if nodes is not None:
         write_nodes(nodes, out / NODES)
         screen.print(f"{len(nodes)} nodes: {out / NODES}")
+
+
+def _show(rows: Rows) -> None:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for label, value in rows:
+        table.add_row(plain(label), plain(value))
+    console().print(table)
+
+
+def _convert_jobs(target: Path, source: Path, format: str, interarrival_s: float | None) -> None:
+    table = read_jobs(source, format, interarrival_s=interarrival_s)
+    _keep(source, target)
+    write_jobs(table, target)
+    screen = Console(soft_wrap=True, highlight=False, markup=False)
+    screen.print(f"{len(table)} jobs: {target}")
+
+
+def _keep(source: Path, target: Path) -> None:
+    """Refuse to write over the file that was read."""
+    if target.exists() and target.samefile(source):
+        raise InputError(
+            "this would overwrite the file that is read",
+            file=display(source),
+            fix="give another folder as --out",
+        )

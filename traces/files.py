@@ -39,7 +39,40 @@ def read_text(path: PathLike) -> str:
     InputError
         The file cannot be opened, is damaged, or is not UTF-8.
     """
-    data = _unpacked(path, _read_bytes(path)).removeprefix(UTF8_BOM)
+    return decoded(path, read_data(path))
+
+
+def read_data(path: PathLike) -> bytes:
+    """Read a file, plain or gzip, without its byte order mark.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    InputError
+        The file cannot be opened, or is damaged.
+    """
+    return _unpacked(path, _read_bytes(path)).removeprefix(UTF8_BOM)
+
+
+def decoded(path: PathLike, data: bytes) -> str:
+    """Return the text that the bytes of a file are.
+
+    Parameters
+    ----------
+    path
+        The file.
+    data
+        Its bytes.
+
+    Raises
+    ------
+    InputError
+        They are not UTF-8.
+    """
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -79,7 +112,7 @@ def write_text(path: PathLike, text: str) -> None:
             file=display(path),
             fix="replace it in the names",
         ) from None
-    _write_whole(path, _packed(data) if os.fspath(path).endswith(".gz") else data)
+    write_data(path, _packed(data) if os.fspath(path).endswith(".gz") else data)
 
 
 def _read_bytes(path: PathLike) -> bytes:
@@ -132,8 +165,22 @@ def _packed(data: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def _write_whole(path: PathLike, data: bytes) -> None:
-    """Write beside the target and rename: a reader sees the old file or the new one."""
+def write_data(path: PathLike, data: bytes) -> None:
+    """Write a file whole or not at all.
+
+    Parameters
+    ----------
+    path
+        The file; one that is there is replaced.
+    data
+        Its bytes.
+
+    Raises
+    ------
+    InputError
+        The folder is missing or cannot be written.
+    """
+    # Written beside the target and renamed: a reader sees the old file or the new one.
     target = Path(path)
     if target.is_symlink():
         target = target.resolve()  # the link stays, what it points to is replaced

@@ -63,7 +63,7 @@ def _demand_rows(pods: PodTable) -> Rows:
 
 def _class_rows(pods: PodTable) -> Rows:
     return [
-        (f"pods: {name}", f"{count:,} ({_percent(count, len(pods))})")
+        (f"pods: {name}", f"{count:,} ({percent(count, len(pods))})")
         for name, count in class_counts(pods).items()
     ]
 
@@ -86,7 +86,7 @@ def _shape_rows(pods: PodTable) -> Rows:
         gpus, milli, cpu_milli, memory_mib, profile = shape
         gpu = f"{gpus} x {profile or f'{milli} milli-GPU'}" if gpus else "no GPU"
         text = f"{gpu}, {cpu_milli:,} millicores, {memory_mib:,} MiB"
-        rows.append((f"shape {rank}", f"{text}: {count:,} ({_percent(count, len(pods))})"))
+        rows.append((f"shape {rank}", f"{text}: {count:,} ({percent(count, len(pods))})"))
     return rows
 
 
@@ -99,7 +99,7 @@ def _model_rows(pods: PodTable) -> Rows:
     )
     free = asked.pop("", 0)
     bound = sum(asked.values())
-    rows = [("GPU pods bound to models", f"{bound:,} ({_percent(bound, bound + free)})")]
+    rows = [("GPU pods bound to models", f"{bound:,} ({percent(bound, bound + free)})")]
     top = sorted(asked.items(), key=lambda item: (-item[1], item[0]))
     rows += [(f"bound to {models}", f"{count:,}") for models, count in top[:TOP_MODELS]]
     if len(top) > TOP_MODELS:
@@ -113,11 +113,11 @@ def _time_rows(pods: PodTable) -> Rows:
         return []
     first, last = float(pods.arrival_s.min()), float(pods.arrival_s.max())
     known = pods.duration_s[~np.isnan(pods.duration_s)]
-    rows = [("arrivals", f"{first:,.0f} s to {last:,.0f} s ({_span(last - first)})")]
+    rows = [("arrivals", f"{first:,.0f} s to {last:,.0f} s ({span(last - first)})")]
     if not known.size:
         return [*rows, ("durations", "unknown")]
     middle, high = float(np.median(known)), float(known.max())
-    text = f"median {_span(middle)}, mean {_span(float(known.mean()))}, longest {_span(high)}"
+    text = f"median {span(middle)}, mean {span(float(known.mean()))}, longest {span(high)}"
     if unknown := len(pods) - known.size:
         text += f", {unknown:,} unknown"
     return [*rows, ("durations", text)]
@@ -142,7 +142,7 @@ def _capacity_rows(nodes: NodeTable) -> Rows:
 def _load_rows(pods: PodTable, nodes: NodeTable) -> Rows:
     gpu_milli = int(nodes.gpu_count.sum()) * GPU_MILLI
     rows = [
-        ("GPU demand / capacity", _percent(gpu_demand_milli(pods), gpu_milli)),
+        ("GPU demand / capacity", percent(gpu_demand_milli(pods), gpu_milli)),
         ("CPU demand / capacity", _ratio(pods.cpu_milli, nodes.cpu_milli)),
         ("memory demand / capacity", _ratio(pods.memory_mib, nodes.memory_mib)),
     ]
@@ -150,20 +150,21 @@ def _load_rows(pods: PodTable, nodes: NodeTable) -> Rows:
     if span_s and gpu_milli and not np.isnan(pods.duration_s).all():
         busy = float(np.nansum(pods.gpu_count * pods.gpu_milli * pods.duration_s))
         rows.append(
-            ("GPU time asked / offered while pods arrive", _percent(busy, gpu_milli * span_s))
+            ("GPU time asked / offered while pods arrive", percent(busy, gpu_milli * span_s))
         )
     return rows
 
 
 def _ratio(asked: IntArray, there: IntArray) -> str:
-    return _percent(int(asked.sum()), int(there.sum()))
+    return percent(int(asked.sum()), int(there.sum()))
 
 
-def _percent(part: float, whole: float) -> str:
+def percent(part: float, whole: float) -> str:
+    """Write a part of a whole in per cent; ``-`` of nothing."""
     return f"{100 * part / whole:.1f} %" if whole else "-"
 
 
-def _span(seconds: float) -> str:
+def span(seconds: float) -> str:
     """Write a time span in the unit that gives it a readable number."""
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= size:

@@ -7,13 +7,14 @@ https://github.com/alibaba/clusterdata, folder ``cluster-trace-gpu-v2023``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from bayplan.scheduler.types import GPU_MILLI
 from bayplan.traces.columns import Column
-from bayplan.traces.reading import CsvFile, read_columns
+from bayplan.traces.reading import CsvFile, TableFile, read_columns
 from bayplan.traces.schema import MAX_AMOUNT, MAX_NODE_GPUS, MAX_POD_GPUS, NodeTable, PodTable
 
 CPU = Column(
@@ -71,21 +72,34 @@ def pods_from_csv(file: CsvFile) -> PodTable:
         A column is missing or a row breaks a rule.
     """
     columns = read_columns(file, POD_COLUMNS)
-    _check_pods(file, columns)
-    count = columns["num_gpu"]
+    check_pods(file, columns)
     return PodTable.of(
-        name=columns["name"],
-        cpu_milli=columns["cpu_milli"],
-        memory_mib=columns["memory_mib"],
-        gpu_count=count,
-        gpu_milli=np.where(count > 0, np.minimum(columns["gpu_milli"], GPU_MILLI), 0),
-        gpu_models=[
-            spec if gpus else ""
-            for spec, gpus in zip(columns["gpu_spec"], count.tolist(), strict=True)
-        ],
+        **shapes_of(columns),
         arrival_s=columns["creation_time"],
         duration_s=columns["deletion_time"] - columns["creation_time"],
     )
+
+
+def shapes_of(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Return names and shapes under our own column names.
+
+    Parameters
+    ----------
+    columns
+        The columns of ``POD_COLUMNS`` by name.
+    """
+    count = columns["num_gpu"]
+    return {
+        "name": columns["name"],
+        "cpu_milli": columns["cpu_milli"],
+        "memory_mib": columns["memory_mib"],
+        "gpu_count": count,
+        "gpu_milli": np.where(count > 0, np.minimum(columns["gpu_milli"], GPU_MILLI), 0),
+        "gpu_models": [
+            spec if gpus else ""
+            for spec, gpus in zip(columns["gpu_spec"], count.tolist(), strict=True)
+        ],
+    }
 
 
 def nodes_from_csv(file: CsvFile) -> NodeTable:
@@ -111,7 +125,21 @@ def nodes_from_csv(file: CsvFile) -> NodeTable:
     )
 
 
-def _check_pods(file: CsvFile, columns: dict[str, Any]) -> None:
+def check_pods(file: TableFile, columns: Mapping[str, Any]) -> None:
+    """Check the rules that tie columns of a pod list to each other.
+
+    Parameters
+    ----------
+    file
+        Where they were read.
+    columns
+        The columns of ``POD_COLUMNS`` by name.
+
+    Raises
+    ------
+    InputError
+        A row breaks a rule.
+    """
     without_milli = (columns["num_gpu"] > 0) & (columns["gpu_milli"] == 0)
     if without_milli.any():
         record = int(without_milli.argmax())

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from bayplan.scheduler.errors import InputError
+from bayplan.traces import bulk
 from bayplan.traces.cells import converted
 from bayplan.traces.columns import (
     BadRow,
@@ -28,6 +29,27 @@ CHUNK_ROWS = 1024
 
 MISSPELLED = 0.85
 """A column nobody knows that is this similar to an absent one is a slip, not an extra."""
+
+
+class TableFile(Protocol):
+    """A file whose columns are known by name, and the errors that name it and its rows."""
+
+    @property
+    def name(self) -> str:
+        """The file as the person named it."""
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """The names of its columns."""
+
+    def error(self, problem: str, fix: str = "", *, record: int | None = None) -> InputError:
+        """Return the error that names the file and, given a record, its row."""
+
+    def bad_row(self, bad: BadRow) -> InputError:
+        """Return the error for a row that breaks a rule."""
+
+    def read(self, columns: Sequence[Column]) -> dict[str, Any]:
+        """Return the stated columns, as ``read_columns`` does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +81,10 @@ class CsvFile:
         if bad.also is not None:
             problem = problem.format(also=self.line_of(bad.also))
         return self.error(problem, bad.fix, record=bad.record)
+
+    def read(self, columns: Sequence[Column]) -> dict[str, Any]:
+        """Return the stated columns, as ``read_columns`` does."""
+        return read_columns(self, columns)
 
     def line_of(self, record: int) -> int:
         """Return the line that a record starts on; the header is line 1, as in an editor."""
@@ -114,8 +140,28 @@ def read_columns(file: CsvFile, columns: Sequence[Column]) -> dict[str, Any]:
     InputError
         A required column is missing, or a row breaks a rule; the message names the line.
     """
-    _check_header(file, columns)
+    check_header(file, columns)
     present = [(each, file.header.index(each.name)) for each in columns if each.name in file.header]
+    large = present and len(file.text) >= bulk.BULK_CHARACTERS
+    parts = bulk.parsed(file.text, file.header, [each for each, _ in present]) if large else None
+    if parts is None:
+        parts, rows = _converted(file, present)
+    else:
+        rows = sum(map(len, next(iter(parts.values()))))
+    if not rows:
+        raise file.error("the file has a header but no rows", "add rows")
+    values = _joined(columns, parts, rows)
+    try:
+        check_columns(columns, values)
+    except BadRow as bad:
+        raise file.bad_row(bad) from None
+    return values
+
+
+def _converted(
+    file: CsvFile, present: Sequence[tuple[Column, int]]
+) -> tuple[dict[str, list[Any]], int]:
+    """Return pieces of the columns by name, read row by row, and the number of rows."""
     parts: dict[str, list[Any]] = {column.name: [] for column, _ in present}
     rows = 0
     for chunk in _chunks(file):
@@ -127,20 +173,14 @@ def read_columns(file: CsvFile, columns: Sequence[Column]) -> dict[str, Any]:
             except BadRow as bad:
                 raise file.error(bad.problem, bad.fix, record=rows + bad.record) from None
         rows += len(chunk)
-    if not rows:
-        raise file.error("the file has a header but no rows", "add rows")
-    values = _joined(columns, parts, rows)
-    try:
-        check_columns(columns, values)
-    except BadRow as bad:
-        raise file.bad_row(bad) from None
-    return values
+    return parts, rows
 
 
-def _joined(columns: Sequence[Column], parts: Mapping[str, list[Any]], rows: int) -> dict[str, Any]:
+def _joined(columns: Sequence[Column], parts: dict[str, list[Any]], rows: int) -> dict[str, Any]:
+    """Join the pieces of every column; they are given up one by one, as a large file has many."""
     values: dict[str, Any] = {}
     for column in columns:
-        pieces = parts.get(column.name)
+        pieces = parts.pop(column.name, None)
         if pieces is None:
             values[column.name] = empty_values(column, rows)
         elif column.dtype == "str":
@@ -191,7 +231,21 @@ def _chunks(file: CsvFile) -> Iterator[list[list[str]]]:
         raise
 
 
-def _check_header(file: CsvFile, columns: Sequence[Column]) -> None:
+def check_header(file: TableFile, columns: Sequence[Column]) -> None:
+    """Check that a file has the required columns, and none that is a slip of the pen.
+
+    Parameters
+    ----------
+    file
+        The file.
+    columns
+        The columns of its format.
+
+    Raises
+    ------
+    InputError
+        A column is missing or misspelled.
+    """
     known = [column.name for column in columns]
     absent = [name for name in known if name not in file.header]
     extra = [name for name in file.header if name not in known]

@@ -10,7 +10,7 @@ from bayplan.scheduler.errors import InputError
 from bayplan.traces import canonical, openb, schema
 from bayplan.traces.columns import Column, listed
 from bayplan.traces.files import PathLike
-from bayplan.traces.reading import MISSPELLED, CsvFile, open_csv
+from bayplan.traces.reading import MISSPELLED, CsvFile, TableFile, open_csv
 from bayplan.traces.schema import NodeTable, PodTable
 
 AUTO = "auto"
@@ -102,30 +102,81 @@ def _named(name: str) -> Format | None:
     for each in FORMATS:
         if each.name == name:
             return each
-    names = [AUTO, *(each.name for each in FORMATS)]
-    near = difflib.get_close_matches(name, names, n=1)
-    fix = f"did you mean {near[0]!r}?" if near else "choose " + ", ".join(names)
-    raise InputError(f"there is no trace format {name!r}", fix=fix)
+    raise unknown_format(name, [each.name for each in FORMATS])
+
+
+def unknown_format(name: str, names: Sequence[str]) -> InputError:
+    """Return the error for a format that there is not.
+
+    Parameters
+    ----------
+    name
+        What was asked for.
+    names
+        What there is, besides ``auto``.
+    """
+    every = [AUTO, *names]
+    near = difflib.get_close_matches(name, every, n=1)
+    fix = f"did you mean {near[0]!r}?" if near else "choose " + ", ".join(every)
+    return InputError(f"there is no trace format {name!r}", fix=fix)
+
+
+def absent(columns: Sequence[Column], header: Sequence[str]) -> list[str]:
+    """Return the required columns that a header lacks.
+
+    Parameters
+    ----------
+    columns
+        The columns of a format.
+    header
+        The names that a file has.
+    """
+    return [column.name for column in columns if column.required and column.name not in header]
+
+
+def all_slips(names: Sequence[str], header: Sequence[str]) -> bool:
+    """Say whether every name is in the header but for slips of the pen.
+
+    Parameters
+    ----------
+    names
+        Columns that the header lacks.
+    header
+        The names that a file has.
+    """
+    return all(difflib.get_close_matches(name, header, n=1, cutoff=MISSPELLED) for name in names)
+
+
+def check_separator(file: TableFile) -> None:
+    """Check that the cells of the header are separated by commas.
+
+    Parameters
+    ----------
+    file
+        The file.
+
+    Raises
+    ------
+    InputError
+        They are separated by something else.
+    """
+    if len(file.header) == 1 and (mark := _separator(file.header[0])):
+        raise file.error(f"the columns are separated by {mark!r}", "separate them by commas")
 
 
 def _columns(each: Format, kind: str) -> tuple[Column, ...]:
     return each.pod_columns if kind == "pod" else each.node_columns
 
 
-def _absent(columns: Sequence[Column], header: Sequence[str]) -> list[str]:
-    return [column.name for column in columns if column.required and column.name not in header]
-
-
 def _matching(kind: str, header: Sequence[str]) -> Format | None:
     """Return the first format whose required columns are all there."""
-    return next((each for each in FORMATS if not _absent(_columns(each, kind), header)), None)
+    return next((each for each in FORMATS if not absent(_columns(each, kind), header)), None)
 
 
 def _misspelled(kind: str, header: Sequence[str]) -> Format | None:
     """Return the first format whose columns are all there but for slips of the pen."""
     for each in FORMATS:
-        absent = _absent(_columns(each, kind), header)
-        if all(difflib.get_close_matches(name, header, n=1, cutoff=MISSPELLED) for name in absent):
+        if all_slips(absent(_columns(each, kind), header), header):
             return each
     return None
 
@@ -143,15 +194,12 @@ def _known_by_header(file: CsvFile, kind: str) -> Format:
         raise file.error(problem, "give another file, or name the format")
     if found:
         return found
-    if len(file.header) == 1 and (other_separator := _separator(file.header[0])):
-        problem = f"the columns are separated by {other_separator!r}"
-        raise file.error(problem, "separate them by commas")
+    check_separator(file)
     misspelled = _misspelled(kind, file.header)
     if misspelled:
         return misspelled  # its reader says which column
     lacks = "; ".join(
-        f"{each.name} lacks {listed(_absent(_columns(each, kind), file.header))}"
-        for each in FORMATS
+        f"{each.name} lacks {listed(absent(_columns(each, kind), file.header))}" for each in FORMATS
     )
     problem = f"the columns ({listed(file.header)}) match no {kind} format: {lacks}"
     raise file.error(problem, "rename the columns or add the missing ones")

@@ -85,6 +85,7 @@ def nodes_from(table: NodeTable) -> list[Node]:
             gpu_model=table.gpu_model[row],
             gpu_memory_mib=int(table.gpu_memory_mib[row]),
             labels=_labels(table, row),
+            gpu_island=int(table.gpu_island[row]),
         )
         for row in range(len(table))
     ]

@@ -84,6 +84,11 @@ NODE_COLUMNS: tuple[Column, ...] = (
     Column("rack", "str", "", "rack", default=""),
     Column("block", "str", "", "block of racks that share a spine", default=""),
     Column("nvlink_domain", "str", "", "NVLink domain that spans nodes", default=""),
+    Column(
+        "gpu_island", "int64", "GPUs",
+        "NVLink joins so many GPUs with consecutive indices; 0 = as the catalogue says",
+        minimum=0, maximum=MAX_NODE_GPUS, rare=True,
+    ),
 )  # fmt: skip
 """Columns of the node table, in file order."""
 
@@ -164,6 +169,7 @@ class NodeTable:
     rack: tuple[str, ...]
     block: tuple[str, ...]
     nvlink_domain: tuple[str, ...]
+    gpu_island: IntArray
 
     def __post_init__(self) -> None:
         check_columns(NODE_COLUMNS, columns_of(self))
@@ -199,12 +205,13 @@ def columns_of(table: PodTable | NodeTable) -> dict[str, Any]:
 def markdown() -> str:
     """Return both tables' columns as Markdown, for the documentation."""
     return (
-        f"### Pods\n\n{_markdown_table(POD_COLUMNS)}\n\n"
-        f"### Nodes\n\n{_markdown_table(NODE_COLUMNS)}\n"
+        f"### Pods\n\n{markdown_table(POD_COLUMNS)}\n\n"
+        f"### Nodes\n\n{markdown_table(NODE_COLUMNS)}\n"
     )
 
 
-def _markdown_table(columns: Sequence[Column]) -> str:
+def markdown_table(columns: Sequence[Column]) -> str:
+    """Return the columns of one table as a Markdown table."""
     lines = [
         "| column | type | unit | if left out | bounds | meaning |",
         "|---|---|---|---|---|---|",

@@ -86,6 +86,7 @@ class Index:
         self.names: Column[str] = Column(self._no_codes())
         self.taints: Column[tuple[Taint, ...]] = Column(self._no_codes())
         self._tallies: OrderedDict[tuple[Who, ...], Tally] = OrderedDict()
+        self._taking: dict[Template, list[Tally]] = {}
         self.keepers: dict[tuple[str, Who], Keeper] = {}
         self._templates: dict[tuple[object, ...], Template] = {}
         self._by_id: dict[int, tuple[Constraints, Template]] = {}
@@ -120,6 +121,7 @@ class Index:
         while len(self._tallies) >= max(16, _KEPT_BYTES // (8 * self.size + 1)):
             self._tallies.popitem(last=False)
         self._tallies[whos] = tally
+        self._taking.clear()
         return tally
 
     def template(self, constraints: Constraints | None) -> Template:
@@ -185,7 +187,7 @@ class Index:
     def _set_pods(self, row: int, requests: list[Request]) -> None:
         pods = Counter([self.template(request.constraints) for request in requests])
         before = self._pods[row]
-        if pods == before:
+        if dict.__eq__(pods, before):  # that of counters looks at zeros as well, one by one
             return
         self._pods[row] = pods
         for template in {**before, **pods}:
@@ -198,9 +200,8 @@ class Index:
         _add(on, row, number)
         if not on:
             del self._on[template]
-        for tally in self._tallies.values():
-            if tally.kind.takes(template):
-                tally.counts[row] += number
+        for tally in self._taken_by(template):
+            tally.counts[row] += number
         for kept in template.keeps_off:
             keeper = self.keepers.get(kept)
             if keeper is None:
@@ -208,6 +209,16 @@ class Index:
             _add(keeper.on, row, number)
             if not keeper.on:
                 del self.keepers[kept]
+
+    def _taken_by(self, template: Template) -> list[Tally]:
+        """Return the tallies that count the pods of a template."""
+        taking = self._taking.get(template)
+        if taking is None:
+            if len(self._taking) >= _MAX_KNOWN:
+                self._taking.clear()
+            every = self._tallies.values()
+            taking = self._taking[template] = [t for t in every if t.kind.takes(template)]
+        return taking
 
 
 def _add(on: dict[int, int], row: int, number: int) -> None:

@@ -10,10 +10,9 @@ from bayplan.scheduler.arrays import IntArray
 from bayplan.scheduler.events import Event, NodeUp
 from bayplan.scheduler.explaining.adding import copies, distinct, what_of
 from bayplan.scheduler.explaining.gang_case import GangCase, MemberKind, starts
-from bayplan.scheduler.explaining.releases import held_now
 from bayplan.scheduler.explaining.types import Fix, FixKind
 from bayplan.scheduler.explaining.words import name, plural
-from bayplan.scheduler.types import FIRST_SHORTAGE, Node, Reason, TopologyLevel
+from bayplan.scheduler.types import Node, TopologyLevel
 
 
 def add_for_gang(case: GangCase) -> Iterator[Fix]:
@@ -35,9 +34,8 @@ def add_for_gang(case: GangCase) -> Iterator[Fix]:
 def _template(case: GangCase) -> int | None:
     if not case.kinds:
         return None
-    largest = max(case.kinds, key=lambda kind: (kind.lacks.shape.count, kind.lacks.shape.cpu))
-    codes = largest.lacks.codes
-    rows = np.flatnonzero((codes == Reason.FITS) | (codes >= FIRST_SHORTAGE))
+    largest = max(case.kinds, key=lambda kind: (kind.ways[0].shape.count, kind.ways[0].shape.cpu))
+    rows = np.flatnonzero(largest.may_hold())
     found = distinct(case.cluster.view, _in_fullest(case, largest, rows))
     return found[0] if found else None
 
@@ -52,7 +50,7 @@ def _in_fullest(case: GangCase, kind: MemberKind, rows: IntArray) -> IntArray:
     if not rows.size:
         return rows
     held = np.zeros(int(domains.max()) + 1, np.int64)
-    np.add.at(held, domains[rows], held_now(case.cluster.view, kind.lacks, kind.count)[rows])
+    np.add.at(held, domains[rows], kind.held_now(case.cluster.view)[rows])
     # The first of the fullest; one with candidates, even where nothing fits any of them.
     there = np.unique(domains[rows])
     return np.asarray(rows[domains[rows] == there[int(np.argmax(held[there]))]], np.int64)
@@ -92,7 +90,7 @@ def _least(case: GangCase, node: Node) -> int | None:
 
 def _guess(case: GangCase, node: Node) -> int:
     """Return how many empty nodes hold the missing members, if they are of the first kind."""
-    shape = case.kinds[0].lacks.shape
+    shape = case.kinds[0].ways[0].shape
     each = len(case.members)
     for capacity, asked in (
         (node.gpu_count, shape.count),

@@ -5,33 +5,63 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bayplan.scheduler.arrays import BoolArray
+import numpy as np
+
+from bayplan.scheduler.arrays import BoolArray, IntArray
 from bayplan.scheduler.cluster import Cluster
+from bayplan.scheduler.constraints.masks import constraint_reasons
 from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.events import Event
-from bayplan.scheduler.explaining.case import apply_all, candidates_after, case_of
+from bayplan.scheduler.explaining.case import MAX_WAYS, apply_all, candidates_after, case_of
 from bayplan.scheduler.explaining.lacks import Lacks
+from bayplan.scheduler.explaining.releases import Releases, held_after, held_now, may_hold
 from bayplan.scheduler.explaining.types import Effort
 from bayplan.scheduler.gangs.types import Gang, GangPlan
 from bayplan.scheduler.preemption.types import Guards
-from bayplan.scheduler.types import Request
+from bayplan.scheduler.types import Reason, Request
+from bayplan.scheduler.view import View
 
+_OF_DOMAINS = (Reason.POD_AFFINITY, Reason.TOPOLOGY_SPREAD, Reason.POD_ANTI_AFFINITY)
 MAX_KINDS = 8
 """How many kinds of members are looked at closely."""
 
 
 @dataclass(frozen=True, slots=True)
 class MemberKind:
-    """Members that mean the same to every node: how many, and what rows lack for one of them."""
+    """Members that mean the same to every node: how many, and what rows lack for one of them.
+
+    ``ways`` are those to satisfy one, the most wanted first. Members may differ in them, so a row
+    may hold the sum of what it holds of each.
+    """
 
     request: Request
     count: int
-    lacks: Lacks
+    ways: tuple[Lacks, ...]
+
+    def may_hold(self) -> BoolArray:
+        """Return the rows that hold a member, or may once others come or leave, (n_rows,)."""
+        return np.asarray(np.any([may_hold(way) for way in self.ways], axis=0), np.bool_)
+
+    def held_now(self, view: View) -> IntArray:
+        """Return how many members each row may hold now, (n_rows,)."""
+        return self._most([held_now(view, way, self.count) for way in self.ways])
+
+    def held_after(self, view: View, ends: Releases) -> IntArray:
+        """Return how many members its row may hold right after each end, (n,)."""
+        return self._most([held_after(view, ends, way, self.count) for way in self.ways])
+
+    def _most(self, by_way: list[IntArray]) -> IntArray:
+        return np.sum(by_way, axis=0, dtype=np.int64).clip(max=self.count)
 
 
 @dataclass(frozen=True, slots=True)
 class GangCase:
-    """What all searches for fixes of a gang take. ``members`` must start, and are not there yet."""
+    """What all searches for fixes of a gang take. ``members`` must start, and are not there yet.
+
+    ``is_bounded``: no more members find a place than ``kinds`` say that rows hold. It is not so
+    where not all kinds and ways are looked at, or where members share what they take by claims.
+    ``is_local``: only pods on rows that hold members keep them off.
+    """
 
     engine: Engine
     gang: Gang
@@ -42,6 +72,8 @@ class GangCase:
     plan: GangPlan
     members: tuple[Request, ...]
     kinds: tuple[MemberKind, ...]
+    is_bounded: bool
+    is_local: bool
 
     @property
     def cluster(self) -> Cluster:
@@ -92,8 +124,33 @@ def gang_case(
         MemberKind(
             member,
             counts[key],
-            case_of(engine, member, plan.now_s, guards, nodes, effort).lacks[0],
+            case_of(engine, member, plan.now_s, guards, nodes, effort).lacks,
         )
         for key, member in list(first.items())[:MAX_KINDS]
     )
-    return GangCase(engine, gang, plan.now_s, guards, nodes, effort, plan, members, kinds)
+    is_bounded = len(first) <= MAX_KINDS and not any(
+        len(engine.shapes(member)) > MAX_WAYS or any(device.claim for device in member.devices)
+        for member in first.values()
+    )
+    is_local = is_bounded and not any(_looks_afar(engine.cluster, each) for each in first.values())
+    return GangCase(
+        engine,
+        gang,
+        plan.now_s,
+        guards,
+        nodes,
+        effort,
+        plan,
+        members,
+        kinds,
+        is_bounded,
+        is_local,
+    )
+
+
+def _looks_afar(cluster: Cluster, member: Request) -> bool:
+    """Whether pods of other nodes may keep a member off a node."""
+    if member.constraints is None:
+        return False
+    codes = constraint_reasons(cluster, member)
+    return bool(member.constraints.spread) or bool(np.isin(codes, np.array(_OF_DOMAINS)).any())

@@ -3,7 +3,9 @@
 While the rows (of one required domain) together cannot hold each kind of member by itself, the
 gang is not asked about; from there on it is decided after more and more ends, and then between
 the last time that it did not start and the first that it did. Ends on rows that even then hold no
-member do not matter, and are left out.
+member do not matter, and are left out. Where rows do not tell (the case is not bounded), the gang
+is asked about from the first end on; where pods of other nodes may keep members off, all ends
+matter.
 """
 
 from __future__ import annotations
@@ -16,13 +18,7 @@ import numpy as np
 from bayplan.scheduler.arrays import BoolArray, IntArray
 from bayplan.scheduler.events import Gone
 from bayplan.scheduler.explaining.gang_case import GangCase, MemberKind, starts
-from bayplan.scheduler.explaining.releases import (
-    Releases,
-    held_after,
-    held_now,
-    may_hold,
-    releases_on,
-)
+from bayplan.scheduler.explaining.releases import Releases, releases_on
 from bayplan.scheduler.explaining.types import Fix, FixKind
 from bayplan.scheduler.explaining.words import duration, name, plural
 from bayplan.scheduler.types import TopologyLevel
@@ -42,9 +38,9 @@ class _Steps:
 
 def wait_for_gang(case: GangCase) -> Iterator[Fix]:
     """Yield the earliest wait, if there is one within the effort."""
-    useful = np.zeros(case.cluster.view.n_rows, np.bool_)
+    useful = np.full(case.cluster.view.n_rows, not case.is_local)
     for kind in case.kinds:
-        useful |= may_hold(kind.lacks)
+        useful |= kind.may_hold()
     ends = releases_on(case.cluster, useful, case.effort.ends)
     steps = _steps(case, ends)
     if steps is None:
@@ -71,17 +67,14 @@ def _steps(case: GangCase, ends: Releases) -> _Steps | None:
     matters = np.zeros(view.n_rows, np.bool_)
     now_matters = np.zeros(n, np.bool_)
     for kind in case.kinds:
-        before, after = (
-            held_now(view, kind.lacks, kind.count),
-            held_after(view, ends, kind.lacks, kind.count),
-        )
+        before, after = kind.held_now(view), kind.held_after(view, ends)
         hope = np.maximum(hope, _reached(kind, ends, domains, before, after))
         matters |= before > 0
         now_matters |= after > 0
-    first = int(hope.min())
+    first = int(hope.min()) if case.is_bounded else 0
     if first >= n:
         return None
-    since = _since(ends, matters, now_matters)
+    since = _since(ends, matters, now_matters) if case.is_local else np.arange(n)
     kept = np.flatnonzero(since < n)
     order = kept[np.argsort(since[kept], kind="stable")]
     return _Steps(since[order], order, first)

@@ -8,6 +8,7 @@ from itertools import islice
 from bayplan.scheduler.arrays import BoolArray
 from bayplan.scheduler.engine import Engine, WishReasons
 from bayplan.scheduler.events import Gone
+from bayplan.scheduler.explaining.evicting import anybody_below
 from bayplan.scheduler.explaining.gang_adding import add_for_gang
 from bayplan.scheduler.explaining.gang_case import GangCase, gang_case, starts
 from bayplan.scheduler.explaining.gang_relaxing import relax_gang
@@ -78,8 +79,17 @@ def _fixes(case: GangCase) -> Iterator[Fix]:
 
 def evict_for_gang(case: GangCase) -> Iterator[Fix]:
     """Yield the best eviction of pods of lower priority, if there is one."""
+    lowest = min((member.priority for member in case.members), default=0)
+    if not anybody_below(case.cluster, lowest):
+        return
     found = preempt_gang(
-        case.engine, case.gang, case.now_s, guards=case.guards, nodes=case.nodes, policy="priority"
+        case.engine,
+        case.gang,
+        case.now_s,
+        guards=case.guards,
+        nodes=case.nodes,
+        policy="priority",
+        domains=case.effort.domains,
     )
     if found.plan is None:
         return

@@ -156,8 +156,9 @@ def held_now(view: View, lacks: Lacks, most: int) -> IntArray:
 
 
 def may_hold(lacks: Lacks) -> BoolArray:
-    """Return the rows that hold a shape, or lack only what is in use, (n_rows,)."""
-    return np.asarray((lacks.codes >= FIRST_SHORTAGE) | (lacks.codes == Reason.FITS), np.bool_)
+    """Return the rows that hold a shape, or may once others come or leave, (n_rows,)."""
+    lasting = (lacks.codes < FIRST_SHORTAGE) & (lacks.codes != Reason.POD_AFFINITY)
+    return np.asarray(~lasting | (lacks.codes == Reason.FITS), np.bool_)
 
 
 def slots_held(view: View, lacks: Lacks) -> IntArray:

@@ -8,6 +8,7 @@ from bayplan.scheduler.engine import WishReasons
 from bayplan.scheduler.explaining.types import Explanation, Fix, GangExplanation, Lack, Miss
 from bayplan.scheduler.explaining.words import (
     MAX_NAME,
+    PODS,
     WIDTH,
     amount,
     asks,
@@ -33,7 +34,10 @@ def text_of_pod(found: Explanation) -> str:
         state = "is there already: on" if found.bound else "fits now: on"
         but = ", but its queue does not admit it" if limit else ""
         return "\n".join([clip(f"{pod} {state} {where}{but}."), *limit])
-    lines = [clip(f"{pod} fits none of {plural(found.n_nodes, 'node')}: {asks(found.request)}.")]
+    nowhere = f"fits none of {found.n_nodes:,} nodes"
+    if found.n_nodes == 1:
+        nowhere = "does not fit the only node"
+    lines = [clip(f"{pod} {nowhere}: {asks(found.request)}.")]
     lines += _wish_lines(found.wishes)
     if found.nearest is not None:
         lines.append(clip(f"Nearest: {miss_line(found.nearest)}"))
@@ -68,12 +72,16 @@ def reason_line(what: str, reasons: Sequence[tuple[Reason, int]]) -> str:
     for i, part in enumerate(parts):
         longer = line + ("; " if i else "") + part
         rest = len(parts) - i - 1
-        if i and len(longer) + (len(f"; {rest} more") if rest else 0) > WIDTH:
+        if i and len(longer) + (len(_more(rest)) if rest else 0) > WIDTH:
             break
         line, shown = longer, i + 1
     if shown < len(parts):
-        line += f"; {len(parts) - shown} more"
+        line += _more(len(parts) - shown)
     return clip(line if parts else f"{what}: there are none")
+
+
+def _more(rest: int) -> str:
+    return f"; {plural(rest, 'more reason')}"
 
 
 def miss_line(miss: Miss) -> str:
@@ -81,7 +89,9 @@ def miss_line(miss: Miss) -> str:
     parts = [lack_words(lack) for lack in miss.lacks]
     if miss.reason < FIRST_SHORTAGE or not parts:
         parts = [_lasting(miss), *parts]
-    parts += [f"{what} ok" for what in miss.enough]
+    enough = [{"GPU": "GPUs"}.get(what, name(what)) for what in miss.enough if what != PODS]
+    if enough:
+        parts.append(f"enough {names(enough, len(enough))}")
     line = f"{name(miss.node)}: {parts[0]}"
     for part in parts[1:]:
         if len(line) + len(part) + 2 + len("Nearest: ") > WIDTH:
@@ -92,18 +102,21 @@ def miss_line(miss: Miss) -> str:
 
 def _lasting(miss: Miss) -> str:
     if miss.reason is Reason.GPU_MODEL:
-        return f"{miss.reason.text}: it has {miss.n_gpus} of {name(miss.model)}"
+        return f"{miss.reason.text}: it has {plural(miss.n_gpus, 'GPU')} of {name(miss.model)}"
     if miss.reason is Reason.GPU_COUNT:
-        gpus = plural(miss.n_gpus, "GPU") + (f" of {name(miss.model)}" if miss.n_gpus else "")
-        return f"it has {gpus}, and {miss.reason.text}"
+        if not miss.n_gpus:
+            return "it has no GPUs"
+        return f"it has {plural(miss.n_gpus, 'GPU')} of {name(miss.model)}, too few or too small"
     return miss.reason.text
 
 
 def lack_words(lack: Lack) -> str:
     """Return one lack in words."""
     if lack.what == "GPU":
-        gpus = "GPU" if lack.missing == 1 else "GPUs"
-        return f"{lack.free} of {lack.asked} GPUs free; {lack.missing} more {gpus} needed"
+        more = "GPU" if lack.missing == 1 else "GPUs"
+        return f"{lack.free} of {plural(lack.asked, 'GPU')} free; {lack.missing} more {more} needed"
+    if lack.what == PODS:
+        return "it takes no more pods"
     if lack.what == "client":
         return f"GPU {lack.gpu} takes no more clients"
     if lack.what == "MIG place":
@@ -160,9 +173,14 @@ def text_of_gang(found: GangExplanation) -> str:
         where = f"{plural(len(found.nodes), 'node')} ({names(found.nodes)})"
         but = ", but its queue does not admit it" if limit else ""
         return "\n".join([clip(f"{gang} starts now: on {where}{but}."), *limit])
-    lines = [clip(f"{gang} does not start: {found.placed} of {found.size} members find a place.")]
-    if found.why:
-        lines.append(clip(f"Why: {found.why}"))
+    members = f"{found.placed} of {found.size} members"
+    how_far, _, _ = found.why.partition("; ")
+    if found.first_left and how_far.startswith(members):
+        # What the rest of it says of the first one left, the lines below say in full.
+        lines = [clip(f"{gang} does not start: {how_far}.")]
+    else:
+        lines = [clip(f"{gang} does not start: {members} find a place.")]
+        lines += [clip(f"Why: {found.why}")] if found.why else []
     if found.first_left and found.why_left is not None:
         lines += _first_left(found.first_left, found.why_left)
     return "\n".join(_with_fixes(lines + limit, found.fixes))
@@ -172,7 +190,7 @@ def _first_left(uid: str, alone: WishReasons) -> list[str]:
     left = f"First without a place: {name(uid)}"
     if alone.fitting:
         return [f"{left}; by itself it fits {plural(alone.fitting, 'node')}."]
-    return [f"{left}; nor has it one by itself:", reason_line("Nodes", alone.reasons)]
+    return [f"{left}; by itself it fits no node either.", reason_line("Nodes", alone.reasons)]
 
 
 def _with_fixes(lines: list[str], fixes: Sequence[Fix]) -> list[str]:

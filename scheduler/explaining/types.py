@@ -47,6 +47,8 @@ class Effort:
         The most nodes that are added.
     gang_checks
         How often a gang is decided anew for each kind of fix.
+    domains
+        Domains in which victims for a gang are found and compared.
     without
         Kinds of fixes that are not looked for.
     """
@@ -58,6 +60,7 @@ class Effort:
     ends: int = 20_000
     add: int = 64
     gang_checks: int = 12
+    domains: int = 4
     without: frozenset[FixKind] = frozenset()
 
 

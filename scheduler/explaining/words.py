@@ -15,6 +15,9 @@ from bayplan.scheduler.types import (
 WIDTH = 100
 """The most columns of a line."""
 
+PODS = "pods"
+"""The resource that every pod takes one of, which goes without saying."""
+
 MAX_NAME = 40
 _GIB = 1024
 
@@ -108,5 +111,5 @@ def asks(request: Request) -> str:
         parts.append(f"{cpus(request.cpu_milli)} CPU")
     if request.memory_mib:
         parts.append(memory(request.memory_mib))
-    parts += [f"{n:,} {resource}" for resource, n in request.resources if n]
+    parts += [f"{n:,} {name(what)}" for what, n in request.resources if n and what != PODS]
     return ", ".join(parts) or "nothing"

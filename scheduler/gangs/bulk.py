@@ -31,10 +31,13 @@ def applies(party: Party) -> bool:
     """Whether the quick way is exact for a gang.
 
     All its open members have one and the same shape, with whole GPUs or none and no claim.
-    Segments that may grow, or that are wider than the domains of a spread wish, go the slow way.
+    Segments that may grow, or that are wider than the domains of a spread wish, go the slow way;
+    so do wishes for islands of GPUs.
     """
     members, gang = party.members, party.gang
-    if not members or any(member.depends for member in members):
+    if not members or party.in_islands:
+        return False
+    if any(member.depends or member.shapes[0].near for member in members):
         return False
     first = members[0].kind
     if len(first) != 1 or first[0].refusal or any(member.kind != first for member in members):

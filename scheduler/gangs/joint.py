@@ -83,6 +83,7 @@ def _covers(kind: Kind, lesser: Kind) -> bool:
     return (
         (same or (not small.count and not small.resources))
         and not small.refusal
+        and small.near_required in (None, large.near_required)
         and large.labels == small.labels
         and large.count >= small.count
         and large.cpu >= small.cpu

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from bayplan.scheduler.errors import InvalidRequest
 from bayplan.scheduler.gangs.types import Gang, Role
 from bayplan.scheduler.shape import Shape
-from bayplan.scheduler.types import Request
+from bayplan.scheduler.types import Request, TopologyLevel
 
 if TYPE_CHECKING:
     from bayplan.scheduler.engine import Engine
@@ -17,12 +17,21 @@ if TYPE_CHECKING:
 SegmentKey: TypeAlias = tuple[int, int]
 """A segment: the number of the role, and that of the segment in it."""
 
+EVERYONE: SegmentKey = (-1, -1)
+"""The segment of a gang that is to be in one island of GPUs: all its members with GPUs."""
+
+Standing: TypeAlias = tuple[str, int, SegmentKey | None]
+"""A member in the cluster: its uid, its row, its segment."""
+
 Kind: TypeAlias = tuple[Shape, ...]
 """What members are alike by: the columns of their shapes, in the order of wish."""
 
 
 Size: TypeAlias = tuple[int, int, int, int]
 """Of a member: milli-GPU at most, minus the places where a MIG instance may start, CPU, memory."""
+
+
+_ISLAND = TopologyLevel.GPU_ISLAND
 
 
 class Member(NamedTuple):
@@ -55,18 +64,39 @@ class Party:
     """A gang as it stands.
 
     ``needed`` are the members that must start now, ``growing`` those that may; both in the order
-    of roles and members. ``bound`` are (uid, row, segment) of those in the cluster.
+    of roles and members. ``bound`` are (uid, row, segment) of those in the cluster. ``gathered``:
+    all that have GPUs are to be in one island, and make one segment.
     """
 
     gang: Gang
     needed: tuple[Member, ...]
     growing: tuple[Member, ...]
-    bound: tuple[tuple[str, int, SegmentKey | None], ...]
+    bound: tuple[Standing, ...]
+    gathered: bool = False
 
     @property
     def members(self) -> tuple[Member, ...]:
         """Those that are needed, and then those that may grow."""
         return self.needed + self.growing
+
+    @property
+    def in_islands(self) -> bool:
+        """Whether segments are to be in islands of GPUs."""
+        segment = self.gang.segment
+        return self.gathered or (segment is not None and segment.level is _ISLAND)
+
+    def on(self, rung: Iterable[TopologyLevel]) -> Party:
+        """Return the party as a set of levels sees it: gathered, if an island is among them."""
+        if _ISLAND not in rung:
+            return self
+        requests = {r.uid: r for role in self.gang.roles for r in role.members}
+        return Party(
+            self.gang,
+            tuple([each._replace(segment=_gathered(each.request)) for each in self.needed]),
+            tuple([each._replace(segment=_gathered(each.request)) for each in self.growing]),
+            tuple([(uid, row, _gathered(requests[uid])) for uid, row, _ in self.bound]),
+            gathered=True,
+        )
 
 
 def muster(engine: Engine, gang: Gang) -> Party:
@@ -84,14 +114,17 @@ def muster(engine: Engine, gang: Gang) -> Party:
     _validate(gang)
     needed: list[Member] = []
     growing: list[Member] = []
-    bound: list[tuple[str, int, SegmentKey | None]] = []
+    bound: list[Standing] = []
     cluster, sizes = engine.cluster, _Sizes(engine)
+    islands = gang.segment is not None and gang.segment.level is _ISLAND
     for number, role, start in _roles(gang):
         least = len(role.members) if role.min_members is None else role.min_members
         present = sum(request.uid in cluster.pods for request in role.members)
         missing = max(0, least - present)
         for i, request in enumerate(role.members):
             segment = (number, i // gang.segment.size) if gang.segment else None
+            if segment and islands and not has_gpus(request):
+                segment = None
             if request.uid in cluster.pods:
                 row = cluster.row(cluster.pods[request.uid].placement.node)
                 bound.append((request.uid, row, segment))
@@ -102,6 +135,15 @@ def muster(engine: Engine, gang: Gang) -> Party:
             (needed if missing > 0 else growing).append(member)
             missing -= 1
     return Party(gang, tuple(needed), tuple(growing), tuple(bound))
+
+
+def has_gpus(request: Request) -> bool:
+    """Whether a request asks for GPUs, by any of its wishes."""
+    return any(wish.ask.count for each in request.devices for wish in (each, *each.alternatives))
+
+
+def _gathered(request: Request) -> SegmentKey | None:
+    return EVERYONE if has_gpus(request) else None
 
 
 def _roles(gang: Gang) -> Iterator[tuple[int, Role, int]]:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import numpy as np
 
 from bayplan.scheduler.arrays import BoolArray
-from bayplan.scheduler.gangs.frame import Frame, Room
+from bayplan.scheduler.gangs.frame import EVERYWHERE, Frame, Room
 from bayplan.scheduler.gangs.members import Member
+from bayplan.scheduler.gangs.selecting import selections, states_around
+from bayplan.scheduler.islands import ANY
 from bayplan.scheduler.mig.tables import bits_of
 from bayplan.scheduler.needs import Needs
 from bayplan.scheduler.policies._base import ask_of
@@ -73,6 +75,10 @@ class Options:
         self._engine = engine
         # Names of hosts are labels too: they count only where someone asks for labels.
         self._labelled = any(_asks_for_labels(member.request) for member in members)
+        # Which GPUs a member takes matters to others beyond their number.
+        self._apart = frame.islands is not None or any(
+            shape.near is not None for member in members for shape in member.shapes
+        )
         self._frame = frame
         self._now_s = now_s
         self._rank = rank
@@ -85,14 +91,14 @@ class Options:
         allowed = room.allowed(member, rows).copy()
         allowed[list(closed)] = False
         view = self._engine.cluster.view
-        for number, shape in enumerate(member.shapes):
+        for number, shape in self._ways(member, room):
             if shape.refusal:
                 continue
             alike = self._engine.column_of(shape)
             fits = allowed & (self._engine.columns.codes(alike) == 0)
             seen: dict[State, list[int]] = {}
             for row in np.flatnonzero(fits).tolist():
-                twins = seen.setdefault(self._state(row), [])
+                twins = seen.setdefault(self._state(row, room), [])
                 twins.append(row)
                 if len(twins) > 1:
                     continue
@@ -106,13 +112,21 @@ class Options:
         found.sort(key=lambda ranked: ranked[0])
         return [option for _, option in found[:_MOST]]
 
-    def _state(self, row: int) -> State:
+    def _ways(self, member: Member, room: Room) -> Iterator[tuple[int, Shape]]:
+        """Yield the shapes of a member, for all islands that its segment may come to be in."""
+        for request in room.ways(member):
+            yield from enumerate(self._engine.shapes(request))
+
+    def _state(self, row: int, room: Room) -> State:
         view, frame = self._engine.cluster.view, self._frame
         start = view.slot_start.item(row)
         own = slice(start, start + view.slot_count.item(row))
-        domains = tuple([ids.item(row) for ids in (frame.segments, frame.spreads) if ids.size])
+        segments = EVERYWHERE if frame.islands else frame.segments
+        domains = tuple([ids.item(row) for ids in (segments, frame.spreads) if ids.size])
         return (
             domains,
+            room.open_on(row),
+            view.island.item(row) if self._apart else 0,
             view.cpu_free_milli.item(row),
             view.memory_free_mib.item(row),
             view.resources_free[row].tobytes(),
@@ -125,16 +139,25 @@ class Options:
 
     def _placements(self, shape: Shape, alike: Shape, row: int) -> Iterator[Placement]:
         engine = self._engine
+        view, needs = engine.cluster.view, engine.columns.needs(alike)
+        ask = ask_of(view, shape, needs, row, _NO_KEY)
+        if self._apart and shape.count and (shape.want.whole or shape.count > 1):
+            for chosen in selections(view, shape, ask):
+                yield engine.placement_on(shape, ask, chosen)
+            return
         if shape.count != 1 or shape.want.whole:
             yield engine.placement(shape, row)
             return
-        view, needs = engine.cluster.view, engine.columns.needs(alike)
         start = view.slot_start.item(row)
-        seen: set[tuple[int, ...]] = set()
-        ask = ask_of(view, shape, needs, row, _NO_KEY)
+        seen: set[tuple[object, ...]] = set()
+        around = states_around(view, row) if self._apart else {}
+        number = shape.near.number if shape.near else ANY
         for index in self._slots(needs, start, view.slot_count.item(row)):
             slot = start + index
+            if number not in (ANY, view.slot_gpu.item(slot) // max(1, view.island.item(row))):
+                continue
             state = (
+                around.get(index, b""),
                 view.slot_kind.item(slot),
                 view.slot_free_milli.item(slot),
                 view.slot_free_mib.item(slot),

@@ -16,7 +16,8 @@ from bayplan.scheduler.gangs.persisting import Persisting
 from bayplan.scheduler.gangs.search import Budget, Search
 from bayplan.scheduler.gangs.topology import NOWHERE
 from bayplan.scheduler.gangs.types import Gang, GangPlan
-from bayplan.scheduler.types import Decision, Reason, TopologyLevel
+from bayplan.scheduler.islands import ANY, all_of, island_of
+from bayplan.scheduler.types import Decision, Grant, Reason, TopologyLevel
 
 if TYPE_CHECKING:
     from bayplan.scheduler.engine import Engine
@@ -42,34 +43,24 @@ def plan_gang(engine: Engine, gang: Gang, now_s: float, nodes: BoolArray | None)
     """Return the plan of a gang; see ``Engine.decide_gang``."""
     party = muster(engine, gang)
     bound = tuple([uid for uid, _, _ in party.bound])
-    if _wants_islands(gang):
-        return _left(gang, now_s, bound, _nobody(party, Reason.TOPOLOGY.text))
     failure = _nobody(party, "")
-    last: Frame | None = None
+    last: tuple[Party, Frame] | None = None
     for rung in ladder(gang):
-        frame = frame_of(engine, party, rung, nodes)
+        there = party.on(rung)
+        frame = frame_of(engine, there, rung, nodes)
         if isinstance(frame, str):
             failure, last = _nobody(party, frame), None
             continue
-        found = _place(engine, party, frame, now_s)
+        found = _place(engine, there, frame, now_s)
         if found is not None:
             return _plan(engine, party, found, now_s)
-        last = frame
+        last = there, frame
     if last is not None:
-        closest = _closest(engine, Search(engine, party, last, now_s))
+        closest = _closest(engine, Search(engine, *last, now_s))
         if isinstance(closest, list):
             return _plan(engine, party, closest, now_s)
         failure = closest
     return _left(gang, now_s, bound, failure)
-
-
-def _wants_islands(gang: Gang) -> bool:
-    island = TopologyLevel.GPU_ISLAND
-    return (
-        any(wish.required and wish.level is island for wish in gang.topology)
-        or (gang.segment is not None and gang.segment.level is island)
-        or (gang.spread is not None and gang.spread.level is island)
-    )
 
 
 def _place(engine: Engine, party: Party, frame: Frame, now_s: float) -> list[Decision] | None:
@@ -127,6 +118,8 @@ def _closest(engine: Engine, search: Search) -> Failure | list[Decision]:
     where = "the cluster"
     if frame.level is not None and frame.domains.size:
         where = f"{word(frame.level)} {engine.domains.name(frame.level, domain)}"
+    if party.gathered:
+        where = f"one GPU island of {where}"
     reasons = [(r, n) for r, n in decision.reasons if r is not Reason.EXCLUDED] if decision else []
     said = ", ".join([f"{n} x {reason.text}" for reason, n in reasons])
     if not said:
@@ -159,8 +152,10 @@ def _plan(engine: Engine, party: Party, found: list[Decision], now_s: float) -> 
     found.sort(key=lambda decision: order[decision.request.uid])
     rests: dict[str, tuple[str, int]] = {}
     decisions = []
+    grants: list[Grant] = []
     for decision in found:
         assert decision.placement is not None
+        grants += all_of(decision.placement)
         name = decision.placement.node
         rest = rests.get(name)
         if rest is None:
@@ -176,17 +171,22 @@ def _plan(engine: Engine, party: Party, found: list[Decision], now_s: float) -> 
         tuple(decisions),
         tuple([uid for uid, _, _ in party.bound]),
         tuple(sorted(rests.values())),
-        _domains(engine, party, list(rests)),
+        _domains(engine, party, list(rests), grants),
     )
 
 
 def _domains(
-    engine: Engine, party: Party, names: list[str]
+    engine: Engine, party: Party, names: list[str], grants: list[Grant]
 ) -> tuple[tuple[TopologyLevel, str], ...]:
-    rows = sorted({engine.cluster.row(name) for name in names} | {row for _, row, _ in party.bound})
-    held = []
+    cluster = engine.cluster
+    rows = sorted({cluster.row(name) for name in names} | {row for _, row, _ in party.bound})
+    held: list[tuple[TopologyLevel, str]] = []
     for level in sorted({wish.level for wish in party.gang.topology}):
         if level is TopologyLevel.GPU_ISLAND:
+            grants += [g for uid, _, _ in party.bound for g in all_of(cluster.pods[uid].placement)]
+            number = island_of(cluster.view.island.item(rows[0]), grants) if len(rows) == 1 else ANY
+            if number >= 0:
+                held.append((level, f"{cluster.name(rows[0])}/{number}"))
             continue
         there = np.unique(engine.domains.ids(level)[rows])
         if there.size == 1 and there[0] >= 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from bayplan.scheduler.arrays import BoolArray
 from bayplan.scheduler.events import Bound
-from bayplan.scheduler.gangs.counts import Bounds
+from bayplan.scheduler.gangs.counts import Bounds, islands_for
 from bayplan.scheduler.gangs.frame import Frame, Room
 from bayplan.scheduler.gangs.joint import summed
 from bayplan.scheduler.gangs.members import Member, Party
@@ -52,7 +53,7 @@ class Search:
         self.party = party
         self.frame = frame
         self.now_s = now_s
-        self.bounds = Bounds(engine, frame, party.members)
+        self.bounds = Bounds(engine, frame, party.members, gathered=party.gathered)
         self._others: dict[PlacementPolicy, Engine] = {}
 
     def greedy(self, domain: int, budget: Budget) -> list[Decision] | None:
@@ -93,18 +94,24 @@ class Search:
 
     def place(self, engine: Engine, member: Member, room: Room, rows: BoolArray) -> Decision | None:
         """Decide for one member and apply it to the trial, or return None."""
-        decision = engine.decide(member.request, self.now_s, room.allowed(member, rows))
+        decision = self.decided(engine, member, room, rows)
         if decision.placement is None:
             return None
         self.commit(member, decision, room)
         return decision
+
+    def decided(self, engine: Engine, member: Member, room: Room, rows: BoolArray) -> Decision:
+        """Decide for one member where the gang's wishes let it be."""
+        request = room.request(member)
+        decision = engine.decide(request, self.now_s, room.allowed(member, rows))
+        return decision if request is member.request else replace(decision, request=member.request)
 
     def commit(self, member: Member, decision: Decision, room: Room) -> None:
         """Apply a decision to the trial."""
         assert decision.placement is not None
         cluster = self.engine.cluster
         cluster.apply(Bound(decision, self.now_s))
-        room.take(member, cluster.row(decision.placement.node))
+        room.take(member, cluster.row(decision.placement.node), decision.placement)
 
     def place_most(self, domain: int) -> tuple[list[Decision], Member | None, Decision | None]:
         """Return what fits of those needed one by one, and the first that does not, and why.
@@ -116,8 +123,7 @@ class Search:
         room, rows = self.frame.room(), self.frame.within(domain)
         with self.engine.cluster.trial():
             for member in self.party.needed:
-                allowed = room.allowed(member, rows)
-                decision = self.engine.decide(member.request, self.now_s, allowed)
+                decision = self.decided(self.engine, member, room, rows)
                 if decision.placement is not None:
                     self.commit(member, decision, room)
                     placed.append(decision)
@@ -175,7 +181,12 @@ class Search:
             tried = room.copy()
             there: list[Decision] = []
             with self.engine.cluster.trial() as trial:
-                inside = rows & (self.frame.segments == domain)
+                # Where the first goes, the others follow; in islands none can be told by its row.
+                if self.frame.islands is not None:
+                    tried.segments[unit[0].segment] = domain
+                    inside = rows
+                else:
+                    inside = rows & (self.frame.segments == domain)
                 if self._all(engine, unit, tried, inside, there, budget):
                     trial.keep()
                     room.quota, room.segments = tried.quota, tried.segments
@@ -204,6 +215,10 @@ class Search:
     def _segment_domains(self, unit: Unit, rows: BoolArray, room: Room) -> Iterator[int]:
         """Yield a few domains that may hold a segment, the one with the least room first."""
         frame = self.frame
+        if frame.islands is not None:
+            found = islands_for(self.engine, frame.islands, unit, room.allowed(unit[0], rows))
+            yield from found[:_SEGMENT_TRIES]
+            return
         bounds = Bounds(
             self.engine,
             Frame(

@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import entry_points
 
 from bayplan.scheduler.errors import InputError
-from bayplan.scheduler.ordering._base import OrderingPolicy, by_arrival, by_keys
+from bayplan.scheduler.ordering._amounts import gpus_of
+from bayplan.scheduler.ordering._base import KeyedOrder, OrderingPolicy, by_arrival, by_keys
 from bayplan.scheduler.ordering.conservative import Conservative, conservative
 from bayplan.scheduler.ordering.drf import DominantShare
 from bayplan.scheduler.ordering.easy import easy
@@ -35,6 +36,7 @@ __all__ = [
     "BACKFILLS",
     "Backfill",
     "BackfillPlan",
+    "KeyedOrder",
     "OrderingPolicy",
     "Pending",
     "Pool",
@@ -45,6 +47,7 @@ __all__ = [
     "by_keys",
     "conservative",
     "easy",
+    "gpus_of",
     "make_backfill",
     "make_ordering",
     "ordering_names",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -18,6 +18,18 @@ class OrderingPolicy(Protocol):
 
         It must not depend on the order of the rows: ties are broken by their columns alone.
         """
+
+
+@runtime_checkable
+class KeyedOrder(Protocol):
+    """An ordering policy that goes by one key, then by submission and uid.
+
+    While a job waits its key stays, so that a queue can be kept in order instead of being sorted
+    whenever somebody is served. Only what the job did itself (it ran, it was stopped) changes it.
+    """
+
+    def key(self, pending: Pending) -> IntArray | FloatArray | None:
+        """Return the key (n_jobs,), ascending, NaN last; None where waiting alone changes it."""
 
 
 def by_keys(pending: Pending, *keys: IntArray | FloatArray) -> IntArray:

@@ -50,6 +50,10 @@ class Gittins2d:
         out[falling] = sorted_indices
         return out
 
+    def key(self, pending: Pending) -> FloatArray:
+        """Return the key (n_jobs,) that the order goes by."""
+        return -self.indices(pending)
+
     def order(self, pending: Pending, now_s: float) -> IntArray:
         """Return the rows by falling index, then by submission and uid."""
-        return by_keys(pending, -self.indices(pending))
+        return by_keys(pending, self.key(pending))

@@ -35,6 +35,10 @@ class LeastAttained2d:
             level[waited >= self.promote * pending.attained_s] = 0
         return level
 
+    def key(self, pending: Pending) -> IntArray | None:
+        """Return the level of each row (n_jobs,); None where waiting changes it."""
+        return self.levels(pending, 0.0) if self.promote is None else None
+
     def order(self, pending: Pending, now_s: float) -> IntArray:
         """Return the rows by level, then by submission and uid."""
         return by_keys(pending, self.levels(pending, now_s))

@@ -16,6 +16,10 @@ class PriorityFirst:
     The order of kube-scheduler's active queue (plugin PrioritySort: priority, then time).
     """
 
+    def key(self, pending: Pending) -> IntArray:
+        """Return the key (n_jobs,) that the order goes by."""
+        return -pending.priority
+
     def order(self, pending: Pending, now_s: float) -> IntArray:
         """Return the rows by falling priority, then by submission and uid."""
-        return by_keys(pending, -pending.priority)
+        return by_keys(pending, self.key(pending))

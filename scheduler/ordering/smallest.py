@@ -16,6 +16,10 @@ class SmallestFirst:
     A baseline of packing studies: small jobs fill the gaps, large ones may starve.
     """
 
+    def key(self, pending: Pending) -> IntArray:
+        """Return the key (n_jobs,) that the order goes by."""
+        return pending.gpu_milli
+
     def order(self, pending: Pending, now_s: float) -> IntArray:
         """Return the rows by milli-GPU asked, then by submission and uid."""
-        return by_keys(pending, pending.gpu_milli)
+        return by_keys(pending, self.key(pending))

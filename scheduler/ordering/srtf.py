@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bayplan.scheduler.arrays import IntArray
+from bayplan.scheduler.arrays import FloatArray, IntArray
 from bayplan.scheduler.ordering._base import by_keys
 from bayplan.scheduler.ordering.pending import Pending
 
@@ -17,6 +17,10 @@ class ShortestRemaining:
     1968 (optimal for the mean response time of one server).
     """
 
+    def key(self, pending: Pending) -> FloatArray:
+        """Return the key (n_jobs,) that the order goes by."""
+        return pending.remaining_s
+
     def order(self, pending: Pending, now_s: float) -> IntArray:
         """Return the rows by what is left to run, then by submission and uid."""
-        return by_keys(pending, pending.remaining_s)
+        return by_keys(pending, self.key(pending))

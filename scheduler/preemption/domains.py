@@ -48,7 +48,7 @@ def _picked(engine: Engine, party: Party, rows: BoolArray, ask: Questions) -> Bo
     alike = all(member.kind == first.kind for member in party.needed)
     if not alike or len(first.shapes) > 1 or first.shapes[0].refusal or party.gang.segment:
         return rows
-    if party.gang.spread is not None:
+    if party.gang.spread is not None or party.in_islands or first.shapes[0].near:
         return rows
     question = ask()
     picked = cheapest_rows(engine, question, first.shapes[0], rows, len(party.needed))

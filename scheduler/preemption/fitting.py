@@ -25,8 +25,10 @@ class Fitting:
     """
 
     def __init__(self, engine: Engine, party: Party, nodes: BoolArray | None, now_s: float) -> None:
+        rung = ladder(party.gang)[-1]
+        party = party.on(rung)
         self._engine, self._party, self._nodes, self._now_s = engine, party, nodes, now_s
-        self._frame = frame_of(engine, party, ladder(party.gang)[-1], nodes)
+        self._frame = frame_of(engine, party, rung, nodes)
         self._engines = [engine] + [
             Engine(engine.cluster, policy, seed=engine.seed, places=engine.places, cache_mib=16)
             for policy in (BestFit(), WorstFit())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -12,9 +12,11 @@ from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.events import Bound, Gone
 from bayplan.scheduler.gangs.frame import Frame
 from bayplan.scheduler.gangs.members import Member
+from bayplan.scheduler.near import islands_of
 from bayplan.scheduler.preemption.question import Question
 from bayplan.scheduler.preemption.verify import all_who_leave, suitable
-from bayplan.scheduler.types import FIRST_SHORTAGE, Decision, Reason
+from bayplan.scheduler.shape import Shape
+from bayplan.scheduler.types import FIRST_SHORTAGE, Decision, Reason, Request
 
 _REFINED = 12
 _FIRST_LOOK = (_REFINED, 0, 1)
@@ -38,39 +40,46 @@ def evict_for(
             allowed = room.allowed(member, rows)
             if not allowed.any():
                 return None
-            decision = engine.decide(member.request, question.now_s, allowed)
+            request = room.request(member)
+            decision = engine.decide(request, question.now_s, allowed)
             if decision.placement is None:
-                found = _evict(engine, question, member, allowed)
+                found = _evict(engine, question, request, allowed)
                 if found is None:
                     return None
                 decision, places = found
                 gone |= places
             assert decision.placement is not None
             cluster.apply(Bound(decision, question.now_s))
-            room.take(member, cluster.row(decision.placement.node))
+            room.take(member, cluster.row(decision.placement.node), decision.placement)
     return gone
 
 
+def _ways(engine: Engine, request: Request) -> Iterator[tuple[Shape, int]]:
+    """Yield the ways to satisfy a request, and the island of GPUs of each that counts alone."""
+    for shape in engine.shapes(request):
+        if not shape.refusal:
+            for island in islands_of(shape, engine.cluster.view):
+                yield shape, island
+
+
 def _evict(
-    engine: Engine, question: Question, member: Member, allowed: BoolArray
+    engine: Engine, question: Question, request: Request, allowed: BoolArray
 ) -> tuple[Decision, set[int]] | None:
-    """Let the least leave, within the trial under way, so that a member fits."""
+    """Let the least leave, within the trial under way, so that a request fits."""
     cluster, table = engine.cluster, question.table
-    allowed = suitable(engine, member.request, allowed)
+    allowed = suitable(engine, request, allowed)
     ways = []
-    for number, shape in enumerate(member.shapes):
-        if shape.refusal:
-            continue
+    for number, (shape, island) in enumerate(_ways(engine, request)):
         alike = engine.column_of(shape)
         codes = engine.columns.codes(alike)
         rows = np.flatnonzero(allowed & ((codes >= FIRST_SHORTAGE) | (codes == Reason.FITS)))
         needs = engine.columns.needs(alike)
         if rows.size > _REFINED:
-            values, _ = question.search(cluster, shape, needs, rows, _FIRST_LOOK)
+            values, _ = question.search(cluster, shape, needs, rows, _FIRST_LOOK, island=island)
             there = values[:, PODS] >= 0
             rows, values = rows[there], values[there]
             rows = rows[np.lexsort((rows, *values.T[::-1]))][:_REFINED]
-        values, evict = question.search(cluster, shape, needs, rows, _THOROUGH)
+        values, evict = question.search(cluster, shape, needs, rows, _THOROUGH, island=island)
         for value, row in zip(values.tolist(), rows.tolist(), strict=True):
             if value[PODS] >= 0:
                 start = table.pods.start.item(row)
@@ -84,7 +93,7 @@ def _evict(
             for uid in sorted(table.uids[place] for place in leaving):
                 if uid in cluster.pods:
                     cluster.apply(Gone(uid))
-            decision = engine.decide(member.request, question.now_s, only)
+            decision = engine.decide(request, question.now_s, only)
             if decision.placement is not None:
                 trial.keep()
                 question.take(leaving)

@@ -45,6 +45,8 @@ def preempt_gang(
     guards: Guards | None = None,
     policy: str = "priority",
     nodes: BoolArray | None = None,
+    *,
+    domains: int | None = None,
 ) -> GangPreemption:
     """Return whom to evict so that the members of a gang that must start fit together.
 
@@ -54,7 +56,8 @@ def preempt_gang(
     gang still fits: nobody leaves in vain. In small clusters, or where that finds nothing, all
     who may leave do, up to the least rank that is enough, and are put back (``widest``); and one
     more is let go so that others may stay. Attempts are compared as nodes are by ``preempt``.
-    The gang counts with the lowest priority of its members. Nothing changes.
+    The gang counts with the lowest priority of its members. With ``domains``, no more of them are
+    looked at once in so many victims were found: sooner, and maybe not the best. Nothing changes.
 
     Raises
     ------
@@ -68,7 +71,7 @@ def preempt_gang(
     party = muster(engine, gang)
     spared = _spared(engine, party)
     question = Question(engine.cluster, _asking(party), now_s, guards or Guards(), rules, spared)
-    best = _GangSearch(engine, party, nodes, question).run()
+    best = _GangSearch(engine, party, nodes, question, domains).run()
     question.table.settle()  # all trials were rolled back
     if best is None:
         return GangPreemption(None, why=f"{plan.why}; and too few pods may be evicted")
@@ -79,9 +82,15 @@ class _GangSearch:
     """The attempts for one gang, the best of which is kept."""
 
     def __init__(
-        self, engine: Engine, party: Party, nodes: BoolArray | None, question: Question
+        self,
+        engine: Engine,
+        party: Party,
+        nodes: BoolArray | None,
+        question: Question,
+        domains: int | None = None,
     ) -> None:
         self._engine, self._party, self._nodes = engine, party, nodes
+        self._domains = domains
         self._ask: Questions = question.copy
         self._question = question
         self.best: Attempt | None = None
@@ -104,15 +113,19 @@ class _GangSearch:
     def _one_by_one(self) -> Iterator[set[int]]:
         """Go through sets of victims after which the gang may fit, by domain."""
         for rung in ladder(self._party.gang):
-            frame = frame_of(self._engine, self._party, rung, self._nodes)
+            party = self._party.on(rung)
+            frame = frame_of(self._engine, party, rung, self._nodes)
             if isinstance(frame, str):
                 continue
-            some = False
-            for rows in domains_of(self._engine, self._party, frame, self._ask):
-                for found in one_by_one(self._engine, self._party, frame, rows, self._ask):
-                    some = True
+            n_found = 0
+            for rows in domains_of(self._engine, party, frame, self._ask):
+                before = n_found
+                for found in one_by_one(self._engine, party, frame, rows, self._ask):
+                    n_found = before + 1
                     yield found
-            if some:
+                if n_found == self._domains:
+                    return
+            if n_found:
                 return
 
     def _widest(self) -> None:
@@ -123,7 +136,8 @@ class _GangSearch:
             effort.left = max(effort.left, _LAST_RESORT)
         elif effort.left * _SMALL < n_rows:
             return  # not worth while
-        frame = frame_of(self._engine, self._party, ladder(self._party.gang)[-1], self._nodes)
+        rung = ladder(self._party.gang)[-1]
+        frame = frame_of(self._engine, self._party.on(rung), rung, self._nodes)
         if isinstance(frame, str):
             return
         for rows in domains_of(self._engine, self._party, frame, self._ask):

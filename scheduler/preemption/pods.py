@@ -10,6 +10,7 @@ import numpy as np
 from bayplan.kernels.victims import PODS
 from bayplan.scheduler.arrays import BoolArray, IntArray, IntTable
 from bayplan.scheduler.engine import Engine
+from bayplan.scheduler.near import islands_of
 from bayplan.scheduler.preemption.policies import preemption_policy
 from bayplan.scheduler.preemption.question import Question
 from bayplan.scheduler.preemption.types import Guards, Preemption
@@ -98,7 +99,11 @@ def preempt(
     rest, candidates, spared = _around_claims(engine, request, candidates)
     shapes = [shape for shape in engine.shapes(rest) if not shape.refusal]
     question = Question(engine.cluster, request, now_s, guards or Guards(), rules, spared)
-    found = [_search(engine, question, shape, candidates, best) for shape in shapes]
+    found = [
+        _search(engine, question, shape, candidates, best, island)
+        for shape in shapes
+        for island in islands_of(shape, engine.cluster.view)
+    ]
     victims = []
     for row, places in _in_order(found):
         each = verified(engine, request, row, question, places)
@@ -151,7 +156,12 @@ def _around_claims(
 
 
 def _search(
-    engine: Engine, question: Question, shape: Shape, candidates: BoolArray, best: int
+    engine: Engine,
+    question: Question,
+    shape: Shape,
+    candidates: BoolArray,
+    best: int,
+    island: int,
 ) -> Found:
     """Look at all candidates once, and at the best of them thoroughly."""
     cluster = engine.cluster
@@ -160,11 +170,11 @@ def _search(
     rows = np.flatnonzero(candidates & ((codes >= FIRST_SHORTAGE) | (codes == Reason.FITS)))
     needs = engine.columns.needs(alike)
     keep = max(_REFINED, 2 * best)
-    values, _ = question.search(cluster, shape, needs, rows, (keep, 0, 1))
+    values, _ = question.search(cluster, shape, needs, rows, (keep, 0, 1), island=island)
     rows = _ranked(rows, values)[:keep]
-    values, evict = question.search(cluster, shape, needs, rows, _THOROUGH)
+    values, evict = question.search(cluster, shape, needs, rows, _THOROUGH, island=island)
     # What ran out of steps may hold victims that need not leave.
-    values, evict = question.search(cluster, shape, needs, rows, _REPRIEVE, evict)
+    values, evict = question.search(cluster, shape, needs, rows, _REPRIEVE, evict, island)
     return Found(rows, values, evict, question)
 
 

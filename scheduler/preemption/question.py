@@ -12,6 +12,8 @@ import numpy as np
 from bayplan.kernels.victims import HARD, SOFT, search_victims
 from bayplan.scheduler.arrays import BoolArray, IntArray, IntTable
 from bayplan.scheduler.cluster import Cluster
+from bayplan.scheduler.islands import ANY
+from bayplan.scheduler.near import only_island
 from bayplan.scheduler.needs import Needs
 from bayplan.scheduler.preemption.policies import PreemptionPolicy
 from bayplan.scheduler.preemption.table import pod_table
@@ -195,37 +197,42 @@ class Question:
         rows: IntArray,
         effort: tuple[int, int, int],
         eligible: BoolArray | None = None,
+        island: int = ANY,
     ) -> tuple[IntTable, BoolArray]:
         """Return the values (k, 4) of the best victims on ``rows``, and who they are (n,).
 
         ``effort`` is how many rows matter (0: all), the number of steps a row and order, and how
         many orders. ``eligible``
-        narrows who may leave.
+        narrows who may leave; ``island`` is the only one of each row that the request may take
+        GPUs of.
         """
         values = np.zeros((rows.size, 4), np.int64)
         evict = np.zeros(self.eligible.size, np.bool_)
         may = self.eligible if eligible is None else eligible
-        arguments: Any = (rows, *effort, *self._arguments(cluster, shape, needs, may))
+        arguments: Any = (rows, *effort, *self._arguments(cluster, shape, needs, may, island))
         search: Callable[..., None] = search_victims
         search(*arguments, values, evict)
         return values, evict
 
     def _arguments(
-        self, cluster: Cluster, shape: Shape, needs: Needs, eligible: BoolArray
+        self, cluster: Cluster, shape: Shape, needs: Needs, eligible: BoolArray, island: int = ANY
     ) -> tuple[Any, ...]:
         view, table, gangs = cluster.view, self.table, self.gangs
+        slot_kind, kinds = view.slot_kind, needs.table
+        if island != ANY:
+            slot_kind, kinds = only_island(view, needs, island)
         columns = {name: i for i, name in enumerate(view.resource_names)}
         wanted = np.array([columns.get(name, -1) for name, _ in shape.resources], np.int64)
         amounts = np.array([amount for _, amount in shape.resources], np.int64)
         return (
-            shape.cpu, shape.memory, shape.count, needs.table, wanted, amounts,
+            shape.cpu, shape.memory, shape.count, kinds, wanted, amounts,
             table.pods.start, table.pods.count,
             table.pods.table, table.parts.table, table.links.table,
             eligible, self.rank, self.lost,
             gangs.whole, gangs.slack, gangs.size, gangs.rank, gangs.lost,
             gangs.start, gangs.links, self.limits,
             view.cpu_free_milli, view.memory_free_mib, view.resources_free,
-            view.slot_start, view.slot_count, view.slot_kind, view.slot_free_milli,
+            view.slot_start, view.slot_count, slot_kind, view.slot_free_milli,
             view.slot_free_mib, view.slot_able, view.slot_used, view.slot_table,
             view.kinds.tables,
         )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from bayplan.scheduler.cluster import Cluster
@@ -17,9 +17,10 @@ from bayplan.scheduler.queues import (
     capacity_of,
     read_queues,
     reclaimable,
+    taken_by,
     usage_of,
 )
-from bayplan.scheduler.types import Placement, Request
+from bayplan.scheduler.types import Decision, Placement, Request
 from bayplan.traces.files import display, read_text
 
 
@@ -75,6 +76,57 @@ class Admission:
             self._tree, self._pods.usage, _total(requests), requests[0].queue, self._capacity
         )
 
+    def verdict_there(
+        self, decisions: Sequence[Decision], without: Collection[str] = ()
+    ) -> Verdict:
+        """Return whether the queues admit what is taken at places that were decided.
+
+        What a request says before its place is known leaves out MIG instances, shares stated by
+        MiB and the model of a GPU that may be any.
+
+        Parameters
+        ----------
+        decisions
+            Those of a pod, or of the members of a gang: with placements.
+        without
+            The uids of pods that leave before.
+        """
+        leaving = [self._cluster.pods[uid] for uid in without]
+        for pod in leaving:
+            self.remove(pod.request.uid)
+        verdict = Verdict(admitted=True)
+        added: list[str] = []
+        for queue, amounts in self._taken(decisions, without).items():
+            verdict = admits(self._tree, self._pods.usage, amounts, queue, self._capacity)
+            if not verdict.admitted:
+                break
+            # Queues of one gang that have a limit in common share it.
+            for decision in decisions:
+                if decision.request.queue == queue and decision.placement is not None:
+                    self.add(decision.request, decision.placement)
+                    added.append(decision.request.uid)
+        for uid in added:
+            self.remove(uid)
+        for pod in leaving:
+            self.add(pod.request, pod.placement)
+        return verdict
+
+    def _taken(
+        self, decisions: Sequence[Decision], without: Collection[str]
+    ) -> dict[str, dict[str, int]]:
+        """Return by queue what decisions take, beside claims that others hold already."""
+        counted = {
+            name for name, claim in self._cluster.claims.items() if claim.users - set(without)
+        }
+        taken: dict[str, dict[str, int]] = {}
+        for request, placement in ((each.request, each.placement) for each in decisions):
+            assert placement is not None
+            model = self._cluster.nodes[placement.node].gpu_model
+            amounts = taken.setdefault(request.queue, {})
+            _add(amounts, taken_by(request, placement, model, counted))
+            counted |= {device.claim for device in request.devices if device.claim}
+        return taken
+
     def excess(self, requests: Sequence[Request]) -> Mapping[str, int]:
         """Return what may be taken back from each queue for some requests, in milli-GPU.
 
@@ -113,6 +165,10 @@ class Admission:
 def _total(requests: Sequence[Request]) -> dict[str, int]:
     amounts: dict[str, int] = {}
     for request in requests:
-        for name, amount in asked_by(request).items():
-            amounts[name] = amounts.get(name, 0) + amount
+        _add(amounts, asked_by(request))
     return amounts
+
+
+def _add(amounts: dict[str, int], more: Mapping[str, int]) -> None:
+    for name, amount in more.items():
+        amounts[name] = amounts.get(name, 0) + amount

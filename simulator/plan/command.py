@@ -21,9 +21,7 @@ from bayplan.simulator.plan.admission import Admission, read_queue_file
 from bayplan.simulator.plan.planning import FAIR_RECLAIM, NEVER, make_plan
 from bayplan.simulator.plan.report import as_json
 from bayplan.simulator.plan.scene import Scene, Unit, scene_of_dump, scene_of_files
-from bayplan.simulator.plan.table import as_tables
 from bayplan.simulator.plan.waiting import explained
-from bayplan.traces.console import console
 from bayplan.traces.files import display, write_text
 
 STDOUT = "-"
@@ -100,6 +98,10 @@ def _plan(options: Options) -> int:
     if options.json == STDOUT:
         sys.stdout.write(text)
     else:
+        # Tables take some time to load; who asks for JSON needs none.
+        from bayplan.simulator.plan.table import as_tables
+        from bayplan.traces.console import console
+
         screen = console()
         for part in as_tables(made, scene.problems, everything=options.all):
             screen.print(part)

@@ -22,6 +22,7 @@ from bayplan.simulator.plan.scene import Scene, Unit
 NEVER = "never"
 FAIR_RECLAIM = "fair-reclaim"
 NOW_S = 0.0
+NOBODY_TO_RECLAIM_FROM = "queue: it may reclaim, and nobody that can be evicted is enough"
 NOT_GROWN = "the gang starts without it; there was no room to grow"
 
 
@@ -117,7 +118,7 @@ class _Planner:
             if isinstance(admitted, Refusal):
                 refusal = admitted
             elif unit.gang:
-                refusal = self._serve_gang(unit, evict=evict)
+                refusal = self._serve_gang(unit, evict=evict, reclaim=admitted)
             else:
                 refusal = self._serve_pod(unit.requests[0], evict=evict, reclaim=admitted)
         key = unit.gang is not None, unit.name
@@ -170,62 +171,67 @@ class _Planner:
         verdict = self._admission.verdict(unit.requests)
         if verdict.admitted:
             return False
-        may = verdict.may_reclaim and evict and self._policy == FAIR_RECLAIM and not unit.gang
+        may = verdict.may_reclaim and evict and self._policy == FAIR_RECLAIM
         return True if may else Refusal(f"queue: {verdict_words(verdict)}")
 
     def _serve_pod(self, request: Request, *, evict: bool, reclaim: bool) -> Refusal | None:
         decision = self._engine.decide(request, NOW_S)
         if decision.placement is not None and not reclaim:
-            self._bind(decision)
-            return None
+            over = self._over([decision])
+            if over is None:
+                self._bind(decision)
+            return over
         why = "no room"
         if evict and request.uid not in self._scene.meek:
             kind = replace(request, uid="", disruption_budgets=(), gang="")
             if self._hopeless.get(kind) != len(self.evicted):
-                if self._make_room(request, reclaim=reclaim):
+                if self._make_room(request):
                     return None
                 self._hopeless[kind] = len(self.evicted)
             why = "no room, and nobody to evict"
         if decision.placement is not None:
-            why = "queue: it may reclaim, and nobody that can be evicted is enough"
+            why = NOBODY_TO_RECLAIM_FROM
         return Refusal(why, decision.reasons, lacks_room=decision.placement is None)
 
-    def _make_room(self, request: Request, *, reclaim: bool) -> bool:
+    def _make_room(self, request: Request) -> bool:
         guards = self._guards([request])
         found = preempting.preempt(self._engine, request, NOW_S, guards, self._policy)
         for victims in found.nodes:
-            if reclaim and not self._admitted_without(request, victims.uids):
+            there = Decision(request, NOW_S, victims.placement)
+            if self._over([there], without=victims.uids) is not None:
                 continue
             self._evict(victims.uids, request.uid, {victims.node})
-            placement = victims.placement
-            self._bind(Decision(request, NOW_S, placement), evicts=victims.uids)
+            self._bind(there, evicts=victims.uids)
             return True
         return False
 
-    def _admitted_without(self, request: Request, uids: Iterable[str]) -> bool:
-        assert self._admission is not None
-        pods = [self._engine.cluster.pods[uid] for uid in uids]
-        for pod in pods:
-            self._admission.remove(pod.request.uid)
-        admitted = self._admission.verdict([request]).admitted
-        for pod in pods:
-            self._admission.add(pod.request, pod.placement)
-        return admitted
+    def _over(self, decisions: Sequence[Decision], without: Sequence[str] = ()) -> Refusal | None:
+        """Return what the queues say of what is taken, once some have left; None: they admit it."""
+        if self._admission is None:
+            return None
+        verdict = self._admission.verdict_there(decisions, without)
+        return None if verdict.admitted else Refusal(f"queue: {verdict_words(verdict)}")
 
-    def _serve_gang(self, unit: Unit, *, evict: bool) -> Refusal | None:
+    def _serve_gang(self, unit: Unit, *, evict: bool, reclaim: bool) -> Refusal | None:
         assert unit.gang is not None
         plan = self._engine.decide_gang(unit.gang, NOW_S)
+        if reclaim and plan.decisions:
+            # There is room; nobody's leaving makes more of the share of the queue.
+            return Refusal(NOBODY_TO_RECLAIM_FROM)
         evicts: tuple[str, ...] = ()
         if not plan.decisions and evict and not self._scene.meek & {r.uid for r in unit.requests}:
-            found = preempting.preempt_gang(
-                self._engine, unit.gang, NOW_S, self._guards(unit.requests), self._policy
-            )
+            guards = self._guards(unit.requests)
+            found = preempting.preempt_gang(self._engine, unit.gang, NOW_S, guards, self._policy)
             if found.plan is not None and found.plan.decisions:
                 plan, evicts = found.plan, found.uids
-                where = {d.placement.node for d in plan.decisions if d.placement is not None}
-                self._evict(evicts, unit.name, where)
         if not plan.decisions:
             return Refusal(plan.why or "no room for all that must start together", lacks_room=True)
+        over = self._over(plan.decisions, without=evicts)
+        if over is not None:
+            return over
+        if evicts:
+            where = {d.placement.node for d in plan.decisions if d.placement is not None}
+            self._evict(evicts, unit.name, where)
         for decision in plan.decisions:
             self._bind(decision, unit.name, evicts)
         return None

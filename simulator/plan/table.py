@@ -49,8 +49,9 @@ def as_tables(
     if plan.waiting:
         yield from _waiting(plan.waiting, most, len(plan.waiting) if everything else EXPLAINED)
     if problems:
-        found = [(f"{p.kind} {p.name}", p.field, p.text) for p in problems]
-        yield from _table("problems", ("object", "field", "problem"), found, most)
+        # The field in a column of its own would leave little of the width to what is wrong.
+        found = [(f"{p.kind} {p.name}", f"{p.field}: {p.text}") for p in problems]
+        yield from _table("problems", ("object", "problem"), found, most)
 
 
 def _summary(plan: Plan) -> Text:
@@ -62,7 +63,7 @@ def _summary(plan: Plan) -> Text:
         f" {plan.gpus:,} GPU{_s(plan.gpus)}{parts if plan.parts else ''},"
         f" {plan.bound:,} pod{_s(plan.bound)} running, {free} GPUs free.",
         f"Placed {len(plan.placed):,}, evicted {len(plan.evicted):,},"
-        f" waiting {len(plan.waiting):,}; {after} GPUs free then.",
+        f" waiting {len(plan.waiting):,}; then {after} GPUs are free.",
     )
     return Text("\n").join(map(plain, lines))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import os
 import sys
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,24 +12,24 @@ from pathlib import Path
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from bayplan.scheduler.compiled import is_warm, warm
 from bayplan.scheduler.errors import InputError
 from bayplan.scheduler.hardware import Product, product_named
 from bayplan.scheduler.mig.rules import MigRule
 from bayplan.scheduler.policies import make_policy, policy_summary, usable_policies
 from bayplan.scheduler.workload import Workload, typical_workload
+from bayplan.simulator.compiling import compile_kernels
 from bayplan.simulator.replay.compare import compare_tables
 from bayplan.simulator.replay.orders import read_orders
 from bayplan.simulator.replay.report import as_json
 from bayplan.simulator.replay.settings import Experiment, IntArray, parse_seeds
-from bayplan.simulator.replay.sharing import Modes, cuts, parse_modes, with_product
 from bayplan.simulator.replay.sweep import Packer, Run, kernel_groups, sweep
 from bayplan.simulator.replay.table import as_table
+from bayplan.simulator.sharing import Modes, cuts, parse_modes, with_product
+from bayplan.simulator.targets import STDOUT, check_targets
 from bayplan.traces import builtin_nodes, builtin_pods, read_nodes, read_pods, requests_from
 from bayplan.traces.console import console, plain
 from bayplan.traces.files import display, write_text
 
-STDOUT = "-"
 ALL = "all"
 MIG_POLICIES = "mig-"
 _RUNS_A_WORKER = 8
@@ -75,7 +74,7 @@ def replay(options: Options) -> None:
     _workers(options.workers, 1)
     _check_outputs(options)
     screen = console(stderr=options.json == STDOUT)
-    _compile(kernel_groups(experiment, policies))
+    compile_kernels(kernel_groups(experiment, policies))
     _warn_unschedulable(experiment)
     n_runs = len(experiment.cuts) * len(policies) * len(seeds)
     workers = _workers(options.workers, n_runs)
@@ -211,60 +210,9 @@ def _workers(asked: int | None, n_runs: int) -> int:
 
 
 def _check_outputs(options: Options) -> None:
-    if options.json is not None and options.json != STDOUT:
-        if options.json.startswith("-"):
-            # The parser lets a hyphen through, so that - is one; a flag is not a file.
-            raise InputError("--json without a file", fix="name one, or - for stdout")
-        _check_writable(Path(options.json))
-        if options.plot is not None and Path(options.json).resolve() == options.plot.resolve():
-            raise InputError(
-                "--json and --plot name the same file", file=display(options.json), fix="name two"
-            )
-    if options.plot is not None:
-        if str(options.plot) == STDOUT:
-            raise InputError("--plot -: a plot goes to a file", fix="name one, such as plot.svg")
-        _check_writable(options.plot)
-        if options.plot.suffix != ".svg":
-            raise InputError(
-                "a plot is SVG", file=display(options.plot), fix="give it a name that ends in .svg"
-            )
-    inputs = {options.nodes, options.pods, options.arrivals, options.node_order} - {None}
-    read = {path.resolve() for path in inputs if path is not None}
-    for output in (options.json, options.plot):
-        if output is not None and Path(output).resolve() in read:
-            raise InputError(
-                "this file is read as input", file=display(output), fix="write to another"
-            )
-
-
-def _check_writable(target: Path) -> None:
-    # Found out now, not after minutes of work: write where the result will be written.
-    folder, shown = target.parent, display(target.parent)
-    problem = ""
-    if not folder.exists():
-        problem, fix = f"there is no folder {shown}", f"make it with mkdir -p {shown}"
-    elif not folder.is_dir():
-        problem, fix = f"{shown} is not a folder", "name another folder"
-    elif target.is_dir():
-        problem, fix = "this is a folder", "name a file in it"
-    else:
-        try:
-            with tempfile.TemporaryFile(dir=folder):
-                return
-        except OSError as error:
-            problem = f"cannot write into {shown} ({error.strerror})"
-            fix = "name a folder that you may write into"
-    raise InputError(problem, file=display(target), fix=fix)
-
-
-def _compile(groups: Sequence[str]) -> None:
-    if not is_warm(groups):
-        print(
-            "bayplan: compiling the kernels; this takes some seconds",
-            file=sys.stderr,
-            flush=True,
-        )
-    warm(groups)
+    given = (options.nodes, options.pods, options.arrivals, options.node_order)
+    read = [path for path in given if path is not None]
+    check_targets([("--json", options.json)], options.plot, read)
 
 
 def _warn_unschedulable(experiment: Experiment) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bayplan.scheduler.errors import InputError
 from bayplan.scheduler.mig.rules import MigRule
-from bayplan.simulator.replay.sharing import Cut
+from bayplan.simulator.sharing import Cut
 from bayplan.traces import NodeTable, PodTable
 
 IntArray = NDArray[np.int64]

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context, parent_process
-from threading import Thread, current_thread, main_thread
 
 import numpy as np
 
@@ -22,11 +16,14 @@ from bayplan.scheduler.mig.places import Places
 from bayplan.scheduler.policies import make_policy
 from bayplan.scheduler.types import FIRST_SHORTAGE, Decision, Reason, Request
 from bayplan.scheduler.workload import typical_workload
+from bayplan.simulator.collecting import no_collection
+from bayplan.simulator.compiling import groups_of
 from bayplan.simulator.replay.arrivals import arrival_order, node_order
 from bayplan.simulator.replay.metrics import columns, series
-from bayplan.simulator.replay.pack import no_collection, pack
+from bayplan.simulator.replay.pack import pack
 from bayplan.simulator.replay.settings import Experiment
-from bayplan.simulator.replay.sharing import Cut
+from bayplan.simulator.sharing import Cut
+from bayplan.simulator.workers import spread
 from bayplan.traces import nodes_from, requests_from
 
 MakeEngine = Callable[..., Engine]
@@ -162,22 +159,12 @@ def _arrival(pod: Request, number: int) -> Request:
     )
 
 
-_GROUPS = {
-    "best-fit": "baselines",
-    "dot-product": "baselines",
-    "gpu-": "baselines",
-    "mig-": "governed",
-    "pwr": "power",
-}
-"""Which kernels a policy calls beyond those of every decision, by a part of its name or sum."""
-
-
 def kernel_groups(experiment: Experiment, policies: Sequence[str]) -> tuple[str, ...]:
     """Return the groups of kernels that the runs of an experiment call."""
-    groups = [group for part, group in _GROUPS.items() if any(part in name for name in policies)]
+    groups = groups_of(policies)
     if any(cut.sharing for cut in experiment.cuts):
-        groups.append("governed")
-    return ("decide", *sorted(set(groups)))
+        groups.add("governed")
+    return ("decide", *sorted(groups))
 
 
 def sweep(
@@ -194,46 +181,7 @@ def sweep(
     # Compiled before the workers start, so that they load and do not all compile.
     groups = kernel_groups(experiment, policies)
     warm(groups)
-    context = get_context("spawn")
-    start = partial(_start, experiment, groups)
-    pool = ProcessPoolExecutor(min(workers, len(tasks)), context, start)
-    try:
-        with _signals_held_back():
-            futures = [pool.submit(_run, *task) for task in tasks]
-        for future in futures:
-            yield future.result()
-    except BaseException:
-        # Interrupted or failed: workers in the middle of a run are ended, not waited for.
-        for process in list((pool._processes or {}).values()):
-            process.kill()
-        # Not cancelled: the pool marks what is left as broken, and trips over cancelled ones. Its
-        # own thread reaps the workers, and none is left once it has ended.
-        pool.shutdown()
-        raise
-    pool.shutdown()
-
-
-@contextmanager
-def _signals_held_back() -> Iterator[None]:
-    """Put off Ctrl-C and SIGTERM to the end of the block: they must not hit a half-started worker.
-
-    Ctrl-C is hidden from the workers as well: they inherit the mask of the thread that starts
-    them, and the parent ends them. The handlers are for all threads of this process.
-    """
-    came: list[int] = []
-    handlers = {}
-    if current_thread() is main_thread():  # only there may a handler be set
-        for number in (signal.SIGINT, signal.SIGTERM):
-            handlers[number] = signal.signal(number, lambda number, _: came.append(number))
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-    for late in came:
-        signal.raise_signal(late)
+    yield from spread(tasks, partial(_start, experiment, groups), _run, workers)
 
 
 class _Packers:
@@ -254,17 +202,8 @@ _packers: _Packers | None = None
 
 def _start(experiment: Experiment, groups: Sequence[str]) -> None:
     global _packers
-    Thread(target=_end_with_parent, daemon=True).start()
     warm(groups)  # from the cache; or else the first run of each policy would be timed with loading
     _packers = _Packers(experiment)
-
-
-def _end_with_parent() -> None:
-    # A worker whose parent was killed would wait for its next run for ever.
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _run(cut: int, policy: str, seed: int) -> Run:

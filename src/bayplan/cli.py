@@ -6,6 +6,7 @@ that load Numba or Matplotlib are imported by the commands that need them.
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import signal
@@ -17,7 +18,7 @@ from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter, Token, UnusedCliTokensError
 
-from bayplan import __version__
+from bayplan import __version__, cli_simulate
 from bayplan.scheduler.errors import BayplanError
 
 
@@ -30,6 +31,9 @@ def _whole(type_: object, tokens: Sequence[Token]) -> int:
 
 
 Whole = Annotated[int, Parameter(converter=_whole)]
+
+_GC_THRESHOLD = 50_000
+"""Objects that are made before the youngest are looked through; a service would ask for less."""
 
 _MIN_WIDTH = 40
 """Help cannot be laid out in fewer columns."""
@@ -47,6 +51,7 @@ traces = App(name="traces", help="List, describe, convert and make traces.")
 app.command(traces)
 devices = App(name="devices", help="Describe GPU products, and the MIG layouts that they can take.")
 app.command(devices)
+cli_simulate.register(app, Whole)
 
 
 @app.command
@@ -297,28 +302,39 @@ def devices_layouts(
 
 @traces.command(name="list")
 def traces_list() -> None:
-    """List the trace formats, and the built-in trace."""
+    """List the formats of pods, nodes and jobs, and the built-in trace."""
     from bayplan.traces import command
 
     command.list_traces()
 
 
 @traces.command
-def info(pods: Path | None = None, *, nodes: Path | None = None, format: str = "auto") -> None:
-    """Describe a trace: how many pods, what they ask for, what the cluster has.
+def info(
+    pods: Path | None = None,
+    *,
+    nodes: Path | None = None,
+    jobs: Path | None = None,
+    format: str = "auto",
+    interarrival_s: float | None = None,
+) -> None:
+    """Describe a trace: how many pods or jobs, what they ask for, what the cluster has.
 
     Parameters
     ----------
     pods
-        Pod file; without it the built-in trace is described.
+        Pod file, or a job file that is nothing else; without it the built-in trace is described.
     nodes
         Node file.
+    jobs
+        Job file (CSV, may be gzip, or Parquet), instead of pods.
     format
-        Format of both files: auto, or one that `bayplan traces list` names.
+        Format of the files: auto, or one that `bayplan traces list` names.
+    interarrival_s
+        Mean seconds between arrivals, for job streams that state their arrivals in those.
     """
     from bayplan.traces import command
 
-    command.show_info(pods, nodes, format)
+    command.show_info(pods, nodes, format, jobs, interarrival_s)
 
 
 @traces.command
@@ -327,9 +343,12 @@ def convert(
     out: Path,
     pods: Path | None = None,
     nodes: Path | None = None,
+    jobs: Path | None = None,
     format: str = "auto",
+    interarrival_s: float | None = None,
+    parquet: bool = False,
 ) -> None:
-    """Convert a trace to Bayplan's own CSV: pods.csv and nodes.csv in a folder.
+    """Convert a trace to Bayplan's own files: pods.csv and nodes.csv, or jobs.csv, in a folder.
 
     Parameters
     ----------
@@ -339,12 +358,18 @@ def convert(
         Pod file.
     nodes
         Node file.
+    jobs
+        Job file (CSV, may be gzip, or Parquet), instead of pods and nodes.
     format
         Format of the files: auto, or one that `bayplan traces list` names.
+    interarrival_s
+        Mean seconds between arrivals, for job streams that state their arrivals in those.
+    parquet
+        Write jobs.parquet rather than jobs.csv.
     """
     from bayplan.traces import command
 
-    command.convert(out, pods, nodes, format)
+    command.convert(out, pods, nodes, format, jobs, interarrival_s, parquet)
 
 
 @traces.command
@@ -369,6 +394,8 @@ def synth(*, out: Path, seed: Whole = 0, nodes: Whole = 320, load: float = 0.98)
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    # Modules are no garbage: looking for some among them takes a tenth of the time of loading.
+    gc.set_threshold(_GC_THRESHOLD)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without ± gets a ?

@@ -9,7 +9,7 @@ import pytest
 
 from bayplan import cli
 from bayplan.kernels.warm import warm
-from bayplan.simulator.replay import command
+from bayplan.simulator import compiling
 
 from .support import NODES, PODS, Bayplan, Captured
 
@@ -24,8 +24,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working folder, with a small cluster and trace in it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setattr(command, "warm", lambda groups: None)
-    monkeypatch.setattr(command, "is_warm", lambda groups: True)
+    monkeypatch.setattr(compiling, "warm", lambda groups: None)
+    monkeypatch.setattr(compiling, "is_warm", lambda groups: True)
     (tmp_path / "nodes.csv").write_text(NODES)
     (tmp_path / "pods.csv").write_text(PODS)
     return tmp_path

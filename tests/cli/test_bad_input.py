@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from bayplan.scheduler.policies import policy_names
+from bayplan.simulator import compiling
 from bayplan.simulator.replay import command
 from bayplan.traces import FORMATS
 
@@ -209,7 +210,7 @@ def test_bad_input_has_the_same_code_and_line_in_a_process_of_its_own(tmp_path: 
 def test_compiling_is_announced_on_stderr_and_only_once(
     bayplan: Bayplan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "is_warm", lambda groups: False)
+    monkeypatch.setattr(compiling, "is_warm", lambda groups: False)
     code, _, err = bayplan(*ONE)
     assert code == 0
     assert err == ("bayplan: compiling the kernels; this takes some seconds\n")

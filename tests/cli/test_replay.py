@@ -107,7 +107,7 @@ def test_pods_that_fit_no_node_are_counted_warned_of_and_arrive(bayplan: Bayplan
     assert code == 0
     assert err == (
         "bayplan: warning: 4 of 5 pods fit no node even of the empty cluster"
-        " (1: no GPU of an allowed model, 3: fewer GPUs than asked for, or each too small);"
+        " (1: no GPU of an allowed model, 3: too few GPUs, or each too small);"
         " they count as arrived\n"
     )
     assert "fgd" in out

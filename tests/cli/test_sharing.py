@@ -12,7 +12,7 @@ import pytest
 from bayplan.scheduler.mig.rules import MigRule
 from bayplan.scheduler.policies import policy_names
 from bayplan.simulator.replay import command
-from bayplan.simulator.replay.sharing import MODES
+from bayplan.simulator.sharing import MODES
 
 from .support import FILES, OUT, PODS, SEE, Bayplan, started
 

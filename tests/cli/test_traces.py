@@ -9,6 +9,7 @@ import pytest
 
 from bayplan.scheduler.policies import policy_names
 from bayplan.traces import FORMATS, builtin_pods, read_nodes, read_pods
+from bayplan.traces.jobs import JOB_FORMATS, read_jobs
 
 from .support import NODES, PODS, Bayplan, listing
 
@@ -24,8 +25,12 @@ def test_policies_lists_every_policy_with_a_line_about_it(bayplan: Bayplan) -> N
 def test_traces_list_names_the_builtin_trace_and_the_formats(bayplan: Bayplan) -> None:
     code, out, err = bayplan("traces", "list")
     assert (code, err) == (0, "")
-    names = [line.split()[:2] for line in out.splitlines() if not line.startswith(" ")]
-    assert names == [["trace", "builtin"], *(["format", each.name] for each in FORMATS)]
+    names = [line.split()[:3] for line in out.splitlines() if not line.startswith(" ")]
+    assert [words[:2] for words in names[: -len(JOB_FORMATS)]] == [
+        ["trace", "builtin"],
+        *(["format", each.name] for each in FORMATS),
+    ]
+    assert names[-len(JOB_FORMATS) :] == [["job", "format", each.name] for each in JOB_FORMATS]
 
 
 def test_traces_info_describes_the_builtin_trace_or_files(bayplan: Bayplan) -> None:
@@ -102,7 +107,7 @@ def test_traces_synth_makes_the_same_bytes_for_the_same_seed(
         (["info", "pod.csv"], "pod.csv: no such file; did you mean pods.csv?"),
         (["info", "pods.csv", "--format", "openbb"],
          "there is no trace format 'openbb'; did you mean 'openb'?"),
-        (["convert", "--out", "."], "nothing to convert; give --pods, --nodes or both"),
+        (["convert", "--out", "."], "nothing to convert; give --pods, --nodes, both, or --jobs"),
         (["convert", "--out", "no", "--pods", "pods.csv"],
          "no/pods.csv: there is no folder no; make it with mkdir -p no"),
         (["convert", "--out", "pods.csv", "--nodes", "nodes.csv"],
@@ -134,3 +139,58 @@ def test_of_two_files_none_is_written_when_the_second_cannot_be(
     (folder / "out" / "nodes.csv").mkdir(parents=True)
     line = refused("traces", "synth", "--out", "out", "--nodes", "2")
     assert line == "out/nodes.csv: this is a folder; remove or rename it"
+
+
+PHILLY = "timestamp,duration,num_gpus\n2017-10-09 07:01:55,60,1\n2017-10-08 07:01:55,90,16\n"
+STREAM = "job_id,arrival_unit,job_type,scale_factor,v100_duration_s\n0,2,LM,1,9\n"
+
+
+@pytest.mark.parametrize("option", [[], ["--jobs"]])
+def test_traces_info_describes_a_job_file(
+    option: list[str], bayplan: Bayplan, folder: Path
+) -> None:
+    (folder / "philly.csv").write_text(PHILLY, encoding="utf-8")
+    code, out, err = bayplan("traces", "info", *option, "philly.csv")
+    assert (code, err) == (0, "")
+    lines = [line.split() for line in out.splitlines()]
+    assert ["jobs", "2"] in lines
+    assert ["pods", "3"] in lines
+
+
+def test_traces_info_takes_what_is_both_for_pods_unless_told(bayplan: Bayplan) -> None:
+    assert bayplan("traces", "info", "pods.csv")[1].startswith("pods ")
+
+
+@pytest.mark.parametrize(("option", "name"), [([], "jobs.csv"), (["--parquet"], "jobs.parquet")])
+def test_traces_convert_writes_jobs(
+    option: list[str], name: str, bayplan: Bayplan, folder: Path
+) -> None:
+    (folder / "stream.csv").write_text(STREAM, encoding="utf-8")
+    arguments = ["--jobs", "stream.csv", "--out", ".", "--interarrival-s", "1.5", *option]
+    code, out, err = bayplan("traces", "convert", *arguments)
+    assert (code, out, err) == (0, f"1 jobs: {name}\n", "")
+    assert read_jobs(folder / name).arrival_s.tolist() == [3.0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["info", "stream.csv"],
+         "stream.csv: arrivals are stated in mean times between arrivals;"
+         " give that time as interarrival_s, such as 4500 (seconds)"),
+        (["info", "--jobs", "stream.csv", "--nodes", "nodes.csv"],
+         "--jobs beside pods or nodes; describe one after the other"),
+        (["convert", "--jobs", "stream.csv", "--pods", "pods.csv", "--out", "."],
+         "--jobs beside --pods or --nodes; convert them one by one"),
+        (["convert", "--pods", "pods.csv", "--out", ".", "--parquet"],
+         "only jobs are written as Parquet; give --jobs, or no --parquet"),
+        (["convert", "--jobs", "jobs.csv", "--out", "."],
+         "jobs.csv: this would overwrite the file that is read; give another folder as --out"),
+    ],
+)  # fmt: skip
+def test_bad_input_about_jobs_is_one_line(
+    arguments: list[str], line: str, refused: Callable[..., str], folder: Path
+) -> None:
+    (folder / "stream.csv").write_text(STREAM, encoding="utf-8")
+    (folder / "jobs.csv").write_text("name,work_s,gpu_count\na,1,1\n", encoding="utf-8")
+    assert refused("traces", *arguments) == line

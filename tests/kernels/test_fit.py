@@ -25,7 +25,7 @@ def test_a_code_has_the_number_of_its_reason(reason: Reason) -> None:
 
 
 def test_every_other_reason_is_found_by_the_engine_or_said_of_a_kind() -> None:
-    by_the_engine = {"CLAIM_NODE", "TOPOLOGY", "MIXED_DEVICES"}
+    by_the_engine = {"CLAIM_NODE", "TOPOLOGY", "MIXED_DEVICES", "ISLAND_FREE"}
     by_kind = {"GPU_ANONYMOUS", "ISOLATION", "PROFILE", "MIG_SPAN"}
     by_constraints = {"TAINT", "NODE_AFFINITY", "SPREAD_LABEL", "POD_AFFINITY"}
     by_constraints |= {"TOPOLOGY_SPREAD", "POD_ANTI_AFFINITY"}

@@ -13,7 +13,7 @@ import naive_victims as naive
 from bayplan.kernels import victims
 from bayplan.scheduler.preemption.policies import preemption_policy
 from bayplan.scheduler.preemption.question import Question
-from victim_scenes import NOW_S, Scene, scenes
+from victim_scenes import NOW_S, Scene, crowded, scenes
 
 PODS = victims.PODS
 EXHAUSTIVE = 1 << 20
@@ -44,7 +44,8 @@ def answers(kernel: Any, scene: Scene, arguments: tuple[Any, ...], effort: tuple
     return values, evict
 
 
-@given(scenes(), st.integers(1, 3))
+@pytest.mark.promise("no removable victim", "victims suffice")
+@given(st.one_of(crowded(), scenes()), st.integers(1, 3))
 def test_an_exhaustive_search_finds_the_best_of_all_subsets(scene: Scene, orders: int) -> None:
     for arguments in questions(scene):
         values, evict = answers(victims.search_victims, scene, arguments, (EXHAUSTIVE, orders))
@@ -56,7 +57,10 @@ def test_an_exhaustive_search_finds_the_best_of_all_subsets(scene: Scene, orders
         assert values[there].tolist() == wanted[there].tolist()
 
 
-@given(scenes(max_pods=14, max_nodes=2), st.integers(0, 40), st.integers(1, 3))
+@pytest.mark.promise("no removable victim", "victims suffice")
+@given(
+    st.one_of(crowded(), scenes(max_pods=14, max_nodes=2)), st.integers(0, 40), st.integers(1, 3)
+)
 def test_a_short_search_finds_victims_where_there_are_any_and_none_that_may_stay(
     scene: Scene, steps: int, orders: int
 ) -> None:

@@ -278,7 +278,7 @@ BUGS = (
     ),
     Bug(
         "a later user of a claim has the first wish",
-        "scheduler/engine.py",
+        "scheduler/claims.py",
         "return claim.chosen if claim.chosen <= len(device.alternatives) else 0",
         "return 0",
         (CLAIMS + "a_later_user_of_a_claim_has_the_wish_that_the_claim_was_allocated_for",),

@@ -16,10 +16,11 @@ import pytest
 
 from .bugs import BUGS as ENGINE_BUGS
 from .bugs import Bug
+from .promise_bugs import PROMISE_BUGS
 from .sharing_bugs import SHARING_BUGS
 
 ROOT = Path(__file__).parents[2]
-BUGS = (*ENGINE_BUGS, *SHARING_BUGS)
+BUGS = (*ENGINE_BUGS, *PROMISE_BUGS, *SHARING_BUGS)
 FOLDERS = ("src", "kernels", "scheduler", "simulator", "traces", "extender", "tests")
 PASSED, FAILED = 0, 1
 

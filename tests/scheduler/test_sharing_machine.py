@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -324,9 +325,9 @@ def with_tenant(gpu: Gpu, tenant: Tenant) -> Gpu:
     return replace(gpu, tenants=(*gpu.tenants, tenant))
 
 
-TestSharing = SharingMachine.TestCase
+TestSharing = pytest.mark.promise("rollback exact")(SharingMachine.TestCase)
 TestSharing.settings = settings(
-    max_examples=min(60, settings.default.max_examples if settings.default else 60),
+    max_examples=min(60, settings().max_examples),
     stateful_step_count=30,
     deadline=None,
     derandomize=True,

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -356,9 +357,9 @@ class ClusterMachine(RuleBasedStateMachine):
             self.trial_ends(kept=False)
 
 
-TestCluster = ClusterMachine.TestCase
+TestCluster = pytest.mark.promise("rollback exact")(ClusterMachine.TestCase)
 TestCluster.settings = settings(
-    max_examples=min(60, settings.default.max_examples if settings.default else 60),
+    max_examples=max(15, 3 * settings().max_examples // 10),
     stateful_step_count=40,
     deadline=None,
     derandomize=True,

@@ -23,7 +23,7 @@ DATA = [
 def test_the_kernels_and_the_types_number_the_reasons_alike() -> None:
     numbers = {name: getattr(fit, name) for name in Reason.__members__ if hasattr(fit, name)}
     assert numbers == {name: Reason[name].value for name in numbers}
-    by_the_engine = {"CLAIM_NODE", "TOPOLOGY", "MIXED_DEVICES"}
+    by_the_engine = {"CLAIM_NODE", "TOPOLOGY", "MIXED_DEVICES", "ISLAND_FREE"}
     # Why slots of a kind never serve a request; what the kernels see is the number.
     by_kind = {"GPU_ANONYMOUS", "ISOLATION", "PROFILE", "MIG_SPAN"}
     by_constraints = {"TAINT", "NODE_AFFINITY", "SPREAD_LABEL", "POD_AFFINITY"}
@@ -49,6 +49,7 @@ def test_reasons_are_numbered_in_their_order_from_zero() -> None:
         Reason.CPU_FREE,
         Reason.TOPOLOGY_SPREAD,  # who is there already
         Reason.POD_ANTI_AFFINITY,
+        Reason.ISLAND_FREE,
     ]
     assert order == sorted(order)
     # What all slots of a node say of a request is the greatest: the nearest to serving it.
@@ -79,6 +80,7 @@ def test_lasting_reasons_come_before_shortages() -> None:
         "RESOURCE_FREE",
         "TOPOLOGY_SPREAD",
         "POD_ANTI_AFFINITY",
+        "ISLAND_FREE",
     ]
 
 

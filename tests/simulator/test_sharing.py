@@ -16,7 +16,7 @@ from bayplan.scheduler.errors import InputError
 from bayplan.scheduler.hardware import product_named
 from bayplan.scheduler.partition.fitted import Split, fit_split
 from bayplan.scheduler.sharing import Exclusive, Hami, Mig, Mps, Sharing, TimeSlicing
-from bayplan.simulator.replay.sharing import (
+from bayplan.simulator.sharing import (
     MODES,
     Cut,
     Modes,

@@ -13,8 +13,8 @@ from bayplan.scheduler.mig.rules import MigRule
 from bayplan.scheduler.types import Reason
 from bayplan.simulator.replay.report import as_json
 from bayplan.simulator.replay.settings import Experiment
-from bayplan.simulator.replay.sharing import MODES, Modes, cuts
 from bayplan.simulator.replay.sweep import Packer, Run, main_reason, nearest, sweep
+from bayplan.simulator.sharing import MODES, Modes, cuts
 from bayplan.traces import NodeTable, PodTable
 
 MEMORY = 81_920

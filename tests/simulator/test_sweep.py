@@ -78,7 +78,9 @@ class Spy(Engine):
         self.asked, self.answers = [], []
         SPIES.append(self)
 
-    def decide(self, request: Request, now_s: float, nodes: Any = None) -> Decision:
+    def decide(
+        self, request: Request, now_s: float, nodes: Any = None, *, why: bool = True
+    ) -> Decision:
         self.asked.append(request)
         self.answers.append(super().decide(request, now_s, nodes))
         return self.answers[-1]
@@ -87,7 +89,9 @@ class Spy(Engine):
 class Refuses(Spy):
     """Finds room for nobody."""
 
-    def decide(self, request: Request, now_s: float, nodes: Any = None) -> Decision:
+    def decide(
+        self, request: Request, now_s: float, nodes: Any = None, *, why: bool = True
+    ) -> Decision:
         decision = replace(super().decide(request, now_s, nodes), placement=None)
         self.answers[-1] = decision
         return decision
@@ -96,7 +100,9 @@ class Refuses(Spy):
 class OnlyEven(Spy):
     """Finds room for every second pod."""
 
-    def decide(self, request: Request, now_s: float, nodes: Any = None) -> Decision:
+    def decide(
+        self, request: Request, now_s: float, nodes: Any = None, *, why: bool = True
+    ) -> Decision:
         decision = super().decide(request, now_s, nodes)
         if len(self.asked) % 2:
             decision = self.answers[-1] = replace(decision, placement=None)

@@ -84,6 +84,7 @@ def node_tables(draw: st.DrawFn) -> NodeTable:
         memory_mib=column(AMOUNT),
         gpu_count=column(st.integers(0, 64)),
         gpu_memory_mib=column(AMOUNT),
+        gpu_island=column(st.sampled_from([0, 0, 0, 4])),
         **{key: column(TEXT) for key in ("gpu_model", "zone", "rack", "block", "nvlink_domain")},
     )
 
@@ -139,6 +140,6 @@ def test_nodes_of_running_pods_are_written_where_there_are_any() -> None:
 
 
 def test_an_empty_table_is_a_header() -> None:
-    columns = [column.name for column in NODE_COLUMNS]
+    columns = [column.name for column in NODE_COLUMNS if not column.rare]
     nodes = NodeTable.of(**{name: [] for name in columns})
     assert csv_text(nodes) == ",".join(columns) + "\n"

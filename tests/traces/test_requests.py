@@ -89,6 +89,7 @@ def test_nodes_carry_their_place_and_model_as_labels() -> None:
         rack=["r", ""],
         block=["b", ""],
         nvlink_domain=["d", ""],
+        gpu_island=[4, 0],
     )
     assert nodes_from(table) == [
         Node(
@@ -105,6 +106,7 @@ def test_nodes_carry_their_place_and_model_as_labels() -> None:
                 ("nvidia.com/gpu.product", "H100-80GB"),
                 ("topology.kubernetes.io/zone", "z"),
             ),
+            gpu_island=4,
         ),
         Node(name="c", cpu_milli=8000, memory_mib=512),
     ]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bayplan.scheduler.constraints.types import Expression, Operator, Selector
-from bayplan.traces.kubernetes.objects import Object, dict_of, metadata_of, name_of
+from bayplan.traces.kubernetes.objects import Object, dict_of, key_of, metadata_of, name_of
 from bayplan.traces.kubernetes.resources import BadField
 from bayplan.traces.kubernetes.selectors import selector_of
 from bayplan.traces.kubernetes.types import Problem
@@ -20,6 +20,8 @@ class Budgets:
 
     allowed: dict[str, int]
     selectors: dict[str, list[tuple[str, Selector]]]
+    _keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _known: dict[tuple[str | bytes | None, ...], tuple[str, ...]] = field(default_factory=dict)
 
     def protecting(self, namespace: str, labels: Mapping[str, str]) -> tuple[str, ...]:
         """Return the budgets that protect a pod, in the order of the dump.
@@ -32,9 +34,20 @@ class Budgets:
         there = self.selectors.get(namespace)
         if not there:
             return ()
-        return tuple(
-            name for name, selector in there if all(_holds(e, labels) for e in selector.expressions)
-        )
+        keys = self._keys.get(namespace)
+        if keys is None:
+            found = {e.key for _, selector in there for e in selector.expressions}
+            keys = self._keys[namespace] = tuple(sorted(found))
+        # Pods are alike: what budgets look at tells those that differ.
+        told = (namespace, *[_told(labels.get(key)) for key in keys])
+        known = self._known.get(told)
+        if known is None:
+            known = self._known[told] = tuple(
+                name
+                for name, selector in there
+                if all(_holds(e, labels) for e in selector.expressions)
+            )
+        return known
 
 
 def read_budgets(things: list[Object], problems: list[Problem]) -> Budgets:
@@ -69,6 +82,10 @@ def read_budgets(things: list[Object], problems: list[Problem]) -> Budgets:
             space = str(metadata_of(thing).get("namespace", ""))
             budgets.selectors.setdefault(space, []).append((name, selector))
     return budgets
+
+
+def _told(value: object) -> str | bytes | None:
+    return value if value is None or isinstance(value, str) else key_of(value)
 
 
 def _holds(expression: Expression, labels: Mapping[str, str]) -> bool:

@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from bayplan.scheduler.gangs.types import Gang, Role
 from bayplan.scheduler.types import Request, Topology, TopologyLevel
@@ -23,8 +24,7 @@ ANNOTATIONS = "metadata.annotations"
 MAX_MEMBERS = 10**6
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """What of a pod says which gang it is in."""
 
     uid: str
@@ -136,6 +136,7 @@ _WISHES = (
     ("kai.scheduler/topology-preferred-placement", False),
 )
 _LEVELS = (
+    ("gpu-island", TopologyLevel.GPU_ISLAND),
     ("hostname", TopologyLevel.NODE),
     ("clique", TopologyLevel.NVLINK_DOMAIN),
     ("nvlink", TopologyLevel.NVLINK_DOMAIN),

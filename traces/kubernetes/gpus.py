@@ -111,12 +111,12 @@ def _named(product: str) -> tuple[str, int]:
 
 def _of_plugin(count: int, product: str, labels: Mapping[str, str], found: list[BadField]) -> Gpus:
     model, memory = _named(product)
-    memory = _whole(labels, keys.GPU_MEMORY, memory, found)
+    memory = whole_label(labels, keys.GPU_MEMORY, memory, found)
     mig = _MIG.search(product)
     if mig:
         # A slice must not pass for a GPU of that model.
         return Gpus(count, f"{model}-MIG-{mig[1].lower()}", memory, True, product=product)
-    replicas = _whole(labels, keys.REPLICAS, 1, found)
+    replicas = whole_label(labels, keys.REPLICAS, 1, found)
     strategy = labels.get(keys.STRATEGY, "none")
     if replicas <= 1 or strategy == "none":
         return Gpus(count, model, memory, True, product=product)
@@ -161,7 +161,8 @@ def _of_koordinator(amounts: Amounts, product: str) -> Gpus:
     return Gpus(count, model, stated or memory, product=product)
 
 
-def _whole(labels: Mapping[str, str], key: str, default: int, found: list[BadField]) -> int:
+def whole_label(labels: Mapping[str, str], key: str, default: int, found: list[BadField]) -> int:
+    """Return the whole number that a label holds; ``default`` where it is absent or none."""
     text = labels.get(key, "")
     if not text:
         return default

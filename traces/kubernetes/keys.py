@@ -4,6 +4,9 @@ from __future__ import annotations
 
 GPU = "nvidia.com/gpu"
 PRODUCT, GPU_MEMORY = "nvidia.com/gpu.product", "nvidia.com/gpu.memory"
+GPU_ISLAND = "bayplan.io/gpu-island"
+"""Of a node: NVLink joins so many of its GPUs, in groups with consecutive indices."""
+
 REPLICAS, STRATEGY = "nvidia.com/gpu.replicas", "nvidia.com/gpu.sharing-strategy"
 
 HAMI_MEMORY, HAMI_PERCENT = "nvidia.com/gpumem", "nvidia.com/gpumem-percentage"

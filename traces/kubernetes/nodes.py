@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 from bayplan.scheduler.constraints.types import Effect, Taint
 from bayplan.scheduler.types import MAX_AMOUNT, Node
-from bayplan.traces.kubernetes.gpus import Gpus, gpus_of
-from bayplan.traces.kubernetes.keys import GPU, SHARED_PREFIXES
+from bayplan.traces.kubernetes.gpus import Gpus, gpus_of, whole_label
+from bayplan.traces.kubernetes.keys import GPU, GPU_ISLAND, SHARED_PREFIXES
 from bayplan.traces.kubernetes.objects import Object, dict_of, metadata_of, name_of, objects_in
 from bayplan.traces.kubernetes.quantity import NANO, down
 from bayplan.traces.kubernetes.resources import (
@@ -71,6 +71,7 @@ def read_node(thing: Object, problems: list[Problem], *, indexed: bool = False) 
         resources=tuple(sorted((key, n) for key, n in counted.items() if n)),
         sharing=gpus.sharing,
         taints=_taints(objects_in(spec.get("taints")), found),
+        gpu_island=whole_label(labels, GPU_ISLAND, 0, found),
     )
     problems += [Problem("node", name, bad.field, bad.text) for bad in found]
     return NodeFacts(node, gpus)

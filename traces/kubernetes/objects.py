@@ -16,11 +16,13 @@ from typing import Any, TypeAlias
 import orjson
 
 from bayplan.scheduler.errors import InputError
-from bayplan.traces.files import PathLike, display, read_text
+from bayplan.traces.files import UTF8_BOM, PathLike, decoded, display, read_data
+from bayplan.traces.kubernetes.splitting import parsed
 
 STDIN = "-"
 HOW = "make one with kubectl get nodes,pods -A -o json"
 GZIP_MAGIC = b"\x1f\x8b"
+NO_TEXT = "neither UTF-8 nor gzip of it"
 
 Object: TypeAlias = dict[str, Any]
 """A JSON object, as Kubernetes writes it."""
@@ -134,31 +136,59 @@ def objects_in(value: object) -> list[Object]:
     return [each for each in list_of(value) if isinstance(each, dict)]
 
 
+def key_of(value: object) -> str | bytes:
+    """Return what tells values of a dump from each other, faster than comparing them.
+
+    Parameters
+    ----------
+    value
+        What stands in the JSON.
+    """
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # integers of more than 64 bits, or text that is no UTF-8
+        return repr(value)
+
+
 def _key(thing: Object) -> tuple[str, str, str]:
     group = str(thing.get("apiVersion", "")).partition("/")[0]
     return group, str(thing.get("kind", "")), name_of(thing)
 
 
 def _loaded(path: PathLike) -> object:
-    name = "stdin" if str(path) == STDIN else display(path)
-    text = _stdin() if str(path) == STDIN else read_text(Path(path))
+    from_stdin = str(path) == STDIN
+    name = "stdin" if from_stdin else display(path)
+    data = _stdin() if from_stdin else read_data(Path(path))
     with suppress(ValueError):  # a third faster; what it does not take, the other reads or explains
-        loaded: object = orjson.loads(text)
+        loaded: object = parsed(data)
         return loaded
     try:
-        return json.loads(text)
+        text = _stdin_text(data) if from_stdin else decoded(Path(path), data)
+        return json.loads(text, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         raise InputError(f"no JSON ({error.msg})", file=name, row=error.lineno, fix=HOW) from None
     except (ValueError, RecursionError) as error:
         raise InputError(f"no JSON that can be read ({error})", file=name, fix=HOW) from None
 
 
-def _stdin() -> str:
+def _no_constant(text: str) -> object:
+    raise ValueError(f"{text} is no value")
+
+
+def _stdin() -> bytes:
     data = sys.stdin.buffer.read()
     try:
-        return (gzip.decompress(data) if data.startswith(GZIP_MAGIC) else data).decode("utf-8-sig")
-    except (UnicodeDecodeError, OSError, EOFError, zlib.error):
-        raise InputError("neither UTF-8 nor gzip of it", file="stdin", fix=HOW) from None
+        data = gzip.decompress(data) if data.startswith(GZIP_MAGIC) else data
+    except (OSError, EOFError, zlib.error):
+        raise InputError(NO_TEXT, file="stdin", fix=HOW) from None
+    return data.removeprefix(UTF8_BOM)
+
+
+def _stdin_text(data: bytes) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise InputError(NO_TEXT, file="stdin", fix=HOW) from None
 
 
 def _items(loaded: object, path: PathLike) -> Iterator[Object]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -149,8 +150,14 @@ def _placement(cluster: Cluster, node: Node, pod: BoundPod, groups: _Groups) -> 
             if gpu == NOWHERE and not node.anonymous_gpus:
                 return f"{node.name} has too few GPUs with enough free for the pod"
             taken.add(gpu)
-            grants.append(Grant(Slot(gpu), need.milli, need.mib))
+            grants.append(_grant(gpu, need.milli, need.mib))
     return Placement(node.name, _dealt(grants, devices), (0,) * len(devices))
+
+
+@lru_cache(maxsize=4096)
+def _grant(gpu: int, milli: int, mib: int) -> Grant:
+    """Return a grant; equal ones are one object, which is made once."""
+    return Grant(Slot(gpu), milli, mib)
 
 
 def _need(cluster: Cluster, node: Node, device: DeviceRequest) -> Need | None:

@@ -99,13 +99,14 @@ def _dump(objects: Objects) -> Dump:
     requests = _requests(pods.facts, reader, groups, budgets)
     waiting = [facts for facts in pods.facts if not facts.node]
     newest = _newest(objects, pods)
+    end = _time(newest)
     return Dump(
         nodes=tuple(facts.node for facts in nodes.values()),
         bound=tuple(
             BoundPod(
                 requests[facts.member.uid],
                 facts.node,
-                min(0.0, _seconds(facts.start, newest, facts.member, problems)),
+                min(0.0, _seconds(facts.start, end, facts.member, problems)),
                 _hint(facts, nodes[facts.node]),
             )
             for facts in pods.facts
@@ -119,7 +120,7 @@ def _dump(objects: Objects) -> Dump:
         gates={facts.member.uid: facts.gates for facts in waiting if facts.gates},
         meek=frozenset(facts.member.uid for facts in waiting if facts.meek),
         waited_s={
-            uid: max(0.0, -_seconds(pods.created.get(uid, ""), newest, facts.member, problems))
+            uid: max(0.0, -_seconds(pods.created.get(uid, ""), end, facts.member, problems))
             for facts in waiting
             for uid in [facts.member.uid]
         },
@@ -217,7 +218,8 @@ def _waiting_gangs(
 
 def _hint(facts: PodFacts, node: NodeFacts) -> Hint:
     member = facts.member
-    if not facts.request.devices:
+    _, _, devices, _ = facts.room
+    if not devices:
         return NO_HINT
     if node.gpus.registered:
         return Hint(gpus=indices(given(member.annotations), node.gpus.registered))
@@ -257,11 +259,11 @@ def _newest(objects: Objects, pods: _Pods) -> str:
     return max(known)[1] if known else ""
 
 
-def _seconds(text: str, newest: str, member: Member, problems: list[Problem]) -> float:
+def _seconds(text: str, end: float | None, member: Member, problems: list[Problem]) -> float:
     """Return a timestamp in seconds after the newest one; 0 where there is none."""
     if not text:
         return 0.0
-    time, end = _time(text), _time(newest)
+    time = _time(text)
     if time is None:
         problems.append(Problem("pod", member.uid, "status.startTime", f"{text[:40]!r} is no time"))
     return 0.0 if time is None or end is None else time - end

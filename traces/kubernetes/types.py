@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from bayplan.scheduler.gangs.types import Gang
 from bayplan.scheduler.types import Node, Request
@@ -40,8 +41,7 @@ class Hint:
 NO_HINT = Hint()
 
 
-@dataclass(frozen=True, slots=True)
-class BoundPod:
+class BoundPod(NamedTuple):
     """A pod that holds room on a node; ``start_s`` is at most 0: the newest time is 0."""
 
     request: Request

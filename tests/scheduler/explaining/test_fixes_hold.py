@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,6 +25,7 @@ def find(found: Explanation, kind: FixKind) -> Fix | None:
     return next((fix for fix in found.fixes if fix.kind is kind), None)
 
 
+@pytest.mark.promise("explain's fixes hold")
 @given(worlds(), pods("new"), st.randoms(use_true_random=False), st.booleans())
 def test_every_fix_holds_when_applied(
     engine: Engine, request: Request, rng: Random, masked: bool
@@ -45,6 +47,7 @@ def test_every_fix_holds_when_applied(
         assert decision.placement.node == fix.node
 
 
+@pytest.mark.promise("explain's fixes hold")
 @given(worlds(), pods("new"))
 def test_the_wait_is_the_earliest_of_all_expected_ends(engine: Engine, request: Request) -> None:
     found = explain_pod(engine, request, NOW, max_fixes=ALL)
@@ -81,6 +84,7 @@ def test_answers_repeat(engine: Engine, request: Request) -> None:
     )
 
 
+@pytest.mark.promise("explain's fixes hold")
 @settings(max_examples=-(-settings().max_examples // 4))
 @given(worlds(), pods("new"))
 def test_a_small_effort_finds_less_and_lies_never(engine: Engine, request: Request) -> None:

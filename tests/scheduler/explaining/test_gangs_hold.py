@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -49,6 +50,7 @@ def gangs(draw: st.DrawFn) -> Gang:
     return Gang("g", tuple(roles), topology, segment, spread)
 
 
+@pytest.mark.promise("explain's fixes hold")
 @given(worlds(racks=True), gangs())
 def test_every_fix_holds_when_applied(engine: Engine, gang: Gang) -> None:
     before = state_of(engine.cluster)
@@ -67,6 +69,7 @@ def test_every_fix_holds_when_applied(engine: Engine, gang: Gang) -> None:
             assert not starts(plan_after(engine, gang, earlier))
 
 
+@pytest.mark.promise("explain's fixes hold")
 @settings(max_examples=-(-settings().max_examples // 2))
 @given(worlds(racks=True), gangs())
 def test_the_wait_is_the_earliest_of_all_expected_ends(engine: Engine, gang: Gang) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -25,6 +28,7 @@ from bayplan.scheduler.explaining import (
     explain_pod,
     explain_queue,
 )
+from bayplan.scheduler.explaining.text import reason_line
 from bayplan.scheduler.gangs.types import Gang, Role
 from bayplan.scheduler.queues import Queue, QueueTree, Usage, Verdict, admits
 from bayplan.scheduler.sharing import Mig
@@ -66,9 +70,8 @@ def test_wait_add_and_evict() -> None:
     found = explain_pod(engine, whole("p", 3, cpu_milli=4_000, priority=1), 20.0)
     assert found.text.split("\n") == [
         "Pod p fits none of 2 nodes: 3 GPUs, 4 CPU.",
-        "Nodes: 1 × fewer GPUs than asked for, or each too small; 1 × too few GPUs with enough"
-        " free",
-        "Nearest: n0: 1 of 3 GPUs free; 2 more GPUs needed; CPU ok",
+        "Nodes: 1 × too few GPUs, or each too small; 1 × too few GPUs with enough free",
+        "Nearest: n0: 1 of 3 GPUs free; 2 more GPUs needed; enough CPU",
         "What would help, the gentlest first:",
         "  1. wait 8 min: 2 pods end (b and a), then it fits n0",
         "  2. add 1 node like n0: 4 GPUs of A, 10 CPU, 9.77 GiB",
@@ -180,9 +183,10 @@ def test_free_a_slice() -> None:
             engine.cluster.apply(Gone(uid))
     found = explain_pod(engine, instances("p", "4g.40gb", cpu_milli=1_000), 0.0)
     assert found.text.split("\n") == [
-        "Pod p fits none of 1 node: 1 4g.40gb instance, 1 CPU.",
+        "Pod p does not fit the only node: 1 4g.40gb instance, 1 CPU.",
         "Nodes: 1 × enough of a GPU free, but no place where the MIG profile may start",
-        "Nearest: n0: GPU 0 has enough free, but no place where the MIG profile may start; CPU ok",
+        "Nearest: n0: GPU 0 has enough free, but no place where the MIG profile may start;"
+        " enough CPU",
         "What would help, the gentlest first:",
         "  1. add 1 node like n0: 1 GPU of A100-80GB, 10 CPU, 9.77 GiB",
         f"  2. free slices 0 to 3 of GPU 0 of n0: now {start_of[2]}",
@@ -237,7 +241,7 @@ def test_repartition() -> None:
     assert fix.text == f"repartition idle GPU {event.gpu} of n0 as plain shares"
     assert found.nearest is not None
     assert found.text.split("\n")[2] == (
-        "Nearest: n0: it has 2 GPUs of A100-80GB, and fewer GPUs than asked for, or each too small"
+        "Nearest: n0: it has 2 GPUs of A100-80GB, too few or too small"
     )
 
 
@@ -247,9 +251,9 @@ def test_a_share_lacks_a_part_of_a_gpu() -> None:
     run(engine, share("b", 700))
     found = explain_pod(engine, share("p", 500, cpu_milli=1_000), 0.0)
     assert found.text.split("\n")[:3] == [
-        "Pod p fits none of 1 node: 500 milli-GPU, 1 CPU.",
+        "Pod p does not fit the only node: 500 milli-GPU, 1 CPU.",
         "Nodes: 1 × too few GPUs with enough free",
-        "Nearest: n0: GPU 1 has 300 of 500 milli-GPU free; 200 more needed; CPU ok",
+        "Nearest: n0: GPU 1 has 300 of 500 milli-GPU free; 200 more needed; enough CPU",
     ]
 
 
@@ -293,7 +297,7 @@ def test_each_wish_is_told() -> None:
     )
     lines = explain_pod(engine, Request("p", devices=(wish,)), 0.0).text.split("\n")
     assert lines[1:4] == [
-        "Wish 1: 1 × fewer GPUs than asked for, or each too small",
+        "Wish 1: 1 × too few GPUs, or each too small",
         "Wish 2: 1 × too few GPUs with enough free",
         "Wish 3: 1 × too few GPUs with enough free",
     ]
@@ -375,7 +379,7 @@ def test_a_gang_waits_or_gets_nodes_or_evicts() -> None:
         (FixKind.ADD, "add 1 node like n0: 2 GPUs of A, 10 CPU, 9.77 GiB"),
         (FixKind.EVICT, "evict 2 pods of priority up to 0: a and b"),
     ]
-    assert found.text.split("\n")[0] == "Gang g does not start: 2 of 4 members find a place."
+    assert found.text.split("\n")[0] == "Gang g does not start: 2 of 4 members fit in the cluster."
     check_text(found.text)
 
 
@@ -425,3 +429,33 @@ def test_a_taint_is_told_and_tolerated() -> None:
     (event,) = next(fix for fix in found.fixes if fix.kind is FixKind.ADD).events
     assert isinstance(event, NodeUp)
     assert event.node.taints == ()
+
+
+def test_what_every_pod_takes_goes_without_saying() -> None:
+    room = replace(node("n0", 2), resources=(("nic", 4), ("pods", 1)))
+    engine = engine_of(room)
+    run(engine, replace(whole("a"), resources=(("pods", 1),)))
+    asked = replace(whole("p", 2, cpu_milli=1_000), resources=(("nic", 1), ("pods", 1)))
+    found = explain_pod(engine, asked, 0.0)
+    first, _, nearest = found.text.split("\n")[:3]
+    assert first == "Pod p does not fit the only node: 2 GPUs, 1 CPU, 1 nic."
+    assert nearest == (
+        "Nearest: n0: 1 of 2 GPUs free; 1 more GPU needed; it takes no more pods;"
+        " enough CPU and nic"
+    )
+
+
+def test_reasons_that_do_not_fit_the_line_are_counted() -> None:
+    reasons = [(reason, 1) for reason in Reason if reason is not Reason.FITS]
+    line = reason_line("Nodes", reasons)
+    assert len(line) <= 100
+    assert re.search(r"; \d+ more reasons$", line)
+
+
+def test_a_gang_says_once_how_far_it_comes() -> None:
+    engine = engine_of(node("n0"), node("n1"))
+    found = explain_gang(engine, gang_of(5), 0.0)
+    assert found.why.startswith("4 of 5 members fit in the cluster; ")
+    lines = found.text.split("\n")
+    assert lines[0] == "Gang g does not start: 4 of 5 members fit in the cluster."
+    assert lines[1] == "First without a place: m4; by itself it fits 2 nodes."

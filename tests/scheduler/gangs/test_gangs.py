@@ -15,7 +15,6 @@ from bayplan.scheduler.gangs import Gang, GangPlan, Role, Segment, Spread, stand
 from bayplan.scheduler.policies.best_fit import BestFit
 from bayplan.scheduler.types import (
     DeviceRequest,
-    Reason,
     Request,
     Topology,
     TopologyLevel,
@@ -177,18 +176,6 @@ def test_only_candidates_are_used() -> None:
     assert mask.tolist() == [False, True]
     with pytest.raises(ValueError, match="nodes"):
         engine.decide_gang(gang(2), 0.0, np.array([True]))
-
-
-def test_islands_are_refused_and_preferred_ones_given_up() -> None:
-    engine = racks((4,))
-    island = TopologyLevel.GPU_ISLAND
-    for wishes in (
-        {"topology": (Topology(island),)},
-        {"segment": Segment(2, island)},
-        {"spread": Spread(island)},
-    ):
-        assert engine.decide_gang(gang(2, **wishes), 0.0).why == Reason.TOPOLOGY.text
-    assert len(engine.decide_gang(gang(2, topology=(Topology(island, False),)), 0.0).decisions) == 2
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,7 @@ def test_no_role_could_have_grown_by_one_more(
             assert not may_join(after, gang, left[0])
 
 
+@pytest.mark.promise("gangs never partial")
 @given(st.data(), st.sampled_from(ENGINES))
 def test_the_quick_way_places_as_many_as_the_general_one(
     data: st.DataObject, policy: PlacementPolicy
@@ -114,6 +115,7 @@ def holds(cluster: Cluster, plan: GangPlan) -> bool:
     return True
 
 
+@pytest.mark.promise("gangs never partial")
 @given(st.data(), st.sampled_from(ENGINES))
 def test_a_plan_stands_as_long_as_it_can_be_tried_out(
     data: st.DataObject, policy: PlacementPolicy

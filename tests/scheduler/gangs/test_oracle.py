@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -92,6 +93,7 @@ def check_wishes(after: Cluster, before: Cluster, plan: GangPlan) -> None:
             assert n <= max(gang.spread.max_members, earlier[where])
 
 
+@pytest.mark.promise("gangs never partial")
 @given(st.data(), st.sampled_from(ENGINES))
 def test_a_plan_is_found_exactly_where_one_exists(
     data: st.DataObject, policy: PlacementPolicy
@@ -106,6 +108,7 @@ def test_a_plan_is_found_exactly_where_one_exists(
         assert bool(plan.decisions) == Brute(cluster, gang, *levels(gang)).exists()
 
 
+@pytest.mark.promise("gangs never partial")
 @given(st.data(), st.sampled_from(ENGINES))
 def test_members_that_are_alike_get_a_plan_where_one_exists(
     data: st.DataObject, policy: PlacementPolicy
@@ -118,6 +121,7 @@ def test_members_that_are_alike_get_a_plan_where_one_exists(
         assert bool(plan.decisions) == Brute(cluster, gang, *levels(gang)).exists()
 
 
+@pytest.mark.promise("gangs never partial")
 @given(st.data(), st.sampled_from(ENGINES), st.booleans())
 def test_plans_with_preferred_wishes_keep_the_nearest_that_can_be_had(
     data: st.DataObject, policy: PlacementPolicy, alike: bool

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +16,7 @@ from bayplan.scheduler.events import Gone
 from bayplan.scheduler.gangs.types import Gang, GangPlan, Role, Segment, Spread
 from bayplan.scheduler.preemption import GangPreemption, Guards, preempt_gang
 from bayplan.scheduler.types import DeviceRequest, Request, Topology, TopologyLevel, WholeGpus
-from victim_scenes import NOW_S, Scene, requests, scenes
+from victim_scenes import NOW_S, Scene, crowd, crowded, requests, scenes
 
 from ..support import bind, first_fit, node, share, snapshot, whole  # noqa: TID252
 
@@ -26,7 +27,7 @@ RACK = "topology.kubernetes.io/rack"
 def gangs(draw: st.DrawFn) -> Gang:
     roles = []
     for number in range(draw(st.integers(1, 2))):
-        kind = draw(requests("member"))
+        kind = draw(crowd("member") | requests("member"))
         members = [
             replace(kind, uid=f"m{number}-{i}", priority=draw(st.integers(2, 5)), gang="new")
             for i in range(draw(st.integers(1, 3)))
@@ -102,8 +103,9 @@ def check_guards(engine: Engine, scene: Scene, gang: Gang, answer: GangPreemptio
     assert beyond == answer.violations
 
 
-@settings(max_examples=150)
-@given(scenes(max_pods=12), gangs(), st.integers(1, 3))
+@pytest.mark.promise("no removable victim", "victims suffice", "gangs never partial")
+@settings(max_examples=max(150, 3 * settings().max_examples // 4))
+@given(st.one_of(crowded(), crowded(), scenes(max_pods=12)), gangs(), st.integers(1, 3))
 def test_all_members_fit_nobody_leaves_in_vain_and_guards_hold(
     scene: Scene, gang: Gang, racks: int
 ) -> None:

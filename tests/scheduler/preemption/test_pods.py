@@ -17,7 +17,7 @@ from bayplan.scheduler.errors import InputError
 from bayplan.scheduler.events import Checkpointed, Gone
 from bayplan.scheduler.preemption import Guards, Victims, preempt
 from bayplan.scheduler.types import Placement, Request
-from victim_scenes import NOW_S, Scene, scenes
+from victim_scenes import NOW_S, Scene, crowded, scenes
 
 from ..support import bind, first_fit, instances, mig_node, node, share, sharer, snapshot, whole  # noqa: TID252
 
@@ -90,7 +90,8 @@ def check_guards(scene: Scene, victims: Victims) -> None:
     assert beyond == victims.violations
 
 
-@given(scenes())
+@pytest.mark.promise("no removable victim", "victims suffice")
+@given(st.one_of(crowded(), crowded(), scenes()))
 def test_victims_suffice_none_may_stay_and_guards_hold(scene: Scene) -> None:
     engine, request = scene.engine, scene.request
     before = snapshot(engine.cluster)
@@ -108,7 +109,8 @@ def test_victims_suffice_none_may_stay_and_guards_hold(scene: Scene) -> None:
             assert decided_without(engine, request, uids - unit, victims.node) is None
 
 
-@given(scenes(), st.data())
+@pytest.mark.promise("rollback exact")
+@given(st.one_of(crowded(), scenes()), st.data())
 def test_an_answer_is_the_same_after_other_questions_and_changes_taken_back(
     scene: Scene, data: st.DataObject
 ) -> None:
@@ -128,7 +130,7 @@ def test_an_answer_is_the_same_after_other_questions_and_changes_taken_back(
     assert preempt(engine, *ask) == preempt(Engine(cluster.copy(), engine.policy), *ask)
 
 
-@given(scenes())
+@given(st.one_of(crowded(), scenes()))
 def test_only_the_nodes_that_another_scheduler_names_are_looked_at(scene: Scene) -> None:
     engine = scene.engine
     ask = scene.request, NOW_S, scene.guards, scene.policy

@@ -54,6 +54,7 @@ def ask(case: Case) -> Verdict:
     return admits(tree, usage_of(tree, own), {GPU: amount}, queue, {GPU: capacity})
 
 
+@pytest.mark.promise("queues never over limit")
 @given(cases())
 def test_it_admits_what_stays_within_each_limit_that_feels_it(case: Case) -> None:
     assert ask(case).admitted is admitted(*case)
@@ -90,6 +91,7 @@ def test_a_refusal_names_the_first_limit_and_its_numbers(case: Case) -> None:
     assert str(verdict.available) in verdict.why
 
 
+@pytest.mark.promise("queues never over limit")
 @given(cases())
 def test_room_is_the_most_that_is_admitted(case: Case) -> None:
     tree, own, queue, _, capacity = case

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -149,4 +150,4 @@ class Admissions(RuleBasedStateMachine):
         assert shares[""] <= self.capacity[GPU] + 1e-9
 
 
-TestAdmissions = Admissions.TestCase
+TestAdmissions = pytest.mark.promise("queues never over limit")(Admissions.TestCase)

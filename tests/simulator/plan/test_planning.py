@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -178,6 +179,27 @@ def test_queues_keep_pods_out_and_let_owners_reclaim() -> None:
     assert placed == {"o1": "n0", "o2": "n0"}
     assert set(waits) == {"capped"}
     assert len(evicted) == 1
+
+
+@pytest.mark.parametrize("members", [2, 3])
+def test_a_gang_reclaims_whole_and_within_its_guarantee(members: int) -> None:
+    cluster = cluster_with(4)
+    for i in range(4):
+        run(cluster, whole(f"b{i}", queue="borrower"))
+    queues = [Queue("borrower", guaranteed={"gpu": 2000}), Queue("owner", guaranteed={"gpu": 2000})]
+    requests = [whole(f"g{i}", gang="g", queue="owner") for i in range(members)]
+    units = [gang("g", *requests)]
+    scene = Scene(cluster, tuple(units))
+    admission = Admission(QueueTree(queues), cluster)
+    plan = make_plan(scene, Engine(cluster, FirstFit()), units, "fair-reclaim", admission)
+    cluster.check()
+    if members == 2:
+        assert where(plan) == {"g0": "n0", "g1": "n0"}
+        assert len(plan.evicted) == 2
+    else:  # a third would be beyond the guarantee
+        assert not plan.placed
+        assert not plan.evicted
+        assert all(said.startswith("queue: ") for said in why(plan).values())
 
 
 def test_budgets_are_spent_as_the_plan_goes_on() -> None:

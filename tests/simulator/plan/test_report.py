@@ -94,6 +94,13 @@ def test_tables_say_all_of_it_in_80_columns(plan: Plan) -> None:
     assert max(map(len, text.splitlines())) <= 80
 
 
+def test_the_field_of_a_problem_is_not_broken() -> None:
+    field = "spec.containers[0].resources.requests.cpu"
+    problem = Problem("pod", "default/bad", field, "'many' is no quantity")
+    text = printed(planned(cluster_with(1), pods()), [problem])
+    assert f"{field}: 'many'" in " ".join(text.split())
+
+
 def test_long_names_are_folded_and_markup_is_no_markup() -> None:
     name = "a-team-with-a-long-name/" + "[red]" + "x" * 150
     units = pods(whole(name), whole(f"{name}-2", 9))

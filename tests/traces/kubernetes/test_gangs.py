@@ -195,6 +195,9 @@ def test_topology_annotations_are_wishes_of_the_gang(tmp_path: Path) -> None:
         Topology(TopologyLevel.ZONE),
         Topology(TopologyLevel.NVLINK_DOMAIN, required=False),
     )
+    near = {VOLCANO: "g", "kueue.x-k8s.io/podset-required-topology": "bayplan.io/gpu-island"}
+    dump = read(tmp_path, node(), *pods(2, annotations=near))
+    assert dump.gangs[0].topology == (Topology(TopologyLevel.GPU_ISLAND),)
     odd = {VOLCANO: "g", "kueue.x-k8s.io/podset-required-topology": "example.com/floor"}
     dump = read(tmp_path, node(), *pods(2, annotations=odd))
     assert told(dump) == [

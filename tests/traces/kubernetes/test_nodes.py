@@ -45,6 +45,19 @@ def test_gpus_of_the_device_plugin_are_anonymous(tmp_path: Path) -> None:
     assert "nvidia.com/gpu" not in dict(made.resources)
 
 
+def test_a_label_says_how_many_gpus_make_an_island(tmp_path: Path) -> None:
+    room = {"nvidia.com/gpu": "8"}
+    assert only(tmp_path, node(room=room)).gpu_island == 0
+    thing = node(room=room, labels={"bayplan.io/gpu-island": "4"})
+    assert only(tmp_path, thing).gpu_island == 4
+    thing = node(room=room, labels={"bayplan.io/gpu-island": "four"})
+    dump = read(tmp_path, thing)
+    assert dump.nodes[0].gpu_island == 0
+    assert told(dump) == [
+        "node n1: metadata.labels.bayplan.io/gpu-island: 'four' is no whole number"
+    ]
+
+
 def test_an_unknown_product_keeps_its_name(tmp_path: Path) -> None:
     made = only(tmp_path, node(gpus=1, labels={"nvidia.com/gpu.product": "Future-X1"}))
     assert (made.gpu_model, made.gpu_memory_mib) == ("Future-X1", 0)

@@ -1,4 +1,4 @@
-"""The same cluster with its GPUs shared in other ways: what ``--sharing`` compares."""
+"""A cluster with its GPUs shared in one way or another: what replays and simulations compare."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import difflib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
 
 from bayplan.scheduler.errors import InputError
 from bayplan.scheduler.hardware import Product, find_product, smallest_covering
 from bayplan.scheduler.sharing import Exclusive, Hami, Mig, Mps, Sharing, TimeSlicing
 from bayplan.scheduler.types import GPU_MILLI, Node
 from bayplan.traces import NodeTable, PodTable
+from bayplan.traces.jobs import JobTable
 
 if TYPE_CHECKING:
     from bayplan.scheduler.partition.types import Layout
@@ -23,7 +26,18 @@ MODES = ("exclusive", "mig-static", "mig-dynamic", "mps", "timeslice", "hami")
 ALL = "all"
 FITTED = "fitted"
 DEFAULT_LAYOUTS = ("all-balanced", FITTED)
-_MAX_OVERSUBSCRIBE = 16.0
+MAX_OVERSUBSCRIBE = 16.0
+
+Demands = TypeVar("Demands", PodTable, JobTable)
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """What the person who is told of a problem calls the settings."""
+
+    layout: str = "--layout"
+    oversubscribe: str = "--oversubscribe"
+    gpu: str = "give --gpu, such as --gpu A100-80GB, to replay with other GPUs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +54,7 @@ class Modes:
     layout: str = ""
     oversubscribe: float = 1.0
     ignore_memory: bool = False
+    called: Called = Called()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +98,8 @@ def parse_modes(text: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def with_product(nodes: NodeTable, pods: PodTable, product: Product) -> tuple[NodeTable, PodTable]:
-    """Return the tables with every GPU replaced, and pods free to use any model."""
+def with_product(nodes: NodeTable, pods: Demands, product: Product) -> tuple[NodeTable, Demands]:
+    """Return the tables with every GPU replaced, and pods or jobs free to use any model."""
     has_gpus = nodes.gpu_count > 0
     models = tuple(product.name if has else "" for has in has_gpus)
     return (
@@ -93,7 +108,7 @@ def with_product(nodes: NodeTable, pods: PodTable, product: Product) -> tuple[No
     )
 
 
-def cuts(modes: Modes, nodes: NodeTable, pods: PodTable) -> tuple[Cut, ...]:
+def cuts(modes: Modes, nodes: NodeTable, pods: PodTable | JobTable) -> tuple[Cut, ...]:
     """Return the ways to share the cluster that the modes name; one without governance for none.
 
     Raises
@@ -101,34 +116,78 @@ def cuts(modes: Modes, nodes: NodeTable, pods: PodTable) -> tuple[Cut, ...]:
     InputError
         GPUs that MIG cannot cut, an unknown layout, an oversubscription out of range.
     """
-    if not 1.0 <= modes.oversubscribe <= _MAX_OVERSUBSCRIBE:
+    if not 1.0 <= modes.oversubscribe <= MAX_OVERSUBSCRIBE:
         raise InputError(
-            f"--oversubscribe {modes.oversubscribe}", fix=f"give 1 to {_MAX_OVERSUBSCRIBE:g}"
+            f"{modes.called.oversubscribe} {modes.oversubscribe}",
+            fix=f"give 1 to {MAX_OVERSUBSCRIBE:g}",
         )
     return tuple(_cuts(modes, nodes, pods)) or (Cut(),)
 
 
-def _cuts(modes: Modes, nodes: NodeTable, pods: PodTable) -> Iterator[Cut]:
+def stated(texts: Sequence[str], nodes: NodeTable, called: Called) -> Cut:
+    """Return the cut in which each node shares its GPUs as a cluster file says of it.
+
+    Parameters
+    ----------
+    texts
+        One a node: a mode but ``mig-static``, a MIG layout, or empty: nothing governs its GPUs.
+    nodes
+        The nodes.
+    called
+        What messages call the settings.
+
+    Raises
+    ------
+    InputError
+        A layout on GPUs that cannot take it.
+    """
+    if not any(texts):
+        return Cut()
+    everywhere = _everywhere(Modes())
+    known: dict[tuple[str, str], tuple[Sharing, ...]] = {("", ""): ()}
+    sharing: list[tuple[Sharing, ...]] = []
+    for text, model in zip(texts, nodes.gpu_model, strict=True):
+        key = (text, model) if text else ("", "")
+        if key not in known:
+            known[key] = (everywhere.get(text) or _laid_out(text, model, called),)
+        sharing.append(known[key])
+    return Cut("as stated", tuple(sharing))
+
+
+def _laid_out(layout: str, model: str, called: Called) -> Sharing:
+    product = find_product(model)
+    if product is None or not product.has_mig:
+        raise InputError(f"{model or 'unnamed'} GPUs take no MIG layout {layout}", fix=called.gpu)
+    return _cut_gpu(_layout(product, layout, called.layout))
+
+
+def _everywhere(modes: Modes) -> dict[str, Sharing]:
+    """Return the sharing of a GPU under each mode that is alike on all GPUs."""
     capacity = round(GPU_MILLI * modes.oversubscribe)
-    everywhere: dict[str, Sharing] = {
+    return {
         "exclusive": Exclusive(),
         "mig-dynamic": Mig(),
         "mps": Mps(capacity_milli=capacity),
         "timeslice": TimeSlicing(capacity_milli=capacity, check_memory=not modes.ignore_memory),
         "hami": Hami(capacity_milli=capacity),
     }
+
+
+def _cuts(modes: Modes, nodes: NodeTable, pods: PodTable | JobTable) -> Iterator[Cut]:
+    everywhere = _everywhere(modes)
     for name in modes.names:
         if name.startswith("mig"):
-            _products(nodes)  # says what cannot be cut
+            _products(nodes, modes.called)  # says what cannot be cut
         if name == "mig-static":
             named = modes.layout.strip()
             for layout in [named] if named else DEFAULT_LAYOUTS:
-                yield Cut(f"{name} {layout}", tuple(_static(layout, nodes, pods)))
+                sharing = tuple(_static(layout, nodes, pods, modes.called))
+                yield Cut(f"{name} {layout}", sharing)
         else:
             yield Cut(name, ((everywhere[name],),) * len(nodes))
 
 
-def _products(nodes: NodeTable) -> list[Product | None]:
+def _products(nodes: NodeTable, called: Called) -> list[Product | None]:
     """Return the product of each node, None for those without GPUs."""
     products: list[Product | None] = []
     for name, model, count in zip(nodes.name, nodes.gpu_model, nodes.gpu_count, strict=True):
@@ -137,14 +196,16 @@ def _products(nodes: NodeTable) -> list[Product | None]:
             known = "have no MIG" if product else "are no product that bayplan devices lists"
             raise InputError(
                 f"node {name}: its {model or 'unnamed'} GPUs {known}",
-                fix="give --gpu, such as --gpu A100-80GB, to replay with other GPUs",
+                fix=called.gpu,
             )
         products.append(product)
     return products
 
 
-def _static(name: str, nodes: NodeTable, pods: PodTable) -> Iterator[tuple[Sharing, ...]]:
-    products = _products(nodes)
+def _static(
+    name: str, nodes: NodeTable, pods: PodTable | JobTable, called: Called
+) -> Iterator[tuple[Sharing, ...]]:
+    products = _products(nodes, called)
     if name == FITTED:
         yield from _fitted(products, nodes, pods)
         return
@@ -154,11 +215,11 @@ def _static(name: str, nodes: NodeTable, pods: PodTable) -> Iterator[tuple[Shari
             yield ()
             continue
         if product.name not in known:
-            known[product.name] = (_cut_gpu(_layout(product, name)),)
+            known[product.name] = (_cut_gpu(_layout(product, name, called.layout)),)
         yield known[product.name]
 
 
-def _layout(product: Product, name: str) -> Layout | None:
+def _layout(product: Product, name: str, called: str) -> Layout | None:
     from bayplan.scheduler.partition.static import static_layout
 
     try:
@@ -166,11 +227,11 @@ def _layout(product: Product, name: str) -> Layout | None:
     except InputError as error:
         if difflib.get_close_matches(name, [FITTED]):
             raise InputError(
-                f"--layout: unknown layout {name!r}", fix=f"did you mean {FITTED!r}?"
+                f"{called}: unknown layout {name!r}", fix=f"did you mean {FITTED!r}?"
             ) from None
-        raise InputError(f"--layout: {error}") from None
+        raise InputError(f"{called}: {error}") from None
     if layout == ():
-        raise InputError(f"--layout {name}: no instance is there", fix="name another layout")
+        raise InputError(f"{called} {name}: no instance is there", fix="name another layout")
     return layout
 
 
@@ -179,7 +240,7 @@ def _cut_gpu(layout: Layout | None) -> Sharing:
 
 
 def _fitted(
-    products: Sequence[Product | None], nodes: NodeTable, pods: PodTable
+    products: Sequence[Product | None], nodes: NodeTable, pods: PodTable | JobTable
 ) -> Iterator[tuple[Sharing, ...]]:
     """Split the GPUs of each product by what the pods ask for.
 
@@ -214,21 +275,17 @@ def _evenly(parts: Sequence[tuple[Sharing, int]]) -> list[Sharing]:
     return [parts[i][0] for _, i in sorted(spread)]
 
 
-def histogram(pods: PodTable, product: Product) -> dict[str, int]:
-    """Return how many whole GPUs, and instances of each profile, the pods ask for together."""
+def histogram(pods: PodTable | JobTable, product: Product) -> dict[str, int]:
+    """Return how many whole GPUs, and instances of each profile, the pods ask for together.
+
+    Jobs count with their pods and with their work, in whole seconds and at least one: what they
+    take of a cluster is GPUs × time.
+    """
     from bayplan.scheduler.partition.fitted import WHOLE
 
     counts: Counter[str] = Counter()
     names = {profile.name for profile in product.profiles}
-    columns = zip(
-        pods.gpu_count,
-        pods.gpu_milli,
-        pods.gpu_memory_mib,
-        pods.mig_profile,
-        pods.gpu_models,
-        strict=True,
-    )
-    for (count, milli, mib, profile, models), n in Counter(columns).items():
+    for (count, milli, mib, profile, models), n in _shapes(pods).items():
         if models and product not in [find_product(model) for model in models.split("|")]:
             continue  # it may not go there
         if profile in names:
@@ -240,3 +297,25 @@ def histogram(pods: PodTable, product: Product) -> dict[str, int]:
             if covering is not None:
                 counts[covering.name] += n
     return dict(counts)
+
+
+Shape = tuple[int, int, int, str, str]
+
+
+def _shapes(pods: PodTable | JobTable) -> Counter[Shape]:
+    """Return the weight of each shape: count, milli and memory of its GPUs, profile, models."""
+    columns = zip(
+        pods.gpu_count.tolist(),
+        pods.gpu_milli.tolist(),
+        pods.gpu_memory_mib.tolist(),
+        pods.mig_profile,
+        pods.gpu_models,
+        strict=True,
+    )
+    if isinstance(pods, PodTable):
+        return Counter(columns)
+    weights = pods.pods * np.maximum(np.rint(pods.work_s), 1).astype(np.int64)
+    shapes: Counter[Shape] = Counter()
+    for shape, weight in zip(columns, weights.tolist(), strict=True):
+        shapes[shape] += weight
+    return shapes

@@ -1,0 +1,157 @@
+"""The jobs of a simulation: what they are, how far they came, and what became of them."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+
+from bayplan.scheduler.arrays import FloatArray, IntArray
+from bayplan.scheduler.types import GPU_MILLI
+from bayplan.simulator.core.classes import JobClass, PodClass, job_class, pod_classes
+from bayplan.simulator.core.estimates import noisy
+from bayplan.simulator.core.results import JobResults, Status
+from bayplan.simulator.core.settings import Settings
+from bayplan.traces.jobs import JobTable
+
+
+class State(IntEnum):
+    """Where a job is."""
+
+    COMING = 0
+    WAITING = 1
+    RUNNING = 2
+    AWAY = 3
+    ENDED = 4
+
+
+class Book:
+    """All jobs, numbered by their first row in the job table. Read by everybody.
+
+    Arrays are (n_jobs,). Those of progress are written by the progress model alone:
+    ``done_s`` (work done, in seconds alone on whole reference GPUs), ``safe_s`` (what a stop
+    would leave of it), ``rate`` (work a second),
+    ``since_s`` (up to when ``done_s`` holds), ``ready_s`` (before it no work is done). Others:
+    ``work_s`` asked for; ``base`` the speed alone where it runs; ``arrival_s``, ``estimate_s``
+    (with its error, of the whole run), ``deadline_s``, ``cancel_s`` (NaN: none); ``stint_s`` when
+    it last started; ``run_s`` how long it ran before; ``state``; ``class_of``, a number of
+    ``classes``; ``gpus`` (shares as fractions) of all its pods. ``uid`` are names, ``rank`` their
+    place among all names, which breaks ties.
+    """
+
+    def __init__(self, table: JobTable, settings: Settings) -> None:
+        self.table = table
+        first, self.rows = _jobs_of(table)
+        self.n_jobs = first.size
+        row_class, pods = pod_classes(table)
+        self.class_of, self.classes = self._classes(row_class, pods, first)
+        self.uid = [table.gang[row] or table.name[row] for row in first.tolist()]
+        self.rank = np.empty(self.n_jobs, np.int64)
+        self.rank[sorted(range(self.n_jobs), key=self.uid.__getitem__)] = np.arange(self.n_jobs)
+        self.arrival_s: FloatArray = table.arrival_s[first]
+        self.work_s: FloatArray = table.work_s[first].copy()
+        self.deadline_s: FloatArray = table.deadline_s[first]
+        self.cancel_s: FloatArray = table.cancel_s[first]
+        self.priority: IntArray = table.priority[first]
+        self.preemptible = table.preemptible[first] != 0
+        self.queue = [table.queue[row] for row in first.tolist()]
+        self.user = [table.user[row] for row in first.tolist()]
+        self.job_type = [table.job_type[row] for row in first.tolist()]
+        stated = table.estimate_s[first]
+        estimate = np.where(np.isnan(stated), self.work_s, stated)
+        self.estimate_s = noisy(estimate, self.uid, settings.estimate_error, settings.seed)
+        self.gpu_milli: IntArray = self._of_class([c.gpu_milli for c in self.classes])
+        self.n_gpus: IntArray = self._of_class([c.n_gpus for c in self.classes])
+        self.gpus: FloatArray = self.gpu_milli / GPU_MILLI
+        self._clear()
+
+    def _of_class(self, values: list[int]) -> IntArray:
+        return np.array(values, np.int64)[self.class_of]
+
+    def _clear(self) -> None:
+        n = self.n_jobs
+        self.state = np.zeros(n, np.int8)
+        self.done_s = np.zeros(n)
+        self.safe_s = np.zeros(n)
+        self.rate = np.zeros(n)
+        self.since_s = np.zeros(n)
+        self.ready_s = np.zeros(n)
+        self.base = np.ones(n)
+        self.stint_s = np.full(n, np.nan)
+        self.queued_s = self.arrival_s.copy()
+        self.start_s = np.full(n, np.nan)
+        self.finish_s = np.full(n, np.nan)
+        self.run_s = np.zeros(n)
+        self.gpu_s = np.zeros(n)
+        self.held_milli = np.zeros(n, np.int64)
+        self.lost_s = np.zeros(n)
+        self.overhead_s = np.zeros(n)
+        self.status = np.zeros(n, np.int8)
+        self.preemptions = np.zeros(n, np.int32)
+        self.oom_kills = np.zeros(n, np.int32)
+        self.rate_changes = np.zeros(n, np.int64)
+
+    def _classes(
+        self, row_class: IntArray, pods: list[PodClass], first: IntArray
+    ) -> tuple[IntArray, list[JobClass]]:
+        if self.rows is None:
+            return row_class, [job_class((each,)) for each in pods]
+        known: dict[tuple[int, ...], int] = {}
+        of_row = row_class.tolist()
+        numbers = [
+            known.setdefault(tuple(of_row[row] for row in rows), len(known)) for rows in self.rows
+        ]
+        classes = [job_class(tuple(pods[k] for k in key)) for key in known]
+        return np.array(numbers, np.int64), classes
+
+    def rows_of(self, job: int) -> list[int]:
+        """Return the rows of the job table that a job has."""
+        return [job] if self.rows is None else self.rows[job]
+
+    def results(self, now_s: float) -> JobResults:
+        """Return what became of the jobs, up to ``now_s`` where they have not ended."""
+        running = self.state == State.RUNNING
+        run = self.run_s + np.where(running, now_s - self.stint_s, 0.0)
+        idle = np.maximum(np.minimum(now_s, self.ready_s) - self.stint_s, 0.0)
+        until = np.where(np.isnan(self.finish_s), now_s, self.finish_s)
+        wait = np.maximum(until - self.arrival_s, 0.0) - run
+        job_of_row = self._job_of_row()
+        return JobResults(
+            status=self.status[job_of_row],
+            start_s=self.start_s[job_of_row],
+            finish_s=self.finish_s[job_of_row],
+            run_s=run[job_of_row],
+            wait_s=np.where(np.abs(wait) < 1e-9 * np.maximum(until, 1.0), 0.0, wait)[job_of_row],
+            gpu_s=(self.gpu_s + (run - self.run_s) * self.held_milli / GPU_MILLI)[job_of_row],
+            work_done_s=self.done_s[job_of_row],
+            work_lost_s=self.lost_s[job_of_row],
+            overhead_s=(self.overhead_s + np.where(running, idle, 0.0))[job_of_row],
+            preemptions=self.preemptions[job_of_row],
+            oom_kills=self.oom_kills[job_of_row],
+            rate_changes=self.rate_changes[job_of_row].astype(np.int32),
+        )
+
+    def _job_of_row(self) -> IntArray:
+        if self.rows is None:
+            return np.arange(self.n_jobs)
+        job_of_row = np.empty(len(self.table), np.int64)
+        for job, rows in enumerate(self.rows):
+            job_of_row[rows] = job
+        return job_of_row
+
+    def end(self, job: int, now_s: float, status: Status) -> None:
+        """Note that a job has ended."""
+        self.state[job] = State.ENDED
+        self.status[job] = status
+        self.finish_s[job] = now_s
+
+
+def _jobs_of(table: JobTable) -> tuple[IntArray, list[list[int]] | None]:
+    """Return the first row of each job, and all rows of each; None where every row is one."""
+    if not any(table.gang):
+        return np.arange(len(table)), None
+    rows: dict[tuple[str, int], list[int]] = {}
+    for row, gang in enumerate(table.gang):
+        rows.setdefault((gang, -1 if gang else row), []).append(row)
+    found = list(rows.values())
+    return np.array([each[0] for each in found], np.int64), found

@@ -1,0 +1,413 @@
+"""What scheduling passes see, and the things that they may do: start a job, stop a job."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bayplan.scheduler.arrays import IntArray
+from bayplan.scheduler.engine import Engine
+from bayplan.scheduler.events import Bound, Gone
+from bayplan.scheduler.gangs.types import Gang, Role
+from bayplan.scheduler.types import GPU_MILLI, Decision, MigInstances, Node, Placement, Request
+from bayplan.simulator.core.book import Book, State
+from bayplan.simulator.core.calendar import Calendar
+from bayplan.simulator.core.columns import Columns
+from bayplan.simulator.core.locality import Places
+from bayplan.simulator.core.meter import Meter
+from bayplan.simulator.core.progress import ProgressModel
+from bayplan.simulator.core.remaking import remaking_of
+from bayplan.simulator.core.results import LogEntry, Status
+from bayplan.simulator.core.seats import Seats
+from bayplan.simulator.core.settings import Settings
+from bayplan.simulator.core.waiting import Waiting
+
+_NOBODY = np.zeros(0, np.int64)
+
+
+class Floor:
+    """A cluster with jobs on it and a queue before it, at one moment.
+
+    Passes (``simulator.core.passes``) read all of it, and change it by ``try_start``, ``start``
+    and ``stop`` alone.
+
+    Attributes
+    ----------
+    now_s
+        The time.
+    cluster, engine
+        The engine decides for this cluster.
+    book, waiting
+        The jobs, and those of them that wait.
+    running
+        Jobs that run, the latest to start last.
+    placements
+        Where the pods of each running job are.
+    decisions
+        How often the engine was asked.
+    short
+        Jobs that started in this pass and found no memory.
+    remaking
+        How long MIG instances take to make; None: no time.
+    """
+
+    def __init__(
+        self,
+        nodes: Sequence[Node],
+        engine: Engine,
+        book: Book,
+        columns: Columns,
+        waiting: Waiting,
+        progress: ProgressModel,
+        settings: Settings,
+    ) -> None:
+        self.now_s = 0.0
+        self.cluster, self.engine, self.book = engine.cluster, engine, book
+        self.columns, self.waiting, self.progress = columns, waiting, progress
+        self.settings = settings
+        self.seats = Seats(nodes, book, settings.speeds)
+        self.places = Places(nodes, settings)
+        self.calendar = Calendar(book.n_jobs)
+        self.meter = Meter()
+        self.running: dict[int, None] = {}
+        self.placements: dict[int, tuple[Placement, ...]] = {}
+        self.decisions = 0
+        self.short: list[int] = []
+        self.remaking = remaking_of(nodes, settings)
+        self.log: list[LogEntry] | None = [] if settings.log else None
+        self._touched: dict[int, None] = {}
+        self._alone: list[int] = []
+        self._freed: set[int] = set()
+        self._job_of = {uid: job for job, uid in enumerate(book.uid)}
+        self.capacity_milli = int(
+            engine.cluster.view.slot_capacity[: engine.cluster.view.n_slots].sum()
+        )
+        self._lifted: dict[int, tuple[Placement, ...]] = {}
+        self._classes = book.classes
+        self._class_of: list[int] = book.class_of.tolist()
+        self._started = bytearray(book.n_jobs)
+        self._priority: list[int] = book.priority.tolist()
+        self._preemptible: list[bool] = book.preemptible.tolist()
+        self._estimate_s: list[float] = book.estimate_s.tolist()
+
+    # --- what passes may do ---------------------------------------------------------------
+
+    def try_start(self, job: int) -> bool:
+        """Ask the engine for a place, and start the job there; False when there is none."""
+        decisions = self.decide(job)
+        if decisions is None:
+            return False
+        self.start(job, decisions)
+        return True
+
+    def decide(self, job: int, engine: Engine | None = None) -> tuple[Decision, ...] | None:
+        """Return where the pods of a job go together now, None when they do not fit.
+
+        ``engine`` may be one that decides for a copy of the cluster.
+        """
+        self.decisions += 1
+        engine = engine or self.engine
+        kind = self._classes[self._class_of[job]]
+        if kind.n_pods == 1:
+            decision = engine.decide(self.request(job), self.now_s, why=False)
+            return None if decision.placement is None else (decision,)
+        plan = engine.decide_gang(self.gang(job), self.now_s)
+        return plan.decisions or None
+
+    def start(self, job: int, decisions: tuple[Decision, ...]) -> None:
+        """Start a waiting job where the engine decided."""
+        placements = []
+        for decision in decisions:
+            assert decision.placement is not None
+            self.cluster.apply(Bound(decision, self.now_s))
+            placements.append(decision.placement)
+        self.waiting.remove(job)
+        self._begin(job, tuple(placements))
+
+    def stop(self, job: int) -> None:
+        """Preempt a running job: it loses its room, and waits again."""
+        self._remove_pods(job, self.placements[job])
+        self._stop(job, self.placements[job])
+
+    def all_in_order(self) -> list[int]:
+        """Return all jobs that run or wait in the order of the policy."""
+        jobs = np.array(sorted([*self.running, *self.waiting.jobs().tolist()]), np.int64)
+        order: list[int] = self.waiting.ordered(jobs, self.now_s).tolist()
+        return order
+
+    def lift(self, job: int) -> None:
+        """Take a running job off the cluster, to be put somewhere again in the same pass."""
+        self._remove_pods(job, self.placements[job])
+        self._lifted[job] = self.placements[job]
+
+    def put(self, job: int) -> bool:
+        """Place a waiting or lifted job; one that finds its old place was never away."""
+        if job not in self._lifted:
+            return self.try_start(job)
+        decisions = self.decide(job)
+        if decisions is None:
+            return False
+        before = self._lifted.pop(job)
+        if tuple(d.placement for d in decisions) == before:
+            for decision in decisions:
+                self.cluster.apply(Bound(decision, self.book.stint_s.item(job)))
+            return True
+        self._stop(job, before)
+        self.start(job, decisions)
+        return True
+
+    def drop_lifted(self) -> None:
+        """Preempt the jobs that were lifted and not put anywhere."""
+        for job, before in self._lifted.items():
+            self._stop(job, before)
+        self._lifted.clear()
+
+    def request(self, job: int, index: int = 0) -> Request:
+        """Return what a pod of a job asks for; the index counts over all its roles."""
+        kind = self._classes[self._class_of[job]]
+        uid = self.book.uid[job]
+        gang = ""
+        role = kind.roles[0]
+        if kind.n_pods > 1:
+            gang, before = uid, 0
+            for role in kind.roles:
+                if index < before + role.pods:
+                    break
+                before += role.pods
+            uid = f"{uid}/{index}"
+        book = self.book
+        return Request(
+            uid,
+            role.cpu_milli,
+            role.memory_mib,
+            role.devices,
+            (),
+            (),
+            None,
+            self._priority[job],
+            self._preemptible[job],
+            (),
+            gang,
+            book.queue[job],
+            self._estimate_s[job],
+        )
+
+    def gang(self, job: int) -> Gang:
+        """Return the pods of a job as a gang, a role for each of its rows."""
+        roles, index = [], 0
+        for k, role in enumerate(self._classes[self._class_of[job]].roles):
+            members = tuple(self.request(job, i) for i in range(index, index + role.pods))
+            roles.append(Role(str(k), members))
+            index += role.pods
+        return Gang(self.book.uid[job], tuple(roles))
+
+    def uids(self, job: int) -> list[str]:
+        """Return the uids of a job's pods."""
+        n_pods = self._classes[self._class_of[job]].n_pods
+        uid = self.book.uid[job]
+        return [uid] if n_pods == 1 else [f"{uid}/{k}" for k in range(n_pods)]
+
+    def job_of(self, uid: str) -> int:
+        """Return the job that a pod belongs to."""
+        job = self._job_of.get(uid)
+        return self._job_of[uid.rpartition("/")[0]] if job is None else job
+
+    def free_milli(self) -> int:
+        """Return the milli-GPU that nobody holds."""
+        return self.capacity_milli - self.meter.milli
+
+    def least_milli(self, job: int) -> int:
+        """Return at least how much a job takes: of instances, that depends on the GPU."""
+        roles = self._classes[self._class_of[job]].roles
+        asks = [device.ask for role in roles for device in role.devices]
+        if any(isinstance(ask, MigInstances) for ask in asks):
+            return len(asks)
+        return self.book.gpu_milli.item(job)
+
+    def expected_ends(self) -> list[tuple[float, int]]:
+        """Return when each running job is to end by its estimate, and which it is, ascending.
+
+        What has run for longer than estimated is to end now. Rates are taken to stay as they are.
+        """
+        book, jobs = self.book, self.runners()
+        left = np.maximum(book.estimate_s[jobs] - book.done_s[jobs], 0.0)
+        rate = np.where(book.rate[jobs] > 0.0, book.rate[jobs], book.base[jobs])
+        ends = np.maximum(self.now_s, book.ready_s[jobs]) + left / rate
+        return sorted(zip(ends.tolist(), jobs.tolist(), strict=True))
+
+    def runners(self) -> IntArray:
+        """Return the running jobs by number."""
+        return np.array(sorted(self.running), np.int64)
+
+    def settle(self) -> None:
+        """Bring the work done of all running jobs up to now."""
+        self.progress.settle(self.book, self.runners(), self.now_s)
+
+    # --- what the simulation does ---------------------------------------------------------
+
+    def arrive(self, job: int) -> None:
+        """Let a job join the queue."""
+        if self.log is not None:
+            self.note("arrive", job)
+        self._wait(job)
+
+    def finish(self, job: int) -> None:
+        """End a job whose work is done."""
+        self.progress.complete(self.book, job, self.now_s)
+        self._remove_pods(job, self.placements[job])
+        self._leave(job, stopped=False)
+        self.book.end(job, self.now_s, Status.FINISHED)
+        if self.log is not None:
+            self.note("finish", job)
+
+    def cancel(self, job: int) -> None:
+        """End a job that its user withdraws."""
+        if job in self.running:
+            self._remove_pods(job, self.placements[job])
+            self._leave(job, stopped=True)
+        elif job in self.waiting:
+            self.waiting.remove(job)
+        self.book.end(job, self.now_s, Status.CANCELLED)
+        if self.log is not None:
+            self.note("cancel", job)
+
+    def kill(self, job: int) -> None:
+        """Stop a running job for want of memory; it waits nowhere until it comes back."""
+        self._remove_pods(job, self.placements[job])
+        self._leave(job, stopped=True)
+        self.book.oom_kills[job] += 1
+        self.book.state[job] = State.AWAY
+        if self.log is not None:
+            self.note("kill", job, "out of memory")
+
+    def give_up(self, job: int) -> None:
+        """End a job that was killed too often."""
+        self.book.end(job, self.now_s, Status.FAILED)
+        if self.log is not None:
+            self.note("fail", job)
+
+    def come_back(self, job: int) -> None:
+        """Let a job that was away wait again."""
+        if self.log is not None:
+            self.note("return", job)
+        self._wait(job)
+
+    def note(self, what: str, job: int, detail: str = "") -> None:
+        """Add an entry to the log."""
+        if self.log is not None:
+            self.log.append(LogEntry(self.now_s, what, self.book.uid[job], detail))
+
+    def freed(self) -> None:
+        """Unblock what waits for room that was freed since the last time."""
+        if self._freed:
+            self.waiting.freed(self.cluster, self._freed)
+            self._freed.clear()
+
+    def retime(self, *, predict_all: bool) -> None:
+        """Give new rates to everybody beside whom somebody came or went, and predict their ends.
+
+        ``predict_all``: predict the ends of all running jobs anew.
+        """
+        book = self.book
+        jobs, rates = _NOBODY, np.zeros(0)
+        if self._touched:
+            gpus = np.array(list(self._touched), np.int64)
+            self._touched.clear()
+            jobs, rates = self.seats.retime(gpus)
+        if self._alone:
+            alone = np.array([job for job in self._alone if job in self.running], np.int64)
+            self._alone.clear()
+            if jobs.size:
+                jobs, rates = np.append(jobs, alone), np.append(rates, book.base[alone])
+            else:
+                jobs, rates = alone, book.base[alone]
+        if predict_all:
+            book.rate[jobs] = rates
+            jobs = self.runners()
+            rates = book.rate[jobs]
+        if jobs.size:
+            finish = self.progress.change(book, jobs, rates, self.now_s)
+            self.calendar.set(jobs, finish)
+
+    # --- inside ---------------------------------------------------------------------------
+
+    def _wait(self, job: int) -> None:
+        self.book.state[job] = State.WAITING
+        self.book.queued_s[job] = self.now_s
+        self.waiting.add(job)
+
+    def _begin(self, job: int, placements: tuple[Placement, ...]) -> None:
+        book, now = self.book, self.now_s
+        self.meter.upto(now)
+        self.running[job] = None
+        self.placements[job] = placements
+        book.state[job] = State.RUNNING
+        book.stint_s[job] = now
+        if not self._started[job]:
+            self._started[job] = 1
+            book.start_s[job] = now
+        book.base[job] = self.places.speed(book.job_type[job], placements)
+        self.progress.begin(book, job, now)
+        if self.remaking is not None:
+            book.ready_s[job] += self.remaking.wait_s(placements, now)
+        milli = sum(
+            [grant.milli for place in placements for grants in place.grants for grant in grants]
+        )
+        book.held_milli[job] = milli
+        gpus = self.seats.sit(job, placements)
+        if gpus:
+            for gpu in gpus:
+                self._touched[gpu] = None
+            if self.seats.overfull(gpus):
+                self.short.append(job)
+        else:
+            self._alone.append(job)
+        self._level(milli)
+        if self.columns.tracked:
+            self.columns.use(job, 1, now)
+        if self.log is not None:
+            self.note("start", job, _where(placements))
+
+    def _leave(self, job: int, *, stopped: bool) -> None:
+        book, now = self.book, self.now_s
+        self.meter.upto(now)
+        if stopped:
+            self.progress.stop(book, job, now)
+        ran = now - book.stint_s.item(job)
+        milli = book.held_milli.item(job)
+        book.run_s[job] = book.run_s.item(job) + ran
+        book.gpu_s[job] = book.gpu_s.item(job) + milli * ran / GPU_MILLI
+        book.rate[job] = 0.0
+        self.calendar.forget(job)
+        del self.running[job]
+        for gpu in self.seats.leave(job):
+            self._touched[gpu] = None
+        del self.placements[job]
+        self._level(-milli)
+        if self.columns.tracked:
+            self.columns.use(job, -1, now)
+
+    def _remove_pods(self, job: int, placements: tuple[Placement, ...]) -> None:
+        for uid in self.uids(job):
+            self.cluster.apply(Gone(uid))
+        for placement in placements:
+            self._freed.add(self.cluster.row(placement.node))
+
+    def _stop(self, job: int, placements: tuple[Placement, ...]) -> None:
+        """Note that a job whose pods are gone was preempted, and let it wait."""
+        self._leave(job, stopped=True)
+        self.book.preemptions[job] += 1
+        self._wait(job)
+        if self.log is not None:
+            self.note("preempt", job, _where(placements))
+
+    def _level(self, milli: int) -> None:
+        meter, seats = self.meter, self.seats
+        meter.milli += milli
+        meter.busy, meter.taken = seats.busy, seats.taken
+
+
+def _where(placements: Sequence[Placement]) -> str:
+    nodes = dict.fromkeys(placement.node for placement in placements)
+    return " ".join(nodes)

@@ -1,0 +1,118 @@
+"""The parts of a simulation: made by name from its settings, or given as objects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from bayplan.scheduler.cluster import Cluster
+from bayplan.scheduler.engine import Engine
+from bayplan.scheduler.errors import InputError
+from bayplan.scheduler.mig.places import Places
+from bayplan.scheduler.mig.rules import MigRule
+from bayplan.scheduler.ordering import OrderingPolicy, make_ordering
+from bayplan.scheduler.policies import PlacementPolicy, make_policy
+from bayplan.scheduler.sharing import Mig
+from bayplan.scheduler.types import GPU_MILLI, Node
+from bayplan.scheduler.workload import Workload
+from bayplan.simulator.core.book import Book
+from bayplan.simulator.core.columns import Columns
+from bayplan.simulator.core.floor import Floor
+from bayplan.simulator.core.partitioning import PARTITIONERS, Partitioner
+from bayplan.simulator.core.passes import PASSES, Pass
+from bayplan.simulator.core.progress import PROGRESS, ProgressModel
+from bayplan.simulator.core.settings import Settings
+from bayplan.simulator.core.target import target_workload
+from bayplan.simulator.core.triggers import TRIGGERS, Trigger
+from bayplan.simulator.core.waiting import Waiting
+from bayplan.traces.jobs import JobTable
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Objects in place of the names in ``Settings``; None: by name.
+
+    Each serves one simulation alone. ``preemption`` is a pass, ``workload`` the target of policies
+    that aim at one (None: that of the trace).
+    """
+
+    placement: PlacementPolicy | None = None
+    ordering: OrderingPolicy | None = None
+    preemption: Pass | None = None
+    partitioning: Partitioner | None = None
+    progress: ProgressModel | None = None
+    trigger: Trigger | None = None
+    workload: Workload | None = None
+
+
+class Assembly(NamedTuple):
+    """A simulation's parts, put together."""
+
+    floor: Floor
+    scheme: Pass
+    partitioner: Partitioner
+    trigger: Trigger
+    workload: Workload | None
+
+
+def assemble(nodes: Sequence[Node], jobs: JobTable, settings: Settings, parts: Parts) -> Assembly:
+    """Put a simulation together.
+
+    Raises
+    ------
+    InputError
+        A name is in no registry.
+    """
+    workload = parts.workload
+    has_mig = any(isinstance(sharing, Mig) for node in nodes for sharing in node.sharing)
+    if settings.fragmentation or has_mig:
+        workload = workload or target_workload(jobs)
+    placement = parts.placement or _placement(settings.placement, workload, jobs)
+    places = None
+    if has_mig:
+        rule = MigRule(settings.mig or MigRule.MAX_OPTIONS.value)
+        places = Places(rule, workload.profile_mix if workload else None)
+    book, cluster = Book(jobs, settings), Cluster(nodes)
+    columns = Columns(book, _capacity(nodes), settings.half_life_s)
+    # Policies that go by the sizes of past jobs are given those of the trace itself.
+    history = (book.work_s * book.gpus).tolist()
+    ordering = parts.ordering or make_ordering(settings.ordering, history)
+    waiting = Waiting(book, columns, ordering)
+    # Keys are of jobs alone: then nobody asks what a queue uses.
+    known = parts.preemption is None and settings.preemption != "fair-reclaim"
+    columns.tracked = not (waiting.keyed and known)
+    floor = Floor(
+        nodes,
+        Engine(cluster, placement, seed=settings.seed, places=places),
+        book,
+        columns,
+        waiting,
+        parts.progress or PROGRESS.make(settings.progress, settings),
+        settings,
+    )
+    return Assembly(
+        floor,
+        parts.preemption or PASSES.make(settings.preemption, settings),
+        parts.partitioning or PARTITIONERS.make(settings.partitioning, settings),
+        parts.trigger or TRIGGERS.make(settings.trigger, settings),
+        workload,
+    )
+
+
+def _capacity(nodes: Sequence[Node]) -> tuple[int, int, int]:
+    return (
+        sum(node.cpu_milli for node in nodes),
+        sum(node.memory_mib for node in nodes),
+        GPU_MILLI * sum(node.gpu_count for node in nodes),
+    )
+
+
+def _placement(name: str, workload: Workload | None, jobs: JobTable) -> PlacementPolicy:
+    try:
+        return make_policy(name, workload)
+    except InputError:
+        # It aims at a workload, which takes a while to find in a large trace, or does not exist.
+        if workload is not None:
+            raise
+        return make_policy(name, target_workload(jobs))

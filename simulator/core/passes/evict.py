@@ -1,0 +1,108 @@
+"""Preemption as the engine decides it: whose eviction costs least makes room for who waits."""
+
+from __future__ import annotations
+
+import math
+
+from bayplan.scheduler.events import Checkpointed
+from bayplan.scheduler.preemption.policies import preemption_policy
+from bayplan.scheduler.preemption.types import Guards
+from bayplan.simulator.core.floor import Floor
+from bayplan.simulator.core.passes._base import Pass
+from bayplan.simulator.core.settings import Settings
+
+
+class Evict:
+    """Serve the queue first; then evict for those who still wait, in their order.
+
+    ``priority``, ``fair-reclaim`` and ``spot`` are the engine's preemption policies. Under
+    ``fair-reclaim`` each queue of the trace is guaranteed an equal part of the GPUs.
+    A job of several pods is evicted whole.
+    """
+
+    settled = True
+
+    def __init__(self, policy: str, first: Pass, settings: Settings) -> None:
+        preemption_policy(policy)
+        self._policy = policy
+        self._first = first
+        self._min_run_s = settings.min_run_s
+        self._checkpoint_s = settings.interruptions.checkpoint_s
+
+    def is_idle(self, floor: Floor) -> bool:
+        """Look each time: who runs may have to go."""
+        return False
+
+    def run(self, floor: Floor) -> None:
+        """Serve, then evict."""
+        self._first.run(floor)
+        refused: set[tuple[int, int, str, bool]] = set()
+        synced = False
+        for job in floor.waiting.in_order(floor.now_s).tolist():
+            key = self._question(floor, job)
+            if key in refused or not self._anybody(floor, job):
+                continue
+            if not synced:
+                self._note_checkpoints(floor)
+                synced = True
+            if not self._evict_for(floor, job):
+                refused.add(key)
+
+    def _question(self, floor: Floor, job: int) -> tuple[int, int, str, bool]:
+        book = floor.book
+        return (
+            book.class_of.item(job),
+            book.priority.item(job),
+            book.queue[job] if self._policy == "fair-reclaim" else "",
+            book.preemptible.item(job),
+        )
+
+    def _anybody(self, floor: Floor, job: int) -> bool:
+        """Whether anybody could be a victim, cheaply."""
+        book, runners = floor.book, floor.runners()
+        if not runners.size:
+            return False
+        if self._policy == "priority":
+            return bool((book.priority[runners] < book.priority[job]).any())
+        if self._policy == "spot":
+            return not book.preemptible[job] and bool(book.preemptible[runners].any())
+        return True
+
+    def _evict_for(self, floor: Floor, job: int) -> bool:
+        guards = Guards(min_run_s=self._min_run_s, queue_excess_milli=self._excess(floor))
+        if floor.book.classes[floor.book.class_of.item(job)].n_pods == 1:
+            request = floor.request(job)
+            found = floor.engine.preempt(request, floor.now_s, guards, self._policy)
+            uids = found.nodes[0].uids if found.nodes else ()
+        else:
+            gang = floor.gang(job)
+            uids = floor.engine.preempt_gang(gang, floor.now_s, guards, self._policy).uids
+        if not uids:
+            return False
+        for victim in sorted({floor.job_of(uid) for uid in uids}):
+            floor.stop(victim)
+        return floor.try_start(job)
+
+    def _excess(self, floor: Floor) -> dict[str, int]:
+        if self._policy != "fair-reclaim":
+            return {}
+        columns = floor.columns
+        guaranteed = floor.capacity_milli // max(1, len(columns.names))
+        used = columns.used[:, 2].astype(int).tolist()
+        return {
+            name: milli - guaranteed
+            for name, milli in zip(columns.names, used, strict=True)
+            if milli > guaranteed
+        }
+
+    def _note_checkpoints(self, floor: Floor) -> None:
+        """Tell the cluster up to when everybody's work is safe: victims are chosen by it."""
+        every = self._checkpoint_s
+        for job in floor.runners().tolist():
+            ready = floor.book.ready_s.item(job)
+            at = floor.now_s
+            if every:
+                at = ready + every * math.floor(max(0.0, at - ready) / every)
+            for uid in floor.uids(job):
+                if floor.cluster.pods[uid].last_checkpoint_s != at:
+                    floor.cluster.apply(Checkpointed(uid, at))

@@ -1,0 +1,17 @@
+"""The registry of progress models: how work advances, and what interruptions cost.
+
+A package of your own adds one by an entry point in the group ``bayplan.progress`` that names a
+factory: a callable that takes the ``Settings`` of a simulation and returns a model for it.
+"""
+
+from __future__ import annotations
+
+from bayplan.simulator.core.plugins import Registry
+from bayplan.simulator.core.progress._base import ProgressModel
+from bayplan.simulator.core.progress.exact import Exact
+
+__all__ = ["PROGRESS", "Exact", "ProgressModel"]
+
+PROGRESS: Registry[ProgressModel] = Registry(
+    "progress model", "bayplan.progress", {"exact": lambda settings: Exact(settings.interruptions)}
+)

@@ -1,0 +1,128 @@
+"""What a simulation leaves behind: a row a job, a series over time, totals. Data, no behaviour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+CountArray = NDArray[np.int32]
+CodeArray = NDArray[np.int8]
+
+
+class Status(IntEnum):
+    """How a job ended, if it did."""
+
+    UNFINISHED = 0
+    FINISHED = 1
+    CANCELLED = 2
+    FAILED = 3
+    REJECTED = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JobResults:
+    """What became of each job: arrays (n_rows,), by row of the job table.
+
+    All rows of one gang carry the values of their job. Times are in seconds of simulated time,
+    NaN where it never came to it.
+
+    Attributes
+    ----------
+    status
+        A ``Status``: failed is killed too often for want of memory, rejected is what no node of
+        the cluster could ever hold.
+    start_s, finish_s
+        When it first started; when it ended, in whatever way.
+    run_s, wait_s
+        How long it held its room, all stints together; the rest of its time from arrival on.
+    gpu_s
+        GPU-seconds that it held: GPUs (shares as fractions, as they were granted) × time.
+    work_done_s, work_lost_s
+        Work that counts, and work that was done and then undone by preemptions and kills.
+    overhead_s
+        Time in which it held its room without progress: restarts.
+    preemptions, oom_kills, rate_changes
+        How often each happened to it. A start is no change of its rate.
+    """
+
+    status: CodeArray
+    start_s: FloatArray
+    finish_s: FloatArray
+    run_s: FloatArray
+    wait_s: FloatArray
+    gpu_s: FloatArray
+    work_done_s: FloatArray
+    work_lost_s: FloatArray
+    overhead_s: FloatArray
+    preemptions: CountArray
+    oom_kills: CountArray
+    rate_changes: CountArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """The cluster over time: arrays (n_samples,), as it was just before each ``time_s``.
+
+    ``allocated_milli`` is handed out. ``effective_milli`` is the speed of what runs: each GPU of
+    a job counts 1000 × the job's rate, so a job alone on a whole reference GPU counts 1000, and
+    tenants that share one well count more together. ``busy_gpus`` have a tenant,
+    ``tenants`` are the pods on them, each counted once a GPU. ``fragmentation_milli`` is what a
+    typical pod could not use of what is free (NaN where it was not asked for), ``mig_blocked``
+    the mean share of blocked places of MIG profiles (NaN without MIG).
+    """
+
+    time_s: FloatArray
+    waiting: IntArray
+    running: IntArray
+    allocated_milli: IntArray
+    effective_milli: FloatArray
+    busy_gpus: IntArray
+    tenants: IntArray
+    fragmentation_milli: FloatArray
+    mig_blocked: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Exact integrals over [``first_s``, ``end_s``], and counts.
+
+    ``first_s`` is the first arrival, ``end_s`` the last end of a job. ``tenant_gpu_s`` over
+    ``busy_gpu_s`` is the mean number of tenants of a busy GPU.
+    """
+
+    n_gpus: int
+    capacity_milli: int
+    first_s: float
+    end_s: float
+    allocated_gpu_s: float
+    effective_gpu_s: float
+    busy_gpu_s: float
+    tenant_gpu_s: float
+    events: int
+    passes: int
+    decisions: int
+
+
+class LogEntry(NamedTuple):
+    """One thing that happened: ``what`` says what: arrive, start, finish, preempt."""
+
+    time_s: float
+    what: str
+    job: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """Everything that a simulation found; ``log`` is empty unless it was asked for."""
+
+    jobs: JobResults
+    series: Series
+    totals: Totals
+    log: tuple[LogEntry, ...] = ()

@@ -1,0 +1,287 @@
+"""Who sits on which GPU, and how fast everybody goes because of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bayplan.scheduler.arrays import FloatArray, IntArray
+from bayplan.scheduler.hardware import find_product
+from bayplan.scheduler.hardware.types import Product
+from bayplan.scheduler.sharing import Hami, Mig, Mps, TimeSlicing, sharing_of
+from bayplan.scheduler.speed import Demand, SpeedSettings
+from bayplan.scheduler.timing import ALONE, HAMI, MIG, MPS, TIMESLICE, retime
+from bayplan.scheduler.types import GPU_MILLI, Grant, Node, Placement
+from bayplan.simulator.core.book import Book
+from bayplan.simulator.core.classes import codes
+from bayplan.simulator.core.speeds import Speeds
+
+_MODES: dict[type, int] = {Mps: MPS, TimeSlicing: TIMESLICE, Hami: HAMI, Mig: MIG}
+_FEW = 8
+
+
+class Seats:
+    """The seats of running jobs: one for each pod and GPU (or MIG instance) of it.
+
+    Attributes
+    ----------
+    busy, taken
+        GPUs with a tenant, and seats taken.
+    """
+
+    def __init__(self, nodes: Sequence[Node], book: Book, speeds: Speeds) -> None:
+        self._book = book
+        self._nodes = {node.name: node for node in nodes}
+        self._offset: dict[str, int] = {}
+        self._unchecked: dict[int, tuple[int, int]] = {}
+        modes: list[int] = []
+        for node in nodes:
+            self._offset[node.name] = len(modes)
+            each = [sharing_of(node.sharing, gpu) for gpu in range(node.gpu_count)]
+            modes += [_MODES.get(type(sharing), ALONE) for sharing in each]
+            self._unchecked |= {
+                self._offset[node.name] + gpu: (node.gpu_memory_mib, sharing.context_mib)
+                for gpu, sharing in enumerate(each)
+                if isinstance(sharing, TimeSlicing) and not sharing.check_memory
+            }
+        self.n_gpus = len(modes)
+        self.busy = self.taken = 0
+        self._modes = modes
+        self._gpu_mode = np.array(modes, np.int64)
+        self._gpu_count = np.zeros(self.n_gpus, np.int64)
+        self._gpu_seats = np.zeros((self.n_gpus, _FEW), np.int64)
+        self._free: list[int] = []
+        self._of_job: dict[int, list[int]] = {}
+        self._make_seats(1024)
+        self._first = np.full(book.n_jobs, -1, np.int64)
+        self._mark = np.zeros(book.n_jobs, np.bool_)
+        self._jobs = np.zeros(book.n_jobs, np.int64)
+        self._rates = np.zeros(book.n_jobs)
+        types = codes(book.job_type)
+        self._demand_of: IntArray = types
+        names = list(dict.fromkeys(book.job_type))
+        demands = [_columns(speeds.demand(name)) for name in names]
+        self._demands = np.array(demands, np.float64).reshape(-1, 8)
+        self._settings = _settings(speeds.sharing)
+        self._peak_mib = _peaks(book, speeds) if self._unchecked else []
+        self._parts: dict[tuple[str, int, int, str], tuple[float, float]] = {}
+
+    def _make_seats(self, n: int) -> None:
+        self._seat_job = np.zeros(n, np.int64)
+        self._seat_gpu = np.zeros(n, np.int64)
+        self._seat_next = np.full(n, -1, np.int64)
+        self._seat_compute = np.ones(n)
+        self._seat_memory = np.ones(n)
+        self._seat_instance = np.zeros(n, np.int64)
+        self._seat_slow = np.ones(n)
+        self._free = list(range(n - 1, -1, -1))
+
+    def _more_seats(self) -> None:
+        n = self._seat_job.size
+        for name in ("job", "gpu", "next", "compute", "memory", "instance", "slow"):
+            array = getattr(self, f"_seat_{name}")
+            setattr(self, f"_seat_{name}", np.concatenate([array, np.zeros_like(array)]))
+        self._free = list(range(2 * n - 1, n - 1, -1))
+
+    def gpu(self, node: str, index: int) -> int:
+        """Return the number of a GPU of a node."""
+        return self._offset[node] + index
+
+    def overfull(self, gpus: Sequence[int]) -> bool:
+        """Whether the memory of one of the GPUs, that nothing limits, is more than used up.
+
+        That is where time-slicing does not look at memory: tenants use what they use, which is
+        what they ask for, or what their job type needs, and a context each.
+        """
+        for gpu in gpus:
+            limit = self._unchecked.get(gpu)
+            if limit is None:
+                continue
+            memory_mib, context_mib = limit
+            used = sum(self._peak_mib[tenant] + context_mib for tenant in self.jobs_on(gpu))
+            if used > memory_mib:
+                return True
+        return False
+
+    def jobs_on(self, gpu: int) -> list[int]:
+        """Return the jobs with a seat on a GPU, the first to come first, each seat counted."""
+        seats = self._gpu_seats[gpu, : self._gpu_count.item(gpu)]
+        jobs: list[int] = self._seat_job[seats].tolist()
+        return jobs
+
+    def sit(self, job: int, placements: Sequence[Placement]) -> list[int]:
+        """Seat the pods of a job, and return the shared GPUs that they are on, each once.
+
+        On GPUs that nobody slows others down on, it goes at its speed alone.
+        """
+        gpus: list[int] = []
+        seats: list[int] = []
+        before = -1
+        for placement in placements:
+            for grants in placement.grants:
+                for grant in grants:
+                    seat, gpu, mode = self._seat(job, placement.node, grant, before)
+                    seats.append(seat)
+                    if mode != ALONE:
+                        gpus.append(gpu)
+                    before = seat
+        if not seats:
+            return gpus
+        self._first[job] = before
+        self._of_job[job] = seats
+        self.taken += len(seats)
+        return gpus if len(gpus) < 2 else list(dict.fromkeys(gpus))
+
+    def _seat(self, job: int, node: str, grant: Grant, before: int) -> tuple[int, int, int]:
+        if not self._free:
+            self._more_seats()
+        seat = self._free.pop()
+        slot = grant.slot
+        # Where the device plugin picks, any GPU of the node stands for it: there are no shares.
+        gpu = self._offset[node] + slot.gpu if slot.gpu >= 0 else self._idle(node)
+        self._seat_job[seat] = job
+        self._seat_gpu[seat] = gpu
+        self._seat_next[seat] = before
+        mode = self._modes[gpu]
+        self._seat_slow[seat] = 1.0
+        if mode != ALONE:
+            key = self._nodes[node].gpu_model, mode, grant.milli, slot.profile
+            part = self._parts.get(key)
+            if part is None:
+                part = self._parts[key] = self._part(self._nodes[node], grant, slot.gpu)
+            self._seat_compute[seat], self._seat_memory[seat] = part
+            self._seat_instance[seat] = slot.start
+        count = self._gpu_count.item(gpu)
+        if count == self._gpu_seats.shape[1]:
+            self._gpu_seats = np.concatenate(
+                [self._gpu_seats, np.zeros_like(self._gpu_seats)], axis=1
+            )
+        self._gpu_seats[gpu, count] = seat
+        self._gpu_count[gpu] = count + 1
+        if not count:
+            self.busy += 1
+        return seat, gpu, mode
+
+    def _idle(self, node: str) -> int:
+        start = self._offset[node]
+        counts = self._gpu_count[start : start + self._nodes[node].gpu_count]
+        return start + int(counts.argmin())
+
+    def _part(self, node: Node, grant: Grant, gpu: int) -> tuple[float, float]:
+        sharing = sharing_of(node.sharing, max(gpu, 0))
+        product = find_product(node.gpu_model)
+        if isinstance(sharing, Mig) and product is not None and grant.slot.profile:
+            return _slice(product, grant.slot.profile)
+        return min(1.0, max(grant.milli, 1) / GPU_MILLI), 1.0
+
+    def leave(self, job: int) -> list[int]:
+        """Free the seats of a job, and return the shared GPUs that they were on, each once."""
+        seats = self._of_job.pop(job, None)
+        if seats is None:
+            return []
+        gpus = []
+        for seat in seats:
+            gpu = self._seat_gpu.item(seat)
+            if self._modes[gpu] != ALONE:
+                gpus.append(gpu)
+            count = self._gpu_count.item(gpu) - 1
+            if count:
+                row = self._gpu_seats[gpu]
+                at = 0
+                while row.item(at) != seat:
+                    at += 1
+                row[at:count] = row[at + 1 : count + 1]
+            self._gpu_count[gpu] = count
+            if not count:
+                self.busy -= 1
+            self._free.append(seat)
+        self._first[job] = -1
+        self.taken -= len(seats)
+        return gpus if len(gpus) < 2 else list(dict.fromkeys(gpus))
+
+    def retime(self, gpus: IntArray) -> tuple[IntArray, FloatArray]:
+        """Return the jobs on some GPUs whose rate changes, and their new rates: (n,) each.
+
+        The arrays are good until the next call.
+        """
+        book = self._book
+        n = retime(
+            gpus,
+            self._gpu_mode,
+            self._gpu_count,
+            self._gpu_seats,
+            self._seat_job,
+            self._seat_next,
+            self._seat_compute,
+            self._seat_memory,
+            self._seat_instance,
+            self._seat_slow,
+            self._first,
+            book.base,
+            book.rate,
+            self._demand_of,
+            self._demands,
+            self._settings,
+            book.rate_changes,
+            self._mark,
+            self._jobs,
+            self._rates,
+        )
+        return self._jobs[:n], self._rates[:n]
+
+
+def _peaks(book: Book, speeds: Speeds) -> list[int]:
+    """Return the memory that each job uses of each of its GPUs, MiB."""
+    per_class = [
+        max(
+            [
+                getattr(device.ask, "memory_mib", 0)
+                for role in kind.roles
+                for device in role.devices
+            ],
+            default=0,
+        )
+        for kind in book.classes
+    ]
+    needs = {name: speeds.demand(name).memory_mib for name in set(book.job_type)}
+    pairs = zip(book.class_of.tolist(), book.job_type, strict=True)
+    return [per_class[number] or needs[job_type] for number, job_type in pairs]
+
+
+def _slice(product: Product, profile_name: str) -> tuple[float, float]:
+    profile = next(p for p in product.profiles if p.name == profile_name)
+    if profile.sm_count is not None and product.sm_count is not None:
+        compute = profile.sm_count / product.sm_count
+    else:  # no source has counted them: by slices
+        compute = profile.compute_slices / product.compute_slices
+    return compute, profile.size / product.units
+
+
+def _columns(demand: Demand) -> tuple[float, ...]:
+    return (
+        demand.busy,
+        demand.bandwidth,
+        demand.occupied,
+        demand.drawn,
+        demand.pcie,
+        demand.weight,
+        demand.pc,
+        demand.pm,
+    )
+
+
+def _settings(settings: SpeedSettings) -> FloatArray:
+    return np.array(
+        [
+            settings.switch_cost,
+            settings.collision,
+            settings.pacing_overhead,
+            settings.client_cost,
+            settings.cache,
+            settings.thrashing,
+            settings.idle_power,
+            settings.power_exponent,
+        ],
+        np.float64,
+    )

@@ -1,0 +1,121 @@
+"""What a simulation is made of, apart from its nodes and jobs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bayplan.simulator.core.speeds import Speeds
+
+
+@dataclass(frozen=True, slots=True)
+class Interruptions:
+    """What it costs to stop a job and to go on with it later; seconds.
+
+    ``checkpoint_s`` is the time between checkpoints, counted from the start of a stint: what was
+    done since the last one is lost; 0: nothing is ever lost. A stint that is not the first
+    begins with ``restart_s + restart_log2_s × log2(GPUs)`` without progress. The defaults of
+    bounded size that published systems report are 30 to 60 s.
+    """
+
+    checkpoint_s: float = 0.0
+    restart_s: float = 0.0
+    restart_log2_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Locality:
+    """How fast a job of several pods runs when its pods are apart, over the speed together.
+
+    ``across_racks`` is for jobs whose nodes are in different racks, in place of
+    ``across_nodes``; nodes without a rack are all in one.
+    """
+
+    across_nodes: float = 1.0
+    across_racks: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfMemory:
+    """What happens to a job that finds no memory left on a GPU that is time-sliced.
+
+    It is killed at once and comes back after ``backoff_s``, which doubles each time up to
+    ``most_backoff_s`` (kubelet's CrashLoopBackOff: 10 s up to 300 s); after ``retries`` it failed.
+    """
+
+    retries: int = 3
+    backoff_s: float = 10.0
+    most_backoff_s: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reconfiguration:
+    """How long MIG instances take to make: who starts on a new one waits that long.
+
+    ``path`` says who carries changes out: ``nvml``, ``dra`` or ``operator`` (see
+    ``scheduler.partition.times``); empty: they take no time.
+    """
+
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Policies and parameters of a simulation.
+
+    Attributes
+    ----------
+    placement, ordering
+        Names of the engine's policies: ``bayplan policies`` lists them.
+    strict
+        The first of the queue blocks the others; else jobs behind it may pass when it does not
+        fit.
+    backfill, backfill_depth
+        ``easy`` or ``conservative`` on top of the ordering; empty: none. The depth bounds how
+        many of the queue get a reservation; None: all.
+    preemption, progress, trigger, partitioning
+        Names in the registries of ``simulator.core``.
+    round_s
+        The length of a round of ``trigger="rounds"``.
+    mig
+        Where MIG instances start that are made as asked for; empty: ``max-options``.
+    min_run_s
+        A job that has run for less is not preempted by ``priority``, ``fair-reclaim``, ``spot``.
+    half_life_s
+        Of the decayed usage that ``fair-share`` looks at.
+    estimate_error
+        Sigma of the factor exp(N(0, sigma)) on the estimates of run times, drawn by a hash of
+        seed and name.
+    sample_s
+        Distance of the samples of the series; None: about 500 over the arrivals.
+    fragmentation
+        Whether the samples have FGD's fragmentation, and the share of blocked MIG placements.
+    until_s
+        When to stop at the latest; None: when all jobs have ended.
+    log
+        Whether to keep a log of what happened, a tuple an event.
+    """
+
+    placement: str = "best-fit"
+    ordering: str = "fifo"
+    strict: bool = False
+    backfill: str = ""
+    backfill_depth: int | None = None
+    preemption: str = "none"
+    progress: str = "exact"
+    trigger: str = "events"
+    round_s: float = 360.0
+    partitioning: str = "none"
+    mig: str = ""
+    min_run_s: float = 0.0
+    half_life_s: float = 86_400.0
+    estimate_error: float = 0.0
+    seed: int = 0
+    speeds: Speeds = field(default_factory=Speeds)
+    interruptions: Interruptions = field(default_factory=Interruptions)
+    locality: Locality = field(default_factory=Locality)
+    out_of_memory: OutOfMemory = field(default_factory=OutOfMemory)
+    reconfiguration: Reconfiguration = field(default_factory=Reconfiguration)
+    sample_s: float | None = None
+    fragmentation: bool = False
+    until_s: float | None = None
+    log: bool = False

@@ -1,0 +1,357 @@
+"""Time: SimPy owns it, and calls what happens when it happens."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from bayplan.scheduler.errors import InputError
+from bayplan.scheduler.fragmentation import fragments
+from bayplan.scheduler.mig.blocked import blocked
+from bayplan.scheduler.types import GPU_MILLI, Node
+from bayplan.simulator.collecting import no_collection
+from bayplan.simulator.core.book import State
+from bayplan.simulator.core.clock import Clock, Turn
+from bayplan.simulator.core.meter import Row, Sampler
+from bayplan.simulator.core.partitioning import Keep
+from bayplan.simulator.core.parts import Parts, assemble
+from bayplan.simulator.core.results import Outcome, Status, Totals
+from bayplan.simulator.core.settings import Settings
+from bayplan.traces.jobs import JobTable
+
+SAMPLES = 500
+VAIN_PASSES = 1_000
+"""Passes in a row that start nobody, with nothing else to come, after which the rest waits."""
+
+REPORT_EVERY = 64
+"""Passes between two reports of how far a simulation is."""
+
+Progress = Callable[[float, int], None]
+
+
+class Simulation:
+    """Jobs that come, wait, run at changing speed and go, on a cluster that the engine decides for.
+
+    Parameters
+    ----------
+    nodes
+        The cluster, in the order in which ties are broken.
+    jobs
+        What comes.
+    settings
+        Policies and parameters.
+    parts
+        Objects in place of policies that ``settings`` names.
+    stop_after
+        Names of jobs: stop when all of them have ended; None: when all jobs have.
+
+    Raises
+    ------
+    InputError
+        A policy is unknown.
+    """
+
+    def __init__(
+        self,
+        nodes: Sequence[Node],
+        jobs: JobTable,
+        settings: Settings | None = None,
+        parts: Parts | None = None,
+        *,
+        stop_after: Sequence[str] | None = None,
+    ) -> None:
+        self.settings = settings = settings or Settings()
+        assembly = assemble(nodes, jobs, settings, parts or Parts())
+        self.floor, self._pass, self._partitioner, self._trigger, self._workload = assembly
+        self.book = book = self.floor.book
+        self._capacity_milli = GPU_MILLI * self.floor.seats.n_gpus
+        self._clock = Clock()
+        self._order = np.lexsort((np.arange(book.n_jobs), book.arrival_s)).tolist()
+        self._next = 0
+        self._done = 0
+        self._left = book.n_jobs
+        self._wanted = self._ends_wanted(stop_after)
+        self._armed_s = self._pass_s = math.inf
+        self._events = self._passes = self._away = 0
+        self._keeps = isinstance(self._partitioner, Keep)
+        self._vain = 0
+        self._first_s = float(book.arrival_s.min(initial=math.inf))
+        self._sampler = self._make_sampler()
+        self._report: Progress | None = None
+
+    def _ends_wanted(self, names: Sequence[str] | None) -> set[int] | None:
+        if names is None:
+            return None
+        number = {uid: job for job, uid in enumerate(self.book.uid)}
+        for name in names:
+            if name not in number:
+                raise InputError(
+                    f"stop_after: there is no job {name!r}", fix="name jobs of the table"
+                )
+        return {number[name] for name in names}
+
+    def _make_sampler(self) -> Sampler:
+        step = self.settings.sample_s
+        if step is not None:
+            return Sampler(self._first_s, step, None)
+        span = float(self.book.arrival_s.max(initial=0.0)) - self._first_s
+        return Sampler(self._first_s, max(span / SAMPLES, 1.0), SAMPLES)
+
+    # --- running --------------------------------------------------------------------------
+
+    def run(self, report: Progress | None = None) -> Outcome:
+        """Let time pass until all jobs have ended (or what else was asked for), and say what was.
+
+        Parameters
+        ----------
+        report
+            Called now and then with the simulated time and the number of jobs that have ended.
+        """
+        self._report = report
+        with no_collection():
+            self._run()
+        return self.outcome()
+
+    def _run(self) -> None:
+        self._reject()
+        if self._left:
+            self._next_arrival()
+            self._cancellations()
+            self._clock.at(self._sampler.next_s, self._sample, Turn.SAMPLE)
+        until = self.settings.until_s
+        clock = self._clock
+        while self._left and clock.peek() < math.inf:
+            if until is not None and clock.peek() > until:
+                self.floor.now_s = until
+                break
+            clock.step()
+
+    def outcome(self) -> Outcome:
+        """Return what is known up to now."""
+        floor = self.floor
+        floor.meter.upto(floor.now_s)
+        floor.settle()
+        book = self.book
+        work = (book.done_s + book.lost_s) * book.n_gpus
+        totals = Totals(
+            n_gpus=floor.seats.n_gpus,
+            capacity_milli=self._capacity_milli,
+            first_s=self._first_s,
+            end_s=floor.now_s,
+            allocated_gpu_s=floor.meter.allocated_gpu_s,
+            effective_gpu_s=float(work.sum()),
+            busy_gpu_s=floor.meter.busy_gpu_s,
+            tenant_gpu_s=floor.meter.tenant_gpu_s,
+            events=self._events,
+            passes=self._passes,
+            decisions=floor.decisions,
+        )
+        results = book.results(floor.now_s)
+        return Outcome(results, self._sampler.series(), totals, tuple(floor.log or ()))
+
+    # --- events ---------------------------------------------------------------------------
+
+    def _reject(self) -> None:
+        """End the jobs that the empty cluster could not hold."""
+        book, floor = self.book, self.floor
+        if self.settings.partitioning != "none":
+            return  # what a layout cannot hold, another one may
+        _, firsts = np.unique(book.class_of, return_index=True)
+        for first in firsts.tolist():
+            if floor.decide(first) is not None:
+                continue
+            for job in np.flatnonzero(book.class_of == book.class_of[first]).tolist():
+                book.end(job, book.arrival_s.item(job), Status.REJECTED)
+                floor.note("reject", job)
+                self._count(job)
+
+    def _next_arrival(self) -> None:
+        order, book = self._order, self.book
+        while self._next < len(order) and book.state.item(order[self._next]) == State.ENDED:
+            self._next += 1
+        if self._next < len(order):
+            arrival_s = book.arrival_s.item(order[self._next])
+            self._clock.at(arrival_s, self._arrive, Turn.ARRIVE)
+
+    def _arrive(self, _: Any) -> None:
+        floor, book, order = self.floor, self.book, self._order
+        now = floor.now_s = self._clock.now
+        while self._next < len(order):
+            job = order[self._next]
+            if book.arrival_s.item(job) > now:
+                break
+            self._next += 1
+            if book.state.item(job) != State.ENDED:
+                self._events += 1
+                floor.arrive(job)
+        self._next_arrival()
+        if not (self._keeps and self._pass.is_idle(floor)):
+            self._happened()
+
+    def _cancellations(self) -> None:
+        book = self.book
+        for job in np.flatnonzero(~np.isnan(book.cancel_s)).tolist():
+            at = max(book.cancel_s.item(job), book.arrival_s.item(job))
+            self._clock.at(at, partial(self._cancel, job), Turn.CANCEL)
+
+    def _cancel(self, job: int, _: Any) -> None:
+        book, floor = self.book, self.floor
+        if book.state.item(job) == State.ENDED:
+            return
+        floor.now_s = self._clock.now
+        self._events += 1
+        floor.cancel(job)
+        self._count(job)
+        self._happened()
+
+    def _finish(self, _: Any) -> None:
+        floor = self.floor
+        now = self._clock.now
+        if now != self._armed_s:
+            return  # an earlier end was predicted since
+        self._armed_s = math.inf
+        floor.now_s = now
+        due = floor.calendar.take(now * (1.0 + floor.progress.tolerance))
+        for job in due:
+            self._events += 1
+            floor.finish(job)
+            self._count(job)
+        if due:
+            self._happened()
+        else:
+            self._arm()
+
+    def _happened(self) -> None:
+        """Ask for a pass, and let those who stay go at their new rates until then."""
+        if not self._left:
+            return
+        now = self.floor.now_s
+        at_s = self._trigger.happened(self.book, now)
+        if at_s == now < self._clock.peek():
+            self._pass_s = now
+            self._hold_pass(None)  # nothing else happens now: the event would be the next anyway
+            return
+        self._hold(at_s)
+        if self._pass_s > now:
+            self.floor.retime(predict_all=False)
+            self._arm()
+
+    def _count(self, job: int) -> None:
+        self._done += 1
+        self._left -= 1
+        if self._wanted is not None:
+            self._wanted.discard(job)
+            if not self._wanted:
+                self._left = 0
+
+    def _hold(self, at_s: float) -> None:
+        if at_s < self._pass_s:
+            self._pass_s = at_s
+            self._clock.at(at_s, self._hold_pass, Turn.PASS)
+
+    def _hold_pass(self, _: Any) -> None:
+        floor = self.floor
+        now = self._clock.now
+        if now != self._pass_s:
+            return  # an earlier pass was asked for since
+        self._pass_s = math.inf
+        floor.now_s = now
+        self._passes += 1
+        if self._report is not None and not self._passes % REPORT_EVERY:
+            self._report(now, self._done)
+        if self._pass.settled or floor.progress.every_pass:
+            floor.settle()
+        floor.freed()
+        self._pass.run(floor)
+        if self._partitioner.run(floor):
+            self._pass.run(floor)
+        if floor.short:
+            self._kill_short()
+        floor.retime(predict_all=floor.progress.every_pass)
+        self._arm()
+        if floor.running or (len(floor.waiting) and not self._is_stuck()):
+            self._hold(self._trigger.passed(self.book, now))
+
+    def _is_stuck(self) -> bool:
+        """Whether nothing runs, nobody comes, and pass after pass starts nobody who waits."""
+        if self.floor.running or self._next < len(self._order) or self._away:
+            self._vain = 0
+        else:
+            self._vain += 1
+        return self._vain > VAIN_PASSES
+
+    def _kill_short(self) -> None:
+        """Kill who found no memory, and let them come back later, or give up."""
+        floor, limits = self.floor, self.settings.out_of_memory
+        for job in floor.short:
+            if job not in floor.running:
+                continue
+            floor.kill(job)
+            kills = floor.book.oom_kills.item(job)
+            if kills > limits.retries:
+                floor.give_up(job)
+                self._count(job)
+                continue
+            wait_s = min(limits.most_backoff_s, limits.backoff_s * 2.0 ** (kills - 1))
+            self._away += 1
+            self._clock.at(floor.now_s + wait_s, partial(self._come_back, job), Turn.RETURN)
+        floor.short.clear()
+        self._hold(floor.now_s)
+
+    def _come_back(self, job: int, _: Any) -> None:
+        self._away -= 1
+        if self.book.state.item(job) != State.AWAY:
+            return  # cancelled meanwhile
+        self.floor.now_s = self._clock.now
+        self._events += 1
+        self.floor.come_back(job)
+        self._happened()
+
+    def _arm(self) -> None:
+        next_s = self.floor.calendar.next_s
+        if next_s < self._armed_s:
+            self._armed_s = next_s
+            self._clock.at(next_s, self._finish, Turn.FINISH)
+
+    def _more_to_come(self) -> bool:
+        """Whether anything but samples can still happen."""
+        return bool(
+            self.floor.running
+            or self._next < len(self._order)
+            or self._pass_s < math.inf
+            or self._away
+        )
+
+    # --- samples --------------------------------------------------------------------------
+
+    def _sample(self, _: Any) -> None:
+        self._sampler.take(self._row)
+        if self._left and self._more_to_come():
+            self._clock.at(self._sampler.next_s, self._sample, Turn.SAMPLE)
+
+    def _row(self, at_s: float) -> Row:
+        floor, book = self.floor, self.book
+        runners = floor.runners()
+        effective = GPU_MILLI * float((book.rate[runners] * book.n_gpus[runners]).sum())
+        meter = floor.meter
+        return (
+            at_s,
+            len(floor.waiting),
+            len(floor.running),
+            meter.milli,
+            effective,
+            meter.busy,
+            meter.taken,
+            *self._fragmentation(),
+        )
+
+    def _fragmentation(self) -> tuple[float, float]:
+        if not self.settings.fragmentation or self._workload is None:
+            return math.nan, math.nan
+        view = self.floor.cluster.view
+        rows = np.flatnonzero(view.alive[: view.n_rows])
+        return float(fragments(view, self._workload, rows).sum()), blocked(view)

@@ -1,0 +1,338 @@
+"""The metrics, each declared once: what it is called, how it is made, which way is better."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Literal
+
+import numpy as np
+
+from bayplan.scheduler.errors import InputError
+from bayplan.simulator.core.results import Status
+from bayplan.simulator.metrics.figures import SHORT_S, Figures, FloatArray
+from bayplan.simulator.metrics.spread import jain, mean, percentile, ratio, time_mean, total
+
+Better = Literal["less", "more", ""]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One number about a run.
+
+    Attributes
+    ----------
+    key
+        Its name in files and options.
+    title
+        Its name in tables, short.
+    group
+        What it is about, a heading.
+    unit
+        ``s``, ``%``, ``GPU-s``, ``GPU-h``, ``jobs`` or what is counted; empty for a plain ratio.
+    better
+        Which way is better; empty where neither is.
+    formula
+        How it is made, in one line.
+    source
+        Where it comes from; empty where it needs none.
+    of
+        The function that makes it: NaN where it says nothing.
+    """
+
+    key: str
+    title: str
+    group: str
+    unit: str
+    better: Better
+    formula: str
+    source: str
+    of: Callable[[Figures], float]
+
+
+_FEITELSON = "Feitelson, Metrics for Parallel Job Scheduling and Their Convergence, JSSPP 2001"
+_THEMIS = "Mahajan et al., Themis, NSDI 2020"
+_JAIN = "Jain, Chiu and Hawe, DEC TR-301, 1984"
+_FGD = "Weng et al., FGD, USENIX ATC 2023"
+_SHOCKWAVE = "Zheng et al., Shockwave, NSDI 2023"
+
+
+def _jobs() -> Iterator[Metric]:
+    def counted(status: Status) -> Callable[[Figures], float]:
+        return lambda f: int((f.status == status).sum())
+
+    group = "Jobs"
+    yield Metric(
+        "jobs", "jobs", group, "jobs", "", "jobs of the table; the rows of a gang are one", "",
+        lambda f: f.status.size,
+    )  # fmt: skip
+    ends: tuple[tuple[Status, Better, str], ...] = (
+        (Status.FINISHED, "more", "came to the end of their work"),
+        (Status.CANCELLED, "", "withdrawn by their user"),
+        (Status.FAILED, "less", "given up: out of memory too often"),
+        (Status.REJECTED, "less", "no node of the cluster could ever hold them"),
+        (Status.UNFINISHED, "less", "waiting or running at the end of the run"),
+    )
+    for status, better, formula in ends:
+        name = status.name.lower()
+        yield Metric(name, name, group, "jobs", better, formula, "", counted(status))
+
+
+def _times() -> Iterator[Metric]:
+    yield Metric(
+        "start_delay_mean_s", "first start, mean", "Waiting", "s", "less",
+        "mean of first start − arrival, finished jobs", "",
+        lambda f: mean(f.delay_s[f.finished]),
+    )  # fmt: skip
+    yield from _spread(
+        "wait", "wait", "Waiting", "s", "time without room from arrival on, finished jobs", "",
+        lambda f: f.wait_s,
+    )  # fmt: skip
+    yield from _spread(
+        "jct", "JCT", "Completion", "s", "end − arrival, finished jobs", "", lambda f: f.jct_s
+    )
+    yield Metric(
+        "makespan_s", "makespan", "Completion", "s", "less",
+        "last end of a job − first arrival", "", lambda f: f.span_s,
+    )  # fmt: skip
+    yield from _spread(
+        "slowdown", "slowdown", "Slowdown", "",
+        f"max(1, JCT / max(work_s, {SHORT_S:.0f} s)), finished jobs: bounded slowdown", _FEITELSON,
+        lambda f: f.slowdown,
+    )  # fmt: skip
+
+
+def _spread(
+    key: str,
+    title: str,
+    group: str,
+    unit: str,
+    formula: str,
+    source: str,
+    values: Callable[[Figures], FloatArray],
+) -> Iterator[Metric]:
+    """Yield mean and percentiles of what each finished job has."""
+    suffix = f"_{unit}" if unit else ""
+
+    def at(percent: int) -> Callable[[Figures], float]:
+        return lambda f: percentile(values(f)[f.finished], percent)
+
+    yield Metric(
+        f"{key}_mean{suffix}", f"{title}, mean", group, unit, "less", f"mean of {formula}", source,
+        lambda f: mean(values(f)[f.finished]),
+    )  # fmt: skip
+    for percent in (50, 95, 99):
+        yield Metric(
+            f"{key}_p{percent}{suffix}", f"{title}, p{percent}", group, unit, "less",
+            f"{percent}th percentile of the same", source, at(percent),
+        )  # fmt: skip
+
+
+def _gpus() -> Iterator[Metric]:
+    group = "GPUs"
+    yield Metric(
+        "allocation_pct", "allocated", group, "%", "more",
+        "GPU-seconds held / (GPUs × makespan)", "",
+        lambda f: 100 * ratio(f.totals.allocated_gpu_s, f.capacity_gpu_s),
+    )  # fmt: skip
+    yield Metric(
+        "effective_pct", "effective", group, "%", "more",
+        "Σ work done × GPUs of the job / (GPUs × makespan): what lone jobs on as many whole"
+        " reference GPUs would do; above allocated where tenants share well", "",
+        lambda f: 100 * ratio(f.totals.effective_gpu_s, f.capacity_gpu_s),
+    )  # fmt: skip
+    yield Metric(
+        "goodput_pct", "goodput", group, "%", "more",
+        "the same of work that was kept: without what preemptions and kills undid", "",
+        lambda f: 100 * ratio(f.totals.effective_gpu_s - _lost_gpu_s(f), f.capacity_gpu_s),
+    )  # fmt: skip
+    yield Metric(
+        "rate", "rate of work", group, "", "more",
+        "effective / allocated: work done per GPU-second held", "",
+        lambda f: ratio(f.totals.effective_gpu_s, f.totals.allocated_gpu_s),
+    )  # fmt: skip
+    yield Metric(
+        "busy_pct", "busy", group, "%", "",
+        "time GPUs have a tenant / (GPUs × makespan)", "",
+        lambda f: 100 * ratio(f.totals.busy_gpu_s, f.totals.n_gpus * f.span_s),
+    )  # fmt: skip
+    yield Metric(
+        "tenants_mean", "tenants", group, "pods", "",
+        "mean pods on a GPU that has any, over time", "",
+        lambda f: ratio(f.totals.tenant_gpu_s, f.totals.busy_gpu_s),
+    )  # fmt: skip
+    yield Metric(
+        "allocated_gpu_h", "GPU-hours held", group, "GPU-h", "less",
+        "GPU-seconds held / 3600", "", lambda f: f.totals.allocated_gpu_s / 3600.0,
+    )  # fmt: skip
+    yield Metric(
+        "fragmentation_pct", "fragmented", group, "%", "less",
+        "mean over time of what a typical pod cannot use of the free GPUs / GPUs", _FGD,
+        lambda f: 100 * ratio(_over_time(f, f.series.fragmentation_milli), f.totals.capacity_milli),
+    )  # fmt: skip
+    yield Metric(
+        "mig_blocked_pct", "MIG blocked", group, "%", "less",
+        "mean over time of the share of places of MIG profiles that are blocked",
+        "cf. Zambianco, arXiv 2511.18906",
+        lambda f: 100 * _over_time(f, f.series.mig_blocked),
+    )  # fmt: skip
+
+
+def _over_time(f: Figures, values: FloatArray) -> float:
+    return time_mean(f.series.time_s, values, f.totals.first_s)
+
+
+def _lost_gpu_s(f: Figures) -> float:
+    return total(f.work_lost_s * f.n_gpus)
+
+
+def _losses() -> Iterator[Metric]:
+    group = "Losses"
+    lost = "work undone by preemptions and kills"
+    yield Metric(
+        "work_lost_s", "work lost", group, "s", "less", f"Σ {lost}", "",
+        lambda f: total(f.work_lost_s),
+    )  # fmt: skip
+    yield Metric(
+        "work_lost_gpu_s", "work lost", group, "GPU-s", "less",
+        f"Σ {lost} × GPUs of the job", "", _lost_gpu_s,
+    )  # fmt: skip
+    yield Metric(
+        "work_lost_pct", "work lost", group, "%", "less", "work lost / (work kept + work lost)", "",
+        lambda f: 100 * ratio(total(f.work_lost_s), total(f.work_lost_s) + total(f.work_done_s)),
+    )  # fmt: skip
+    yield Metric(
+        "overhead_s", "overhead", group, "s", "less",
+        "Σ time with room but without progress, such as restarts", "",
+        lambda f: total(f.overhead_s),
+    )  # fmt: skip
+    yield Metric(
+        "overhead_gpu_s", "overhead", group, "GPU-s", "less",
+        "Σ the same × GPUs that the job held", "",
+        lambda f: total(f.overhead_s * f.gpus),
+    )  # fmt: skip
+    yield Metric(
+        "preemptions", "preemptions", group, "times", "less", "times a job had to leave", "",
+        lambda f: int(f.preemptions.sum()),
+    )  # fmt: skip
+    yield Metric(
+        "oom_kills", "killed, out of memory", group, "times", "less",
+        "times a job was killed for want of GPU memory", "",
+        lambda f: int(f.oom_kills.sum()),
+    )  # fmt: skip
+
+
+def _deadlines() -> Iterator[Metric]:
+    group = "Deadlines"
+    yield Metric(
+        "deadline_misses", "missed", group, "jobs", "less",
+        "jobs over after their deadline, failed, rejected, or not over when the last job ended"
+        " after it", "",
+        lambda f: int(f.missed.sum()),
+    )  # fmt: skip
+    yield Metric(
+        "deadline_miss_pct", "missed", group, "%", "less", "misses / jobs with a deadline", "",
+        lambda f: 100 * ratio(int(f.missed.sum()), int(f.has_deadline.sum())),
+    )  # fmt: skip
+
+
+def _fairness() -> Iterator[Metric]:
+    group = "Fairness"
+    for whose in ("user", "queue"):
+        yield Metric(
+            f"jain_{whose}s", f"Jain, {whose}s", group, "", "more",
+            f"(Σ x)² / (n Σ x²), x the mean slowdown of each named {whose}'s finished jobs", _JAIN,
+            lambda f, whose=whose: _jain_of(f, getattr(f, whose)),  # type: ignore[misc]
+        )  # fmt: skip
+    yield Metric(
+        "rho_mean", "rho, mean", group, "", "less",
+        "mean of rho = JCT / (work_s × max(1, GPUs held × N / GPUs)); N is the mean number of jobs"
+        " with GPUs in the system while this one is", _THEMIS,
+        lambda f: mean(_rho(f)),
+    )  # fmt: skip
+    yield Metric(
+        "rho_max", "rho, worst", group, "", "less", "largest rho", _THEMIS,
+        lambda f: percentile(_rho(f), 100),
+    )  # fmt: skip
+    yield Metric(
+        "rho_unfair_pct", "rho over 1", group, "%", "less",
+        "share of jobs with rho > 1: worse off than alone on an N-th of the cluster", _SHOCKWAVE,
+        lambda f: 100 * mean((_rho(f) > 1.0).astype(np.float64)),
+    )  # fmt: skip
+    yield Metric(
+        "jain_rho", "Jain, rho", group, "", "more", "Jain's index of rho over jobs",
+        f"{_JAIN}; {_THEMIS}", lambda f: jain(_rho(f)),
+    )  # fmt: skip
+
+
+def _rho(f: Figures) -> FloatArray:
+    known: FloatArray = f.rho[~np.isnan(f.rho)]
+    return known
+
+
+def _jain_of(f: Figures, names: Sequence[str]) -> float:
+    """Return Jain's index over the mean slowdowns of those who are named."""
+    of_name: dict[str, list[float]] = {}
+    for name, finished, slowdown in zip(names, f.finished, f.slowdown.tolist(), strict=True):
+        if name and finished:
+            of_name.setdefault(name, []).append(slowdown)
+    return jain([mean(np.array(values)) for values in of_name.values()])
+
+
+def _effort() -> Iterator[Metric]:
+    group = "Effort"
+    yield Metric("events", "events", group, "events", "", "what happened, all told", "",
+                 lambda f: f.totals.events)  # fmt: skip
+    yield Metric("passes", "passes", group, "passes", "", "times that the queue was gone through",
+                 "", lambda f: f.totals.passes)  # fmt: skip
+    yield Metric("decisions", "decisions", group, "decisions", "", "questions put to the engine",
+                 "", lambda f: f.totals.decisions)  # fmt: skip
+
+
+METRICS: tuple[Metric, ...] = (
+    *_jobs(),
+    *_times(),
+    *_gpus(),
+    *_losses(),
+    *_deadlines(),
+    *_fairness(),
+    *_effort(),
+)
+"""Every metric, in the order in which they are shown."""
+
+BY_KEY: dict[str, Metric] = {metric.key: metric for metric in METRICS}
+
+
+def metric(key: str) -> Metric:
+    """Return the metric of a name that a person wrote.
+
+    Parameters
+    ----------
+    key
+        Its key.
+
+    Raises
+    ------
+    InputError
+        There is none of that name.
+    """
+    if key not in BY_KEY:
+        near = get_close_matches(key, BY_KEY, n=1)
+        fix = f"did you mean {near[0]}?" if near else f"name one of {', '.join(BY_KEY)}"
+        raise InputError(f"no metric is called {key!r}", fix=fix)
+    return BY_KEY[key]
+
+
+def markdown() -> str:
+    """Return the metrics as Markdown tables, one a group, for the documentation."""
+    parts: list[str] = []
+    for group in dict.fromkeys(each.group for each in METRICS):
+        rows = [
+            f"| `{each.key}` | {each.unit} | {each.better} | {each.formula} | {each.source} |"
+            for each in METRICS
+            if each.group == group
+        ]
+        head = ["| key | unit | better | formula | source |", "|---|---|---|---|---|"]
+        parts.append("\n".join([f"### {group}\n", *head, *rows]))
+    return "\n\n".join(parts) + "\n"

@@ -1,0 +1,114 @@
+"""Keys that contradict each other, and keys that say nothing beside the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from bayplan.scheduler.errors import InputError
+from bayplan.simulator.scenario.keys import BUILTIN, BY_PATH, KEYS, NONE
+from bayplan.simulator.scenario.scenario import Scenario
+
+Holds = Callable[[object], bool]
+
+_MAY_CUT = ("mig-dynamic", NONE)
+"""Modes in which GPUs may be cut as asked for: where none is set, the cluster file may say so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """A key that says nothing unless something holds of another one, ``of``."""
+
+    path: str
+    of: str
+    needs: Holds
+    without: str
+
+
+def _is(*values: object) -> Holds:
+    return lambda value: value in values
+
+
+def _is_not(*values: object) -> Holds:
+    return lambda value: value not in values
+
+
+_COUNT = "jobs.synthetic.count"
+
+_RULES: tuple[Idle, ...] = (
+    Idle("cluster.format", "cluster.file", _is_not(BUILTIN), "a cluster.file"),
+    Idle("jobs.format", "jobs.file", _is_not(BUILTIN), "a jobs.file"),
+    Idle("jobs.interarrival_s", "jobs.file", _is_not(BUILTIN), "a jobs.file"),
+    Idle("sharing.layout", "sharing.mode", _is("mig-static"), 'sharing.mode = "mig-static"'),
+    Idle(
+        "sharing.oversubscribe",
+        "sharing.mode",
+        _is("mps", "timeslice", "hami"),
+        "sharing.mode mps, timeslice or hami",
+    ),
+    Idle("sharing.ignore_memory", "sharing.mode", _is("timeslice"), 'sharing.mode = "timeslice"'),
+    Idle("sharing.mig", "sharing.mode", _is(*_MAY_CUT), 'sharing.mode = "mig-dynamic"'),
+    Idle("policy.partitioning", "sharing.mode", _is(*_MAY_CUT), 'sharing.mode = "mig-dynamic"'),
+    Idle("policy.backfill_depth", "policy.backfill", _is_not(NONE), "policy.backfill"),
+    Idle("policy.round_s", "policy.trigger", _is_not("events"), 'policy.trigger = "rounds"'),
+    Idle("policy.min_run_s", "policy.preemption", _is_not(NONE), "policy.preemption"),
+    Idle(
+        "policy.half_life_s",
+        "policy.ordering",
+        _is("fair-share"),
+        'policy.ordering = "fair-share"',
+    ),
+    Idle(
+        "jobs.synthetic.sigma",
+        "jobs.synthetic.duration",
+        _is("lognormal"),
+        'jobs.synthetic.duration = "lognormal"',
+    ),
+    *(
+        Idle(key.path, _COUNT, _is(0), f"a job file, and {_COUNT} is set")
+        for key in KEYS
+        if key.table == "jobs" and key.name != "estimate_error"
+    ),
+    *(
+        Idle(key.path, _COUNT, bool, _COUNT)
+        for key in KEYS
+        if key.table == "jobs.synthetic" and key.name != "count"
+    ),
+)
+
+
+def idle(scenario: Scenario) -> Iterator[tuple[str, InputError]]:
+    """Yield every key that is not at its default and says nothing, with an error about it."""
+    said: set[str] = set()
+    for rule in _RULES:
+        default = BY_PATH[rule.path].default
+        if rule.path in said or rule.of in scenario.wrong or scenario[rule.path] == default:
+            continue
+        if rule.needs(scenario[rule.of]):
+            continue
+        said.add(rule.path)
+        problem = f"it says nothing without {rule.without}"
+        yield rule.path, scenario.error(rule.path, problem, "set that, or leave it out")
+
+
+def conflicts(scenario: Scenario) -> Iterator[InputError]:
+    """Yield an error for every pair of keys that contradict each other."""
+    if scenario["policy.backfill"] != NONE and scenario["policy.preemption"] != NONE:
+        yield scenario.error(
+            "policy.backfill",
+            f"reservations do not hold beside preemption {scenario['policy.preemption']!r}",
+            'set one of the two to "none"',
+        )
+    if scenario["jobs.load"] is not None and scenario["jobs.scale"] != 1.0:
+        yield scenario.error("jobs.scale", "jobs.load scales the arrivals", "leave one out")
+    rate, load = scenario["jobs.synthetic.rate_per_s"], scenario["jobs.synthetic.load"]
+    if rate is not None and load != BY_PATH["jobs.synthetic.load"].default:
+        yield scenario.error(
+            "jobs.synthetic.rate_per_s", "jobs.synthetic.load says it too", "leave one out"
+        )
+    if scenario["out_of_memory.backoff_s"] > scenario["out_of_memory.most_backoff_s"]:
+        yield scenario.error(
+            "out_of_memory.backoff_s", "it is above most_backoff_s", "lower it, or raise that"
+        )
+    if not any(row["weight"] for row in scenario["jobs.synthetic.mix"]):
+        yield scenario.error("jobs.synthetic.mix", "all weights are 0", "give one a weight")

@@ -1,0 +1,242 @@
+"""A scenario made ready: nodes, jobs and settings, or everything that is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeVar
+
+from bayplan.scheduler.errors import InputError
+from bayplan.scheduler.hardware import product_named
+from bayplan.scheduler.types import Node
+from bayplan.simulator.core.settings import (
+    Interruptions,
+    Locality,
+    OutOfMemory,
+    Reconfiguration,
+    Settings,
+)
+from bayplan.simulator.core.speeds import Speeds
+from bayplan.simulator.scenario.conflicts import conflicts, idle
+from bayplan.simulator.scenario.jobs import first_jobs, resampled, scale_for, scaled
+from bayplan.simulator.scenario.keys import BUILTIN, BY_PATH, NONE
+from bayplan.simulator.scenario.names import unknown_names
+from bayplan.simulator.scenario.scenario import Scenario
+from bayplan.simulator.scenario.speeds import read_speeds, speeds_of
+from bayplan.simulator.scenario.synthetic import synthetic_jobs
+from bayplan.simulator.sharing import Called, Modes, cuts, stated, with_product
+from bayplan.traces import NodeTable, builtin_nodes, nodes_from, read_nodes
+from bayplan.traces.clusters import ClusterError, ClusterFile, read_cluster
+from bayplan.traces.jobs import JobTable, builtin_jobs, read_jobs
+
+CALLED = Called(
+    layout="sharing.layout",
+    oversubscribe="sharing.oversubscribe",
+    gpu="set cluster.gpu, such as A100-80GB, to simulate other GPUs",
+)
+CLUSTER_FILE = ".toml"
+DEFAULT_LAYOUT = "all-balanced"
+
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ready:
+    """What a simulation takes."""
+
+    nodes: list[Node]
+    jobs: JobTable
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The tables that were read so far, so that runs of one comparison read each file once."""
+
+    nodes: dict[tuple[str, str], ClusterFile] = field(default_factory=dict)
+    jobs: dict[tuple[object, ...], JobTable] = field(default_factory=dict)
+
+
+def made_ready(scenario: Scenario, files: Files | None = None) -> Ready:
+    """Return nodes, jobs and settings of a scenario.
+
+    Parameters
+    ----------
+    scenario
+        The scenario.
+    files
+        What was read before, and what this reads.
+
+    Raises
+    ------
+    InputError
+        The first thing that is wrong.
+    """
+    ready, problems = try_ready(scenario, files)
+    refuse(problems)
+    assert ready is not None
+    return ready
+
+
+def refuse(problems: Sequence[InputError]) -> None:
+    """Raise the first of some problems, with how many more there are.
+
+    Raises
+    ------
+    InputError
+        There is one.
+    """
+    if len(problems) > 1:
+        more = f"{len(problems) - 1} more: `bayplan scenario check` lists them"
+        raise InputError(str(problems[0]), fix=f"and {more}")
+    if problems:
+        raise problems[0]
+
+
+def wrong_with(scenario: Scenario) -> list[InputError]:
+    """Return what is wrong with names and with keys beside each other; reads no file."""
+    known, unknown = with_known_names(scenario)
+    return [*unknown, *conflicts(known), *(error for _, error in idle(known))]
+
+
+def with_known_names(scenario: Scenario) -> tuple[Scenario, list[InputError]]:
+    """Return the scenario with defaults for unknown names, and an error for each of these."""
+    unknown = dict(unknown_names(scenario))
+    values = {path: BY_PATH[path].default for path in unknown}
+    known = replace(
+        scenario, values={**scenario.values, **values}, wrong=scenario.wrong | unknown.keys()
+    )
+    return known, list(unknown.values())
+
+
+def try_ready(
+    scenario: Scenario, files: Files | None = None
+) -> tuple[Ready | None, list[InputError]]:
+    """Return nodes, jobs and settings, or None and everything that is wrong with the files.
+
+    Names must be known and types right.
+
+    Parameters
+    ----------
+    scenario
+        The scenario.
+    files
+        What was read before, and what this reads.
+    """
+    files = files or Files()
+    problems: list[InputError] = []
+
+    def tried(make: Callable[[], Made], path: str = "") -> Made | None:
+        try:
+            return make()
+        except InputError as error:
+            lines = str(error).splitlines() if isinstance(error, ClusterError) else [str(error)]
+            problems.extend(scenario.error(path, x, "") if path else InputError(x) for x in lines)
+        return None
+
+    cluster = tried(lambda: _nodes(scenario, files), "cluster.file")
+    synthetic = bool(scenario["jobs.synthetic.count"])
+    table = None if synthetic else tried(lambda: _job_file(scenario, files), "jobs.file")
+    by_type = tried(lambda: _speed_file(scenario), "speeds.file")
+    speeds = tried(lambda: speeds_of(scenario, by_type or {}))
+    if cluster is None or by_type is None or speeds is None or (table is None and not synthetic):
+        return None, problems
+    jobs = tried(lambda: _jobs(scenario, cluster.nodes, table))
+    if jobs is None:
+        return None, problems
+    shared = tried(lambda: _shared(scenario, cluster, jobs))
+    if shared is None:
+        return None, problems
+    return Ready(*shared, settings_of(scenario, speeds)), problems
+
+
+def settings_of(scenario: Scenario, speeds: Speeds) -> Settings:
+    """Return the core's settings of a scenario."""
+    policy = scenario.table("policy")
+    policy["backfill"] = "" if policy["backfill"] == NONE else policy["backfill"]
+    path = scenario["sharing.mig_path"]
+    return Settings(
+        **policy,
+        mig=scenario["sharing.mig"],
+        estimate_error=scenario["jobs.estimate_error"],
+        speeds=speeds,
+        interruptions=Interruptions(**scenario.table("interruptions")),
+        locality=Locality(**scenario.table("locality")),
+        out_of_memory=OutOfMemory(**scenario.table("out_of_memory")),
+        reconfiguration=Reconfiguration("" if path == NONE else path),
+        **scenario.table("run"),
+    )
+
+
+def _nodes(scenario: Scenario, files: Files) -> ClusterFile:
+    named = (scenario["cluster.file"], scenario["cluster.format"])
+    if named not in files.nodes:
+        files.nodes[named] = _read_nodes(*named)
+    return files.nodes[named]
+
+
+def _read_nodes(name: str, format: str) -> ClusterFile:
+    if name.endswith(CLUSTER_FILE):
+        return read_cluster(name)
+    nodes = builtin_nodes() if name == BUILTIN else read_nodes(name, format)
+    return ClusterFile(nodes, ("",) * len(nodes))
+
+
+def _job_file(scenario: Scenario, files: Files) -> JobTable:
+    name, format = scenario["jobs.file"], scenario["jobs.format"]
+    between = scenario["jobs.interarrival_s"]
+    named = (name, format, between)
+    if named not in files.jobs:
+        files.jobs[named] = (
+            builtin_jobs()
+            if name == BUILTIN
+            else read_jobs(Path(name), format, interarrival_s=between)
+        )
+    return files.jobs[named]
+
+
+def _speed_file(scenario: Scenario) -> dict[tuple[str, str], float]:
+    return read_speeds(scenario["speeds.file"]) if scenario["speeds.file"] else {}
+
+
+def _jobs(scenario: Scenario, nodes: NodeTable, table: JobTable | None) -> JobTable:
+    seed = scenario["run.seed"]
+    if table is None:
+        own = scenario["jobs.synthetic.seed"]
+        wanted = scenario.table("jobs.synthetic")
+        return synthetic_jobs(wanted, nodes, seed if own is None else own)
+    if (limit := scenario["jobs.limit"]) is not None:
+        table = first_jobs(table, limit)
+    if (how := scenario["jobs.resample"]) in ("permute", "bootstrap"):
+        table = resampled(table, how, seed)
+    scale, load = scenario["jobs.scale"], scenario["jobs.load"]
+    try:
+        if load is not None:
+            scale = scale_for(table, nodes, load)
+        return table if scale == 1.0 else scaled(table, scale)
+    except InputError as error:
+        path = "jobs.scale" if load is None else "jobs.load"
+        raise scenario.error(path, str(error), "") from None
+
+
+def _shared(
+    scenario: Scenario, cluster: ClusterFile, jobs: JobTable
+) -> tuple[list[Node], JobTable]:
+    """Return the nodes with their GPUs replaced and shared, and the jobs for them."""
+    table = cluster.nodes
+    if scenario["cluster.gpu"]:
+        table, jobs = with_product(table, jobs, product_named(scenario["cluster.gpu"]))
+    mode = scenario["sharing.mode"]
+    if mode == NONE:
+        cut = stated(cluster.sharing, table, replace(CALLED, layout="cluster.file: sharing"))
+    else:
+        modes = Modes(
+            (mode,),
+            scenario["sharing.layout"] or DEFAULT_LAYOUT,
+            scenario["sharing.oversubscribe"],
+            scenario["sharing.ignore_memory"],
+            CALLED,
+        )
+        (cut,) = cuts(modes, table, jobs)
+    return cut.nodes(nodes_from(table)), jobs

@@ -1,0 +1,64 @@
+"""One run of a scenario that was made ready."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bayplan import __version__
+from bayplan.simulator.compiling import groups_of
+from bayplan.simulator.core.results import Outcome
+from bayplan.simulator.core.simulation import Simulation
+from bayplan.simulator.scenario.keys import KEYS
+from bayplan.simulator.scenario.ready import Ready
+from bayplan.simulator.scenario.scenario import Scenario
+from bayplan.simulator.simulate.interrupts import patient
+from bayplan.simulator.simulate.progress import Told
+
+
+def run(ready: Ready, told: Told | None = None) -> tuple[Outcome, bool]:
+    """Simulate, and say whether it came to its end.
+
+    Ctrl-C ends it between two events: the outcome is then what was done until there.
+
+    Parameters
+    ----------
+    ready
+        What to simulate.
+    told
+        Called now and then with the simulated time and the number of jobs that ended.
+    """
+    simulation = Simulation(ready.nodes, ready.jobs, ready.settings)
+    with patient() as interrupts:
+
+        def progress(now_s: float, done: int) -> None:
+            interrupts.check()
+            if told is not None:
+                told(now_s, done)
+
+        try:
+            return simulation.run(progress), True
+        except KeyboardInterrupt:
+            return simulation.outcome(), False
+
+
+def kernel_groups(ready: Ready) -> tuple[str, ...]:
+    """Return the groups of kernels that a run calls."""
+    settings, jobs = ready.settings, ready.jobs
+    groups = groups_of([settings.placement]) | {"simulate"}
+    if any(node.sharing for node in ready.nodes):
+        groups.add("governed")
+    if any(jobs.gang) or (jobs.pods > 1).any():
+        groups.add("gangs")
+    if settings.ordering != "fifo" or settings.backfill:
+        groups.add("ordering")
+    if settings.preemption != "none":
+        groups.add("preempt")
+    return ("decide", *sorted(groups))
+
+
+def described(scenario: Scenario) -> dict[str, Any]:
+    """Return how a run is made, for what is written of it: version, file, all keys by table."""
+    tables: dict[str, dict[str, Any]] = {}
+    for key in KEYS:
+        tables.setdefault(key.table, {})[key.name] = scenario[key.path]
+    return {"version": __version__, "scenario": scenario.file, **tables}

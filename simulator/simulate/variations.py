@@ -1,0 +1,123 @@
+"""The scenarios of a comparison: every combination of what is varied."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+
+from bayplan.scheduler.errors import InputError
+from bayplan.simulator.scenario.conflicts import conflicts, idle
+from bayplan.simulator.scenario.key import NESTED
+from bayplan.simulator.scenario.reading import key_named, read_scenario
+from bayplan.simulator.scenario.ready import with_known_names
+from bayplan.simulator.scenario.scenario import Scenario
+
+MAX_VARIATIONS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Varied:
+    """A key and the values that it takes, as texts."""
+
+    path: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Variation:
+    """A scenario of a comparison, and the value of each varied key in it, as text."""
+
+    values: tuple[str, ...]
+    scenario: Scenario
+
+    @property
+    def group(self) -> str:
+        """What it has in common with others: the first value where there are several."""
+        return self.values[0] if len(self.values) > 1 else ""
+
+    @property
+    def name(self) -> str:
+        """What tells it apart in its group."""
+        rest = self.values[1:] if len(self.values) > 1 else self.values
+        return ", ".join(rest) or str(self.scenario["policy.placement"])
+
+
+def parse_varied(text: str) -> Varied:
+    """Read ``sharing=mps,timeslice``; semicolons separate values that have commas.
+
+    Raises
+    ------
+    InputError
+        The key is none, or there is no value or the same one twice.
+    """
+    name, equals, given = text.partition("=")
+    if not equals:
+        raise InputError(f"--vary {text!r}: no key=values", fix="write placement=fgd,best-fit")
+    key = key_named(name.strip())
+    if key.path == "run.seed":
+        raise InputError(f"--vary {text!r}: seeds have a flag", fix="give --seeds")
+    if key.kind in NESTED:
+        raise InputError(f"--vary {text!r}: {key.path} is a table", fix="vary another key")
+    values = [value.strip() for value in given.split(";" if ";" in given else ",")]
+    if ";" in given and not values[-1]:
+        values.pop()  # one value with commas: layout=1g.10gb@0,3g.40gb@4;
+    twice = [value for value in values if values.count(value) > 1]
+    if twice:
+        raise InputError(f"--vary {text!r}: {twice[0]!r} stands there twice", fix="give it once")
+    return Varied(key.path, tuple(values))
+
+
+def variations(
+    path: Path | None, settings: Sequence[tuple[str, str]], varied: Sequence[Varied]
+) -> tuple[list[Variation], list[InputError]]:
+    """Return every combination, the last key's values fastest, and all that is wrong with them.
+
+    A key that says nothing is wrong only if it does so in all of them.
+
+    Parameters
+    ----------
+    path
+        The scenario's file; None: the defaults.
+    settings
+        What is set over it in all of them.
+    varied
+        The keys and their values.
+    """
+    _check(varied)
+    made: list[Variation] = []
+    problems: dict[str, InputError] = {}
+    about_idle: list[dict[str, InputError]] = []
+    for values in product(*(each.values for each in varied)):
+        pairs = [(each.path, value) for each, value in zip(varied, values, strict=True)]
+        scenario, wrong = read_scenario(path, [*settings, *pairs])
+        known, unknown = with_known_names(scenario)
+        problems.update((str(error), error) for error in [*wrong, *unknown, *conflicts(known)])
+        about_idle.append(dict(idle(known)))
+        made.append(Variation(values, scenario))
+    for name, error in about_idle[0].items():
+        if all(name in each for each in about_idle):
+            problems[str(error)] = error
+    return made, list(problems.values())
+
+
+def resampling(variation: Variation, n_seeds: int) -> Variation:
+    """Return the variation with ``jobs.resample`` decided where it is ``auto``."""
+    scenario = variation.scenario
+    if scenario["jobs.resample"] != "auto":
+        return variation
+    drawn = n_seeds > 1 and not scenario["jobs.synthetic.count"]
+    return replace(variation, scenario=scenario.of(jobs__resample="bootstrap" if drawn else "none"))
+
+
+def _check(varied: Sequence[Varied]) -> None:
+    paths = [each.path for each in varied]
+    twice = [path for path in paths if paths.count(path) > 1]
+    if twice:
+        raise InputError(f"--vary: {twice[0]} stands there twice", fix="give all its values once")
+    count = 1
+    for each in varied:
+        count *= len(each.values)
+    if count > MAX_VARIATIONS:
+        raise InputError(f"--vary: {count:,} combinations", fix="vary less at a time")

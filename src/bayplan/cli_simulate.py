@@ -1,0 +1,224 @@
+"""The commands about scenarios: ``simulate``, ``compare``, ``scenario``.
+
+``simulate`` and ``compare`` have a flag for every key of a scenario, made from its declaration.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, Group, Parameter
+
+from bayplan.simulator.scenario.key import NESTED, Key
+from bayplan.simulator.scenario.keys import KEYS, TABLES
+
+Set = Annotated[tuple[str, ...], Parameter(name="--set", show_default=False)]
+Stdout = Annotated[str | None, Parameter(allow_leading_hyphen=True)]
+Flag = str | bool | None
+
+scenario = App(name="scenario", help="Write, check and show scenarios: cluster, jobs, policies.")
+
+
+def register(app: App, whole: Any) -> None:
+    """Add the commands.
+
+    Parameters
+    ----------
+    app
+        The ``bayplan`` command.
+    whole
+        The annotation of whole numbers.
+    """
+    app.command(_with_keys(simulate, shown=True))
+    compare.__annotations__["workers"] = whole | None
+    app.command(_with_keys(compare, shown=False))
+    app.command(scenario)
+
+
+def simulate(
+    scenario: Path | None = None,
+    *,
+    set_: Set = (),
+    out: Path | None = None,
+    plot: Path | None = None,
+    force: bool = False,
+    quiet: bool = False,
+    **keys: Flag,
+) -> int:
+    """Run jobs through a cluster in simulated time, and say how they fared.
+
+    Every key of a scenario is a flag too, and goes before --set, which goes before the file. The
+    exit code is 1 when the run was interrupted: what was done until then is written.
+
+    Parameters
+    ----------
+    scenario
+        TOML file, as `bayplan scenario init` writes one; without it the built-in trace is run.
+    set_
+        A key and its value, such as policy.placement=fgd, or placement=fgd where one key has the
+        name; give it again for more.
+    out
+        Folder to write summary.json, jobs.parquet and timeseries.parquet into.
+    plot
+        Draw the run over time into this file, whose name ends in .svg.
+    force
+        Write into a folder that holds other things.
+    quiet
+        Print nothing but errors.
+    """
+    from bayplan.simulator.simulate import command
+
+    options = command.Options(scenario, _settings(set_, keys), out, plot, force, quiet)
+    return command.simulate(options)
+
+
+def compare(
+    scenario: Path | None = None,
+    *,
+    vary: Annotated[tuple[str, ...], Parameter(show_default=False)] = (),
+    seeds: str = "1-5",
+    set_: Set = (),
+    workers: int | None = None,
+    metrics: str = "",
+    json: Stdout = None,
+    csv: Stdout = None,
+    plot: Path | None = None,
+    quiet: bool = False,
+    **keys: Flag,
+) -> int:
+    """Run a scenario in every combination of variations, under several seeds, and compare.
+
+    Every key of a scenario is a flag too, as `bayplan simulate --help` lists them. The
+    exit code is 1 when it was interrupted: the runs done until then are shown and written.
+
+    Parameters
+    ----------
+    scenario
+        TOML file, as `bayplan scenario init` writes one; without it the built-in trace is run.
+    vary
+        A key and its values, such as sharing=mps,timeslice or placement=fgd,best-fit; give it
+        again for more. Values that have commas are separated by semicolons.
+    seeds
+        Seeds, such as 1-5 or 1,2,7-9. Each draws the jobs anew: all variations get the same ones.
+    set_
+        A key and its value, such as jobs.limit=1000; give it again for more.
+    workers
+        Processes; the default is one a core.
+    metrics
+        Metrics of the table, separated by commas, such as jct_mean_s,wait_p99_s.
+    json
+        Write the runs as JSON to this file, or to stdout with -.
+    csv
+        Write a row a run as CSV to this file, or to stdout with -.
+    plot
+        Draw the comparison into this file, whose name ends in .svg.
+    quiet
+        Print nothing but errors.
+    """
+    from bayplan.simulator.simulate import compare_command
+
+    options = compare_command.Options(
+        scenario, _settings(set_, keys), vary, seeds, workers, metrics, json, csv, plot, quiet
+    )
+    return compare_command.compare(options)
+
+
+@scenario.command
+def init(
+    file: Annotated[str, Parameter(allow_leading_hyphen=True)] = "scenario.toml",
+) -> None:
+    """Write a scenario that has every key with its default and its meaning.
+
+    Parameters
+    ----------
+    file
+        The file, which must not be there yet; - is stdout.
+    """
+    from bayplan.simulator.scenario import command
+
+    command.init(file)
+
+
+@scenario.command
+def check(file: Path, *, set_: Set = ()) -> int:
+    """Say everything that is wrong with a scenario, a line each.
+
+    Parameters
+    ----------
+    file
+        The scenario.
+    set_
+        A key and its value; give it again for more.
+    """
+    from bayplan.simulator.scenario import command
+
+    return command.check(file, _settings(set_, {}))
+
+
+@scenario.command
+def show(file: Path | None = None, *, set_: Set = ()) -> int:
+    """Print a scenario as TOML with every key that is set, defaults included.
+
+    Parameters
+    ----------
+    file
+        The scenario; without it the defaults.
+    set_
+        A key and its value; give it again for more.
+    """
+    from bayplan.simulator.scenario import command
+
+    return command.show(file, _settings(set_, {}))
+
+
+def _settings(texts: tuple[str, ...], keys: dict[str, Flag]) -> list[tuple[str, str]]:
+    from bayplan.simulator.scenario.reading import parse_setting
+
+    given = {name: value for name, value in keys.items() if value is not None}
+    flags = [(name.replace("__", "."), _text(value)) for name, value in given.items()]
+    return [*map(parse_setting, texts), *flags]
+
+
+def _text(value: str | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _with_keys(command: Callable[..., int], *, shown: bool) -> Callable[..., int]:
+    """Give a command that takes ``**keys`` a flag for every key."""
+    signature = inspect.signature(command, eval_str=True)
+    own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    groups = {
+        table: Group(f"{table}: {meaning[0].lower()}{meaning[1:].rstrip('.')}", sort_key=i)
+        for i, (table, meaning) in enumerate(TABLES.items(), 1)
+    }
+    flags = [_flag(key, groups[key.table], shown) for key in KEYS]
+    parameters = [*own, *flags]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
+    return command
+
+
+def _flag(key: Key, group: Group, shown: bool) -> inspect.Parameter:
+    # Values are texts here: what a file holds and what a flag says is checked in one place.
+    about = Parameter(
+        name=f"--{key.path}",
+        help=f"{key.meaning[0].upper()}{key.meaning[1:]}{_said(key)}",
+        group=group,
+        show=shown,
+        show_default=False,
+        allow_leading_hyphen=key.kind in ("whole", "number"),
+    )
+    kind = bool if key.kind == "yes" else str
+    name, only = key.path.replace(".", "__"), inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, only, default=None, annotation=Annotated[kind | None, about])
+
+
+def _said(key: Key) -> str:
+    said = [key.unit, key.range]
+    if key.default not in (None, "") and key.kind not in ("yes", *NESTED):
+        said.append(f"default: {key.default}")
+    text = "; ".join(part for part in said if part)
+    return f" ({text})." if text else "."

@@ -1,0 +1,271 @@
+"""What ``bayplan simulate`` and ``bayplan compare`` give, and what they refuse."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import polars as pl
+import pytest
+
+from bayplan.simulator.simulate import command, compare_command
+from bayplan.traces.jobs import builtin_jobs
+
+from .support import Bayplan, listing, started
+
+SMALL = ("--cluster.file", "nodes.csv", "--jobs.synthetic.count", "40")
+GOVERNED = ("--cluster.gpu", "A100-80GB", "--jobs.synthetic.count", "40")
+COMPARE = ("compare", *SMALL, "--seeds", "1-2", "--workers", "1")
+
+
+def test_the_builtin_trace_is_run_without_any_file(bayplan: Bayplan, folder: Path) -> None:
+    code, out, err = bayplan("simulate", "--out", "run")
+    assert (code, err) == (0, "")
+    assert out.startswith(f"{len(builtin_jobs()):,} jobs: ")
+    assert out.endswith("\nwritten: run\n")
+    assert listing(folder / "run") == {"summary.json", "jobs.parquet", "timeseries.parquet"}
+
+
+def test_the_same_scenario_and_seed_have_the_same_bytes(bayplan: Bayplan, folder: Path) -> None:
+    for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
+        assert bayplan("simulate", *SMALL, "--run.seed", seed, "--out", name, "--run.log",
+                       "--plot", f"{name}.svg")[0] == 0  # fmt: skip
+    for file in ("summary.json", "jobs.parquet", "timeseries.parquet", "log.csv"):
+        a, b, c = ((folder / name / file).read_bytes() for name in "abc")
+        assert a == b != c
+    assert (folder / "a.svg").read_bytes() == (folder / "b.svg").read_bytes()
+    assert ElementTree.fromstring((folder / "a.svg").read_text()).tag.endswith("svg")
+
+
+def test_what_is_written_is_what_was_run(bayplan: Bayplan, folder: Path) -> None:
+    flags = ("--policy.placement", "fgd", "--set", "ordering=las", "--policy.strict", "--run.log")
+    assert bayplan("simulate", *SMALL, *flags, "--out", "run", "--quiet") == (0, "", "")
+    report = json.loads((folder / "run" / "summary.json").read_text())
+    how = report["settings"]
+    assert (how["complete"], how["scenario"]) == (True, "")
+    assert how["policy"] | {"placement": "fgd", "ordering": "las", "strict": True} == how["policy"]
+    assert how["jobs.synthetic"]["count"] == report["summary"]["jobs"] == 40
+    jobs = pl.read_parquet(folder / "run" / "jobs.parquet")
+    assert jobs.height == 40
+    events = list(csv.DictReader((folder / "run" / "log.csv").read_text().splitlines()))
+    assert list(events[0]) == ["time_s", "what", "job", "detail"]
+    ends = {row["name"] for row in jobs.iter_rows(named=True) if row["status"] == "finished"}
+    assert {event["job"] for event in events if event["what"] == "finish"} == ends
+    assert ends
+
+
+def test_a_scenario_file_is_run_and_flags_go_before_it(bayplan: Bayplan, folder: Path) -> None:
+    (folder / "sub").mkdir()
+    (folder / "sub" / "s.toml").write_text(
+        '[cluster]\nfile = "../nodes.csv"\n[jobs.synthetic]\ncount = 5\n'
+        '[policy]\nordering = "las"\n'
+    )
+    flags = ("--set", "count=6", "--jobs.synthetic.count", "7", "--out", "run", "--quiet")
+    assert bayplan("simulate", "sub/s.toml", *flags)[0] == 0
+    report = json.loads((folder / "run" / "summary.json").read_text())
+    assert report["summary"]["jobs"] == 7
+    assert report["settings"]["policy"]["ordering"] == "las"
+    assert report["settings"]["scenario"] == "sub/s.toml"
+
+
+# Flags, and the one line that they get.
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--policy.placement", "fdg"],
+         "policy.placement: there is no placement 'fdg'; did you mean 'fgd'?"),
+        (["--set", "placment=fgd"], "placment: there is no such key; did you mean 'placement'?"),
+        (["--set", "x"], "--set 'x': no key=value; write it like policy.placement=fgd"),
+        (["--run.seed", "-1"],
+         "run.seed: -1 is outside 0 to 2^63 - 1; write a value in that range"),
+        (["--jobs.file", "missing"], "jobs.file: missing: no such file; check the path"),
+        (["--policy.strict=maybe"], "Invalid value"),
+        (["--policy.plcement", "x"], "Unknown option"),
+        (["--jobs.limit", "0", "--run.sample_s", "0"],
+         "jobs.limit: 0 is outside 1 to 10,000,000; write a value in that range;"
+         " and 1 more: `bayplan scenario check` lists them"),
+        (["--plot", "x.png"], "x.png: a plot is SVG; give it a name that ends in .svg"),
+        (["--out", "no/x"], "no/x: there is no folder no; make it with mkdir -p no"),
+        (["--out", "."], ".: "),
+        (["--sharing.mode", "mig-static"], "node "),
+        (["--cluster.file", "nodes.csv", "--plot", "nodes.svg", "--jobs.file", "nodes.svg"],
+         "nodes.svg: this file is read as input; write to another"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_line_and_nothing_is_run(
+    refused: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+    flags: list[str],
+    said: str,
+) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("it was run")
+
+    monkeypatch.setattr(command, "run", never)
+    assert refused("simulate", *flags).startswith(said)
+
+
+def test_a_folder_with_other_things_is_left_alone_unless_forced(
+    bayplan: Bayplan, folder: Path, refused: Callable[..., str]
+) -> None:
+    (folder / "mine").mkdir()
+    (folder / "mine" / "notes.txt").write_text("x")
+    assert "holds other things" in refused("simulate", *SMALL, "--out", "mine")
+    assert bayplan("simulate", *SMALL, "--out", "mine", "--force", "--quiet")[0] == 0
+    assert listing(folder / "mine") >= {"notes.txt", "summary.json"}
+
+
+def test_a_comparison_is_a_table_and_a_row_a_run(bayplan: Bayplan, folder: Path) -> None:
+    flags = ("--vary", "sharing=mps,timeslice", "--vary", "placement=fgd,best-fit")
+    code, out, err = bayplan("compare", *GOVERNED, *flags, "--seeds", "1-2", "--workers", "1",
+                             "--json", "c.json", "--csv", "c.csv", "--plot", "c.svg")  # fmt: skip
+    assert (code, err) == (0, "")
+    assert "timeslice" in out
+    assert out.endswith("results: c.json\nrows: c.csv\nplot: c.svg\n")
+    rows = list(csv.DictReader((folder / "c.csv").read_text().splitlines()))
+    assert [(r["sharing.mode"], r["policy.placement"], r["seed"]) for r in rows] == [
+        (mode, policy, seed)
+        for mode in ("mps", "timeslice")
+        for policy in ("fgd", "best-fit")
+        for seed in "12"
+    ]
+    assert len(json.loads((folder / "c.json").read_text())["runs"]) == 8
+    assert ElementTree.fromstring((folder / "c.svg").read_text()).tag.endswith("svg")
+
+
+def test_a_row_of_a_comparison_is_what_simulate_gives(bayplan: Bayplan, folder: Path) -> None:
+    trace = ("--jobs.limit", "60", "--cluster.file", "nodes.csv")
+    assert bayplan("compare", *trace, "--seeds", "3-4", "--json", "c.json", "--quiet",
+                   "--workers", "1") == (0, "", "")  # fmt: skip
+    alike = (*trace, "--run.seed", "4", "--jobs.resample", "bootstrap")
+    assert bayplan("simulate", *alike, "--out", "run", "--quiet")[0] == 0
+    last = json.loads((folder / "c.json").read_text())["runs"][-1]
+    alone = json.loads((folder / "run" / "summary.json").read_text())
+    assert last["summary"] == alone["summary"]
+
+
+def test_a_comparison_has_the_same_bytes_on_any_number_of_workers(
+    bayplan: Bayplan, folder: Path
+) -> None:
+    for name, workers in (("a", "1"), ("b", "2")):
+        assert bayplan("compare", *SMALL, "--seeds", "1-3", "--workers", workers, "--quiet",
+                       "--json", f"{name}.json", "--csv", f"{name}.csv")[0] == 0  # fmt: skip
+    for kind in ("json", "csv"):
+        assert (folder / f"a.{kind}").read_bytes() == (folder / f"b.{kind}").read_bytes()
+
+
+def test_json_to_stdout_is_nothing_but_json(tmp_path: Path) -> None:
+    flags = ("--jobs.synthetic.count", "5", "--seeds", "1", "--json", "-")
+    done = started("compare", *flags, cwd=tmp_path)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["schema"] == "bayplan.compare/1"
+    assert "JCT" in done.stderr
+    assert listing(tmp_path) == set()
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--vary", "placement"],
+         "--vary 'placement': no key=values; write placement=fgd,best-fit"),
+        (["--vary", "placement=fgd,fdg"],
+         "policy.placement: there is no placement 'fdg'; did you mean 'fgd'?"),
+        (["--seeds", "x"], "--seeds 'x': 'x' is no seed"),
+        (["--workers", "0"], "--workers 0; give 1 or more"),
+        (["--metrics", "jct"], "--metrics: no metric is called 'jct'"),
+        (["--json", "a", "--csv", "a"], "a: --json and --csv name the same file; name two"),
+        (["--json", "-", "--csv", "-"], "--json and --csv both go to stdout; name a file"),
+        (["--json", "--csv"], "--json without a file; name one, or - for stdout"),
+        (["--vary", "jobs.file=missing,builtin"], "jobs.file: missing: no such file"),
+        (["--vary", "sharing=mps,mig-dynamic"], "node "),
+    ],
+)  # fmt: skip
+def test_a_bad_comparison_is_one_line_and_nothing_is_run(
+    refused: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+    flags: list[str],
+    said: str,
+) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("it was run")
+
+    monkeypatch.setattr(compare_command, "compared", never)
+    assert refused("compare", *flags).startswith(said)
+
+
+def interrupted(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command whose fifth report of progress comes with a Ctrl-C."""
+    program = (
+        "import signal; from bayplan.simulator.simulate import running; from bayplan import cli\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "real, seen = running.Simulation.run, []\n"
+        "def run(self, told):\n"
+        "    def tell(now_s, done):\n"
+        "        seen.append(done)\n"
+        "        if len(seen) == 5: signal.raise_signal(signal.SIGINT)\n"
+        "        told(now_s, done)\n"
+        "    return real(self, tell)\n"
+        "running.Simulation.run = run\n"
+        "cli.main()\n"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        cwd=folder, env={**os.environ, "COLUMNS": "80"}, capture_output=True, text=True,
+        timeout=120, check=False,
+    )  # fmt: skip
+
+
+def test_ctrl_c_writes_what_is_done(tmp_path: Path) -> None:
+    jobs = ("--jobs.synthetic.count", "9000", "--jobs.synthetic.mean_s", "60")
+    done = interrupted(tmp_path, "simulate", *jobs, "--out", "run")
+    assert done.returncode == 1
+    assert done.stderr.startswith("bayplan: interrupted at day ")
+    assert "unfinished" in done.stdout
+    report = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert report["settings"]["complete"] is False
+    assert 0 < report["summary"]["finished"] < 9000
+    statuses = pl.read_parquet(tmp_path / "run" / "jobs.parquet")["status"].value_counts()
+    counts = dict(statuses.iter_rows())
+    assert counts["unfinished"] == report["summary"]["unfinished"] > 0
+
+
+def test_ctrl_c_keeps_the_runs_of_a_comparison_that_are_done(tmp_path: Path) -> None:
+    # Two reports a run: the fifth is in the third.
+    jobs = ("--jobs.synthetic.count", "3000", "--jobs.synthetic.mean_s", "60")
+    done = interrupted(tmp_path, "compare", *jobs, "--workers", "1", "--csv", "c.csv")
+    assert done.returncode == 1
+    assert done.stderr == "bayplan: interrupted: 2 of 5 runs were done, and stand\n"
+    assert "Means of 2 seeds" in done.stdout
+    assert len((tmp_path / "c.csv").read_text().splitlines()) == 3
+
+
+def test_a_terminal_shows_how_far_it_is(tmp_path: Path) -> None:
+    reading, writing = pty.openpty()
+    program = "from bayplan.cli import main; main()"
+    flags = ("--jobs.synthetic.count", "20000", "--jobs.synthetic.mean_s", "60")
+    with subprocess.Popen(
+        [sys.executable, "-c", program, "simulate", *flags],
+        cwd=tmp_path, env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+        stdout=subprocess.DEVNULL, stderr=writing,
+    ) as process:  # fmt: skip
+        os.close(writing)
+        shown = b""
+        while True:
+            try:
+                part = os.read(reading, 4096)
+            except OSError:  # the other end has gone
+                break
+            if not part:
+                break
+            shown += part
+    os.close(reading)
+    assert process.returncode == 0
+    assert b"simulating day 0," in shown
+    assert b"/20000" in shown

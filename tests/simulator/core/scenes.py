@@ -1,0 +1,307 @@
+"""Random simulations, and watchers that write down what their floor does."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from bayplan.scheduler.arrays import FloatArray, IntArray
+from bayplan.scheduler.sharing import Exclusive, Hami, Mig, Mps, Sharing, TimeSlicing
+from bayplan.scheduler.types import Node, Placement
+from bayplan.simulator.core.book import Book
+from bayplan.simulator.core.floor import Floor
+from bayplan.simulator.core.parts import Parts
+from bayplan.simulator.core.passes import PASSES, Pass
+from bayplan.simulator.core.progress import Exact
+from bayplan.simulator.core.results import Outcome
+from bayplan.simulator.core.settings import Interruptions, Locality, OutOfMemory, Settings
+from bayplan.simulator.core.simulation import Simulation
+
+from .support import DEFAULTS, job, node, table
+
+SHARINGS: dict[str, tuple[Sharing, ...]] = {
+    "ungoverned": (),
+    "exclusive": (Exclusive(),),
+    "mps": (Mps(),),
+    "mps-over": (Mps(capacity_milli=2_000),),
+    "timeslice": (TimeSlicing(replicas=3),),
+    "timeslice-unchecked": (TimeSlicing(replicas=6, check_memory=False),),
+    "hami": (Hami(),),
+    "mig": (Mig(),),
+    "mig-static": (Mig(((0, "3g.40gb"), (4, "2g.20gb"), (6, "1g.10gb"))),),
+    "mig-clients": (Mig(((0, "3g.40gb"), (4, "3g.40gb")), Mps(clients=4)),),
+}
+PROFILES = ("", "1g.10gb", "2g.20gb", "3g.40gb")
+ORDERINGS = (
+    "fifo", "sjf", "srtf", "srsf", "las", "las-2d", "edf", "priority", "smallest-first",
+    "drf", "fair-share", "finish-time",
+)  # fmt: skip
+PREEMPTIONS = ("none", "none", "none", "repack", "repack", "priority", "in-order")
+MOST_PASSES = 2_000
+
+few = st.sampled_from((0.0, 1.0, 2.0, 2.0, 5.5, 9.0, 14.0))
+lengths = st.sampled_from((0.0, 1.0, 2.0, 3.0, 7.3, 16.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a simulation is given."""
+
+    nodes: tuple[Node, ...]
+    jobs: tuple[dict[str, Any], ...]
+    settings: Settings
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # what Hypothesis prints
+        printer.text(repr(self))
+
+    def __repr__(self) -> str:
+        """As calls of ``support``, with what is not the default."""
+        nodes = ", ".join(
+            f"node({n.name!r}, {n.gpu_count}, *{n.sharing!r}, cpu_milli={n.cpu_milli},"
+            f" anonymous_gpus={n.anonymous_gpus}, gpu_model={n.gpu_model!r})"
+            for n in self.nodes
+        )
+        given = [
+            {
+                name: value
+                for name, value in each.items()
+                if value == value and DEFAULTS.get(name) != value
+            }
+            for each in self.jobs
+        ]
+        default = Settings()
+        changed = {
+            name: getattr(self.settings, name)
+            for name in Settings.__dataclass_fields__
+            if getattr(self.settings, name) != getattr(default, name)
+        }
+        jobs = ",\n  ".join(f"job(**{each!r})" for each in given)
+        return f"\nrun([{nodes}], [\n  {jobs}],\n  **{changed!r})"
+
+
+@st.composite
+def clusters(draw: st.DrawFn) -> tuple[Node, ...]:
+    """Nodes of one way to share, or of two."""
+    names = draw(st.lists(st.sampled_from(sorted(SHARINGS)), min_size=1, max_size=2))
+    found = []
+    for k in range(draw(st.integers(1, 3))):
+        sharing = SHARINGS[names[k % len(names)]]
+        gpus = draw(st.sampled_from((1, 1, 2, 4)))
+        anonymous = not sharing and draw(st.booleans())
+        cpu = draw(st.sampled_from((4_000, 16_000)))
+        found.append(node(f"n{k}", gpus, *sharing, cpu_milli=cpu, anonymous_gpus=anonymous))
+    if draw(st.booleans()):
+        found.append(node("cpus", 0, gpu_model=""))
+    return tuple(found)
+
+
+@st.composite
+def jobs(draw: st.DrawFn, number: int, *, has_mig: bool) -> list[dict[str, Any]]:
+    """A job, or the two rows of a gang."""
+    common: dict[str, Any] = {
+        "work_s": draw(lengths),
+        "arrival_s": draw(few),
+        "priority": draw(st.integers(0, 2)),
+        "queue": draw(st.sampled_from("ab")),
+        "preemptible": draw(st.sampled_from((1, 1, 0))),
+        "cancel_s": draw(st.sampled_from((math.nan, math.nan, math.nan, math.nan, 3.0, 9.5))),
+        "deadline_s": draw(st.sampled_from((math.nan, 8.0, 30.0))),
+        "estimate_s": draw(st.sampled_from((math.nan, 1.0, 12.0))),
+    }
+    name = f"j{number:02}"
+    gang = name if draw(st.integers(0, 9)) == 0 else ""
+    return [
+        job(f"{name}{role}", **common, gang=gang, **draw(pods(has_mig=has_mig)))
+        for role in (("-w", "-d") if gang else ("",))
+    ]
+
+
+@st.composite
+def pods(draw: st.DrawFn, *, has_mig: bool) -> dict[str, Any]:
+    """A row's pods: mostly one share of one GPU."""
+    count = draw(st.sampled_from((1, 1, 1, 1, 1, 1, 2, 0)))
+    profile = draw(st.sampled_from(PROFILES)) if has_mig and count == 1 else ""
+    whole = profile or draw(st.integers(0, 3)) == 0
+    return {
+        "pods": draw(st.sampled_from((1, 1, 1, 1, 1, 1, 2, 3))),
+        "cpu_milli": draw(st.sampled_from((0, 0, 1_000, 2_500))),
+        "gpu_count": count,
+        "gpu_milli": 1_000 if whole else draw(st.sampled_from((100, 200, 300, 500, 700))),
+        "gpu_memory_mib": draw(st.sampled_from((0, 9_000, 30_000))) if count and not whole else 0,
+        "mig_profile": profile,
+        "job_type": draw(st.sampled_from(("light", "heavy", "membw"))),
+    }
+
+
+@st.composite
+def scenes(draw: st.DrawFn) -> Scene:
+    nodes = draw(clusters())
+    has_mig = any(isinstance(sharing, Mig) for each in nodes for sharing in each.sharing)
+    n_jobs = draw(st.integers(1, 14))
+    rows = [row for k in range(n_jobs) for row in draw(jobs(k, has_mig=has_mig))]
+    preemption = draw(st.sampled_from(PREEMPTIONS))
+    backfills = ("",) if preemption == "repack" else ("", "", "", "easy", "conservative")
+    return Scene(
+        nodes,
+        tuple(rows),
+        Settings(
+            placement=draw(st.sampled_from(("best-fit", "worst-fit", "random"))),
+            ordering=draw(st.sampled_from(ORDERINGS)),
+            strict=draw(st.booleans()),
+            backfill=draw(st.sampled_from(backfills)),
+            preemption=preemption,
+            partitioning="none",
+            trigger=draw(st.sampled_from(("events", "events", "rounds"))),
+            round_s=4.0,
+            interruptions=Interruptions(
+                draw(st.sampled_from((0.0, 1.5))), draw(st.sampled_from((0.0, 0.8))), 0.3
+            ),
+            locality=Locality(0.8, 0.5),
+            out_of_memory=OutOfMemory(retries=2, backoff_s=1.5, most_backoff_s=2.0),
+            estimate_error=draw(st.sampled_from((0.0, 0.7))),
+            seed=draw(st.integers(0, 3)),
+            until_s=draw(st.sampled_from((None, None, None, 6.25))),
+            log=True,
+        ),
+    )
+
+
+def milli_of(floor: Floor) -> tuple[IntArray, IntArray]:
+    """What is free of each slot, and what there is: (n_slots,) each."""
+    view = floor.cluster.view
+    slots = [
+        slot
+        for start, count in zip(view.slot_start.tolist(), view.slot_count.tolist(), strict=True)
+        for slot in range(start, start + count)
+    ]
+    return view.slot_free_milli[slots], view.slot_capacity[slots]
+
+
+class Watched:
+    """A pass that looks at the floor when another one was held.
+
+    Without ``may_idle`` no pass is left out. ``places`` are who ran after it, and where, by its
+    time; the last of a time counts.
+    """
+
+    def __init__(self, inner: Pass, settings: Settings, *, may_idle: bool = True) -> None:
+        self.inner, self.settings, self.may_idle = inner, settings, may_idle
+        self.settled = inner.settled
+        self.places: dict[float, dict[int, tuple[Placement, ...]]] = {}
+        self.passes = 0
+
+    def is_idle(self, floor: Floor) -> bool:
+        return self.may_idle and self.inner.is_idle(floor)
+
+    def run(self, floor: Floor) -> None:
+        self.passes += 1
+        assert self.passes < MOST_PASSES, "it goes on for ever"
+        self.inner.run(floor)
+        self.places[floor.now_s] = dict(floor.placements)
+        floor.cluster.check()
+        free, capacity = milli_of(floor)
+        assert (free >= 0).all()
+        assert floor.meter.milli == int((capacity - free).sum())
+        if not self.settings.backfill and self.settings.preemption == "none":
+            self._nobody_else_fits(floor)
+
+    def _nobody_else_fits(self, floor: Floor) -> None:
+        """Who waits has no room; strictly the first of them."""
+        waiting = floor.waiting.in_order(floor.now_s).tolist()
+        before = floor.decisions
+        for each in waiting[:1] if self.settings.strict else waiting:
+            assert floor.decide(each) is None, f"{floor.book.uid[each]} would fit"
+        floor.decisions = before
+
+
+@dataclass(slots=True)
+class Stint:
+    """A stint of a job: (from, rate) as it changed, until it ended."""
+
+    ready_s: float
+    rates: list[tuple[float, float]] = field(default_factory=list)
+    end_s: float = math.inf
+
+    def work(self, start_s: float, end_s: float) -> float:
+        """The work done between two times."""
+        total = 0.0
+        times = [*(since for since, _ in self.rates[1:]), math.inf]
+        for (since, rate), until in zip(self.rates, times, strict=True):
+            span = min(until, end_s, self.end_s) - max(since, start_s, self.ready_s)
+            total += rate * max(0.0, span)
+        return total
+
+
+class Noted(Exact):
+    """The exact model, and a second book of what happened to each job."""
+
+    def __init__(self, costs: Interruptions) -> None:
+        super().__init__(costs)
+        self.checkpoint_s = costs.checkpoint_s
+        self.stints: dict[int, list[Stint]] = {}
+        self.lost: dict[int, float] = {}
+
+    def begin(self, book: Book, job: int, now_s: float) -> None:
+        super().begin(book, job, now_s)
+        self.stints.setdefault(job, []).append(Stint(book.ready_s.item(job), [(now_s, 0.0)]))
+
+    def change(self, book: Book, jobs: IntArray, rates: FloatArray, now_s: float) -> FloatArray:
+        assert (rates <= book.base[jobs] * (1.0 + 1e-12)).all()
+        for each, rate in zip(jobs.tolist(), rates.tolist(), strict=True):
+            stint = self.stints[each][-1]
+            stint.ready_s = book.ready_s.item(each)  # a new layout may hold it up after begin
+            stint.rates.append((now_s, rate))
+        return super().change(book, jobs, rates, now_s)
+
+    def stop(self, book: Book, job: int, now_s: float) -> None:
+        stint = self.stints[job][-1]
+        stint.end_s = now_s
+        if self.checkpoint_s and now_s > stint.ready_s:
+            n = math.floor((now_s - stint.ready_s) / self.checkpoint_s)
+            lost = stint.work(stint.ready_s + n * self.checkpoint_s, now_s)
+            self.lost[job] = self.lost.get(job, 0.0) + lost
+        super().stop(book, job, now_s)
+
+    def complete(self, book: Book, job: int, now_s: float) -> None:
+        self.stints[job][-1].end_s = now_s
+        super().complete(book, job, now_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A simulation that was watched; ``first`` is the first row of each job."""
+
+    simulation: Simulation
+    outcome: Outcome
+    watched: Watched
+    noted: Noted
+    first: list[int]
+
+
+def watch(scene: Scene, *, may_idle: bool = True) -> Run:
+    """Run a scene to its end; without ``may_idle`` each event has a pass."""
+    settings = scene.settings
+    watched = Watched(PASSES.make(settings.preemption, settings), settings, may_idle=may_idle)
+    noted = Noted(settings.interruptions)
+    jobs = table(scene.jobs)
+    simulation = Simulation(scene.nodes, jobs, settings, Parts(preemption=watched, progress=noted))
+    outcome = simulation.run()
+    rows: dict[str, int] = {}
+    for row, (name, gang) in enumerate(zip(jobs.name, jobs.gang, strict=True)):
+        rows.setdefault(gang or name, row)
+    return Run(simulation, outcome, watched, noted, list(rows.values()))
+
+
+def arrays_of(outcome: Outcome) -> list[bytes]:
+    """Everything in the job results and the series, as bytes."""
+    parts: Sequence[Any] = (outcome.jobs, outcome.series)
+    return [
+        np.ascontiguousarray(getattr(part, name)).tobytes()
+        for part in parts
+        for name in part.__dataclass_fields__
+    ]

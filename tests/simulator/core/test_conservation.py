@@ -1,0 +1,190 @@
+"""What holds of every simulation: nothing is lost, and nothing comes from nowhere."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from bayplan.simulator.core.results import LogEntry, Status
+
+from .scenes import Run, Scene, arrays_of, milli_of, scenes, watch
+
+NEAR = 1e-9
+STOPS = ("finish", "preempt", "cancel", "kill")
+
+
+def near(value: float) -> object:
+    return pytest.approx(value, rel=NEAR, abs=1e-9)
+
+
+def check_times(run: Run) -> None:
+    """A job waits or runs from its arrival to its end, or to where time stopped."""
+    jobs, arrival = run.outcome.jobs, run.simulation.book.arrival_s
+    now = run.outcome.totals.end_s
+    for k, row in enumerate(run.first):
+        finish = float(jobs.finish_s[row])
+        until = now if math.isnan(finish) else finish
+        assert jobs.wait_s[row] + jobs.run_s[row] == near(max(0.0, until - arrival[k]))
+        assert min(jobs.wait_s[row], jobs.run_s[row], jobs.overhead_s[row]) >= 0.0
+        assert jobs.overhead_s[row] <= jobs.run_s[row] + NEAR
+        assert math.isnan(finish) == (jobs.status[row] == Status.UNFINISHED)
+
+
+def check_work(run: Run) -> None:
+    """Work done and lost is rate by time, and what is asked for when a job is finished."""
+    jobs, book = run.outcome.jobs, run.simulation.book
+    effective = 0.0
+    for k, row in enumerate(run.first):
+        done, lost = float(jobs.work_done_s[row]), float(jobs.work_lost_s[row])
+        if jobs.status[row] == Status.FINISHED:
+            assert done == book.work_s[k]
+        assert 0.0 <= done <= book.work_s[k]
+        stints = run.noted.stints.get(k, [])
+        assert done + lost == near(sum(s.work(0.0, run.outcome.totals.end_s) for s in stints))
+        assert lost == near(run.noted.lost.get(k, 0.0))
+        effective += (done + lost) * int(book.n_gpus[k])
+    assert run.outcome.totals.effective_gpu_s == near(effective)
+
+
+def check_cluster(run: Run) -> None:
+    """When all have ended the cluster is as it was, and its books agree."""
+    floor = run.simulation.floor
+    floor.cluster.check()
+    if run.outcome.totals.end_s < math.inf and not floor.running:
+        view = floor.cluster.view
+        free, capacity = milli_of(floor)
+        assert (free == capacity).all()
+        assert (view.cpu_free_milli == view.cpu_milli)[: view.n_rows].all()
+        assert not floor.cluster.pods
+        assert (floor.seats.busy, floor.seats.taken, floor.meter.milli) == (0, 0, 0)
+    settings = run.simulation.settings
+    if settings.until_s is None and settings.partitioning == "none":
+        assert not floor.running
+        assert not len(floor.waiting)
+        assert (run.outcome.jobs.status != Status.UNFINISHED).all()
+
+
+def check_log(run: Run) -> None:
+    """The log alone gives starts, ends, preemptions, run times."""
+    book, jobs = run.simulation.book, run.outcome.jobs
+    entries: dict[str, list[LogEntry]] = {uid: [] for uid in book.uid}
+    for entry in run.outcome.log:
+        entries[entry.job].append(entry)
+    times = [entry.time_s for entry in run.outcome.log]
+    assert times == sorted(times)
+    for uid, row in zip(book.uid, run.first, strict=True):
+        what = [entry.what for entry in entries[uid]]
+        starts = [entry.time_s for entry in entries[uid] if entry.what == "start"]
+        stops = [e.time_s for e in entries[uid] if e.what in STOPS]
+        ran = len(starts) > 0 and jobs.status[row] in (Status.UNFINISHED, Status.CANCELLED)
+        if ran and len(stops) < len(starts):
+            stops.append(run.outcome.totals.end_s)
+        assert what.count("preempt") == jobs.preemptions[row]
+        assert what.count("kill") == jobs.oom_kills[row]
+        assert (what[-1:] == ["finish"]) == (jobs.status[row] == Status.FINISHED)
+        assert same(starts[0] if starts else math.nan, float(jobs.start_s[row]))
+        # A job that was withdrawn while it waited has a stop without a start: it is the last.
+        spans = [stop - start for start, stop in zip(starts, stops, strict=False)]
+        assert float(jobs.run_s[row]) == near(sum(spans))
+
+
+def same(time: float, other: float) -> bool:
+    return time == other or (math.isnan(time) and math.isnan(other))
+
+
+def check_integrals(run: Run) -> None:
+    """What was handed out, busy and taken, by a replay of the log."""
+    times = sorted({entry.time_s for entry in run.outcome.log} | {run.outcome.totals.end_s})
+    by_time: dict[float, list[LogEntry]] = {}
+    for entry in run.outcome.log:
+        by_time.setdefault(entry.time_s, []).append(entry)
+    number = {uid: k for k, uid in enumerate(run.simulation.book.uid)}
+    where: dict[int, list[tuple[tuple[object, ...], int]]] = {}
+    allocated = busy = tenants = 0.0
+    held: dict[int, float] = dict.fromkeys(number.values(), 0.0)
+    for now, then in zip(times, [*times[1:], times[-1]], strict=True):
+        for entry in by_time.get(now, []):
+            job = number[entry.job]
+            if entry.what == "start":
+                where[job] = []
+            elif entry.what != "arrive":
+                where.pop(job, None)
+        for job in where:
+            if job in run.watched.places.get(now, {}):
+                where[job] = _grants(run, now, job)
+        span = then - now
+        gpus = [gpu for grants in where.values() for gpu, _ in grants]
+        for job, grants in where.items():
+            held[job] += span * sum(milli for _, milli in grants) / 1000.0
+        allocated += span * sum(m for grants in where.values() for _, m in grants) / 1000.0
+        busy += span * len(set(gpus))
+        tenants += span * len(gpus)
+    totals = run.outcome.totals
+    assert totals.allocated_gpu_s == near(allocated)
+    assert totals.busy_gpu_s == near(busy)
+    assert totals.tenant_gpu_s == near(tenants)
+    found = [float(run.outcome.jobs.gpu_s[row]) for row in run.first]
+    assert found == [near(held[job]) for job in range(len(run.first))]
+    assert sum(found) == near(totals.allocated_gpu_s)
+
+
+def _grants(run: Run, now: float, job: int) -> list[tuple[tuple[object, ...], int]]:
+    """The GPUs of a job, and what it has of them; one that is anonymous is its own."""
+    found: list[tuple[tuple[object, ...], int]] = []
+    for placement in run.watched.places[now][job]:
+        for grants in placement.grants:
+            for grant in grants:
+                gpu: tuple[object, ...] = (placement.node, grant.slot.gpu)
+                found.append((gpu if grant.slot.gpu >= 0 else (*gpu, job, len(found)), grant.milli))
+    return found
+
+
+def check_series(run: Run) -> None:
+    """Samples are of what the log says was just before their time."""
+    series = run.outcome.series
+    steps = np.diff(series.time_s)
+    assert (steps > 0).all()
+    waiting: set[str] = set()
+    running: set[str] = set()
+    entries = list(run.outcome.log)
+    killed = bool(run.outcome.jobs.oom_kills.any())  # nobody says when they come back
+    for k, time in enumerate(series.time_s.tolist()):
+        while entries and entries[0].time_s < time:
+            entry = entries.pop(0)
+            (running.add if entry.what == "start" else running.discard)(entry.job)
+            comes = entry.what in ("arrive", "preempt")
+            (waiting.add if comes else waiting.discard)(entry.job)
+        assert series.running[k] == len(running)
+        assert killed or series.waiting[k] == len(waiting)
+        assert (series.allocated_milli[k] > 0) <= bool(running)
+        assert series.busy_gpus[k] <= min(series.tenants[k], run.outcome.totals.n_gpus)
+
+
+CHECKS = [check_times, check_work, check_cluster, check_log, check_integrals, check_series]
+
+
+@settings(max_examples=settings().max_examples // 3)
+@given(scenes())
+def test_nothing_is_lost(scene: Scene) -> None:
+    run = watch(scene)
+    for check in CHECKS:
+        check(run)
+
+
+@settings(max_examples=settings().max_examples // 12)
+@given(scenes())
+def test_the_same_seed_gives_the_same_bytes(scene: Scene) -> None:
+    once, again = watch(scene), watch(scene)
+    assert arrays_of(once.outcome) == arrays_of(again.outcome)
+    assert once.outcome.totals == again.outcome.totals
+    assert once.outcome.log == again.outcome.log
+
+
+@settings(max_examples=settings().max_examples // 8)
+@given(scenes())
+def test_passes_that_are_left_out_would_have_done_nothing(scene: Scene) -> None:
+    all_of_them = watch(scene, may_idle=False)
+    assert watch(scene).outcome.log == all_of_them.outcome.log

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bayplan.scheduler.errors import InputError
+from bayplan.traces.clusters import TEMPLATE, ClusterError, markdown, read_cluster
+
+Write = Callable[..., str]
+ROOT = Path(__file__).parents[2]
+
+GPUS = '[[nodes]]\nname = "g"\ngpus = 8\ngpu_model = "A100-80GB"\n'
+
+
+def problems(write: Write, text: str) -> list[str]:
+    with pytest.raises(ClusterError) as error:
+        read_cluster(write(text, "c.toml"))
+    lines = str(error.value).split("\n")
+    assert lines == [f"c.toml: {problem}" for problem in error.value.problems]
+    return error.value.problems
+
+
+def test_groups_become_nodes_in_order(write: Write) -> None:
+    rest = 'count = 11\nnodes_per_rack = 4\nblock = "b"\nzone = "z"\nsharing = "mps"\n'
+    cpu = '[[nodes]]\nname = "c"\ngpus = 0\nrack = "r"\n'
+    cluster = read_cluster(write(GPUS + rest + cpu, "c.toml"))
+    nodes = cluster.nodes
+    assert nodes.name == (*(f"g-{number:02}" for number in range(11)), "c")
+    assert nodes.gpu_count.tolist() == [8] * 11 + [0]
+    assert set(nodes.gpu_model[:11]) == {"A100-80GB"}
+    assert nodes.gpu_memory_mib.tolist() == [81920] * 11 + [0]
+    assert nodes.cpu_milli.tolist() == [192_000] * 11 + [96_000]
+    assert nodes.memory_mib.tolist() == [2**21] * 11 + [2**20]
+    assert nodes.rack[:5] == ("g-rack-0",) * 4 + ("g-rack-1",)
+    assert nodes.rack[10:] == ("g-rack-2", "r")
+    assert nodes.block == ("b",) * 11 + ("",)
+    assert nodes.zone == ("z",) * 11 + ("",)
+    assert cluster.sharing == ("mps",) * 11 + ("",)
+
+
+def test_what_is_stated_wins_over_the_catalogue(write: Write) -> None:
+    stated = "gpu_memory_mib = 7\ncpu_milli = 8\nmemory_mib = 9\ngpu_island = 4\n"
+    nodes = read_cluster(write(GPUS + stated, "c.toml")).nodes
+    assert nodes.name == ("g",)
+    assert (nodes.gpu_memory_mib[0], nodes.cpu_milli[0], nodes.memory_mib[0]) == (7, 8, 9)
+    assert nodes.gpu_island[0] == 4
+
+
+def test_nvlink_domains_join_neighbours(write: Write) -> None:
+    text = GPUS + "count = 5\nnodes_per_nvlink_domain = 2\n"
+    nodes = read_cluster(write(text, "c.toml")).nodes
+    assert nodes.nvlink_domain == tuple(f"g-nvlink-{number // 2}" for number in range(5))
+
+
+@given(count=st.integers(1, 60), data=st.data())
+def test_racks_are_as_even_as_can_be(
+    count: int, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    racks = data.draw(st.integers(1, count))
+    path = tmp_path_factory.getbasetemp() / "racks.toml"
+    path.write_text(GPUS + f"count = {count}\nracks = {racks}\n", encoding="utf-8")
+    named = read_cluster(path).nodes.rack
+    sizes = [named.count(rack) for rack in dict.fromkeys(named)]
+    assert len(sizes) == racks
+    assert max(sizes) - min(sizes) <= 1
+    assert list(named) == sorted(named, key=lambda rack: int(rack.rsplit("-", 1)[1]))
+
+
+@pytest.mark.parametrize(
+    "sharing",
+    ["exclusive", "mps", "timeslice", "hami", "mig-dynamic", "all-balanced", "all-1g.10gb",
+     "3g.40gb@0,3g.40gb@4"],
+)  # fmt: skip
+def test_ways_to_share_are_kept_as_they_are(sharing: str, write: Write) -> None:
+    text = GPUS + f'sharing = "{sharing}"\n'
+    assert read_cluster(write(text, "c.toml")).sharing == (sharing,)
+
+
+def test_all_problems_are_told_at_once(write: Write) -> None:
+    text = """
+    [[nodes]]
+    nam = "a"
+    count = 0
+    gpus = 8.5
+    [[nodes]]
+    name = "b"
+    gpus = 0
+    sharing = "mps"
+    rack = "r"
+    racks = 2
+    [[nodes]]
+    name = ""
+    gpus = 65
+    count = true
+    [extra]
+    """
+    assert problems(write, text) == [
+        "there is no table 'extra' in a cluster file; remove it",
+        "[[nodes]] 1: there is no key 'nam'; did you mean 'name'?",
+        "[[nodes]] 1: name is missing; add it",
+        "[[nodes]] 1: count is 0, below 1; write 1 or more",
+        "[[nodes]] 1: gpus is '8.5', not a whole number; write a whole number",
+        "[[nodes]] 2: rack and racks are both given; keep one of them",
+        "[[nodes]] 2: racks is 2, and there are 1 nodes; write 1 or less",
+        "[[nodes]] 2: sharing is 'mps' for nodes with gpus 0; remove it, or write how many GPUs",
+        "[[nodes]] 3: name is empty; write a name",
+        "[[nodes]] 3: count is 'True', not a whole number; write a whole number",
+        "[[nodes]] 3: gpus is 65, above 64; write 64 or less",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("", "there are no nodes; add a table [[nodes]]"),
+        ("nodes = 3\n", "nodes is no list of tables; write [[nodes]]"),
+        ("[nodes]\ngpus = 1\n", "nodes is no list of tables; write [[nodes]]"),
+        (GPUS + GPUS,
+         "[[nodes]] 2: node 'g' is already in [[nodes]] 1; give the groups other names"),
+        (GPUS.replace("A100-80GB", "A100"),
+         "[[nodes]] 1: gpu_model: no GPU product 'A100' is known;"
+         " did you mean 'A100-40GB' or 'A100-80GB'?; or write its gpu_memory_mib (0 = unknown)"),
+        (GPUS + 'sharing = "mp"\n', "[[nodes]] 1: sharing is 'mp'; did you mean 'mps'?"),
+        (GPUS + 'sharing = "3g.40gb@1"\n',
+         "[[nodes]] 1: sharing is '3g.40gb@1': layout '3g.40gb@1': 3g.40gb of A100-80GB"
+         " cannot start at 1; places for it: 0, 4"),
+        (GPUS.replace("A100-80GB", "T4") + 'sharing = "mig-dynamic"\n',
+         "[[nodes]] 1: sharing is 'mig-dynamic', and T4 has no MIG;"
+         " write exclusive, mps, timeslice, hami"),
+        ('[[nodes]]\nname = "g"\ngpus = 8\nsharing = "all-balanced"\n',
+         "[[nodes]] 1: sharing is 'all-balanced' without a gpu_model; name the GPU model"),
+    ],
+)  # fmt: skip
+def test_a_problem_names_table_and_key(text: str, line: str, write: Write) -> None:
+    assert problems(write, text) == [line]
+
+
+def test_what_is_no_toml_is_told_by_line(write: Write) -> None:
+    with pytest.raises(InputError) as error:
+        read_cluster(write("[[nodes]]\ngpus = \n", "c.toml"))
+    assert str(error.value) == "c.toml:2: this is not TOML (Invalid value); correct it"
+
+
+def test_an_unknown_model_is_taken_with_its_memory(write: Write) -> None:
+    text = GPUS.replace("A100-80GB", "X1") + "gpu_memory_mib = 0\n"
+    assert read_cluster(write(text, "c.toml")).nodes.gpu_model == ("X1",)
+
+
+def test_the_template_is_a_cluster_and_so_is_what_it_comments_out(write: Write) -> None:
+    assert len(read_cluster(write(TEMPLATE, "c.toml")).nodes) == 9
+    open_keys = "\n".join(
+        line.removeprefix("# ") if " = " in line else line for line in TEMPLATE.splitlines()
+    )
+    assert read_cluster(write(open_keys, "c.toml")).sharing == ("mig-dynamic",) * 8 + ("",)
+
+
+def test_the_documented_keys_are_the_keys() -> None:
+    assert markdown() in (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8")

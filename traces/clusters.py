@@ -1,0 +1,373 @@
+"""Cluster files: groups of nodes alike, in TOML, as a node table and how each node shares its GPUs.
+
+Nothing is guessed silently: what a group leaves out is in ``KEYS``, and all that is wrong with a
+file is told at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bayplan.scheduler.errors import InputError
+from bayplan.scheduler.hardware import Product, find_product, product_named
+from bayplan.traces.columns import shown
+from bayplan.traces.files import PathLike, display, read_text
+from bayplan.traces.schema import MAX_AMOUNT, MAX_NODE_GPUS, NodeTable
+
+MAX_NODES = 10**5
+CPU_MILLI_PER_GPU = 24_000
+MEMORY_MIB_PER_GPU = 256 * 1024
+"""What a node has for each GPU, where a group does not say: enough that GPUs are what is scarce."""
+
+CPU_NODE_GPUS = 4
+"""A node without GPUs has the cores and the memory of one with so many."""
+
+MODES = ("exclusive", "mps", "timeslice", "hami", "mig-dynamic")
+"""Ways to share GPUs by name; anything else under ``sharing`` is a MIG layout."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupKey:
+    """One key of a ``[[nodes]]`` table; ``default`` is in words where others decide it."""
+
+    name: str
+    kind: type
+    default: str
+    meaning: str
+    minimum: int = 0
+    maximum: int = 0
+
+
+KEYS: tuple[GroupKey, ...] = (
+    GroupKey("name", str, "**required**", "the node's name; of several nodes its start"),
+    GroupKey("count", int, "1", "number of nodes", 1, MAX_NODES),
+    GroupKey("gpus", int, "**required**", "GPUs of each node", 0, MAX_NODE_GPUS),
+    GroupKey("gpu_model", str, "unknown", "GPU model, best as `bayplan devices` lists it"),
+    GroupKey(
+        "gpu_memory_mib", int, "the model's, or 0 = unknown", "MiB per GPU", 0, MAX_AMOUNT
+    ),
+    GroupKey(
+        "cpu_milli", int, "24,000 per GPU, 96,000 without", "millicores of each node",
+        0, MAX_AMOUNT,
+    ),
+    GroupKey(
+        "memory_mib", int, "262,144 per GPU, 1,048,576 without", "MiB of each node",
+        0, MAX_AMOUNT,
+    ),
+    GroupKey("rack", str, "none", "one rack for the whole group"),
+    GroupKey("racks", int, "none", "spread the group over so many racks", 1, MAX_NODES),
+    GroupKey("nodes_per_rack", int, "none", "fill racks of so many nodes", 1, MAX_NODES),
+    GroupKey("block", str, "none", "block of racks that share a spine"),
+    GroupKey("zone", str, "none", "availability zone"),
+    GroupKey(
+        "nodes_per_nvlink_domain", int, "none", "join so many nodes by NVLink", 1, MAX_NODES
+    ),
+    GroupKey(
+        "gpu_island", int, "as the catalogue says",
+        "NVLink joins so many GPUs of a node", 0, MAX_NODE_GPUS,
+    ),
+    GroupKey(
+        "sharing", str, "not stated",
+        "exclusive, mps, timeslice, hami, mig-dynamic, or a MIG layout (all-balanced,"
+        " `1g.10gb@0,3g.40gb@4`)",
+    ),
+)  # fmt: skip
+"""The keys of a ``[[nodes]]`` table, in the order in which they are documented."""
+
+TEMPLATE = """\
+# Groups of nodes alike. `bayplan devices` lists the GPU models.
+
+[[nodes]]
+name = "gpu-a"
+count = 8
+gpus = 8
+gpu_model = "A100-80GB"
+# gpu_memory_mib = 81920         # left out: the model's
+# cpu_milli = 192000             # left out: 24 cores for each GPU
+# memory_mib = 2097152           # left out: 256 GiB for each GPU
+nodes_per_rack = 4               # or racks = 2, or rack = "r1"
+# block = "b1"
+# zone = "z1"
+# nodes_per_nvlink_domain = 18
+# sharing = "mig-dynamic"        # exclusive, mps, timeslice, hami, mig-dynamic or a MIG layout
+
+[[nodes]]
+name = "cpu"
+gpus = 0
+"""
+"""A cluster file to start from."""
+
+
+class ClusterError(InputError):
+    """A cluster file cannot be used; one line for each thing that is wrong with it.
+
+    Parameters
+    ----------
+    file
+        The file, as the person named it.
+    problems
+        What is wrong and what to do about it, one line each.
+    """
+
+    def __init__(self, file: str, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(f"{file}: {problem}" for problem in problems))
+        self.problems = list(problems)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClusterFile:
+    """A cluster: its nodes, and how each shares its GPUs, one text a node (empty: not stated).
+
+    A text is one of ``MODES`` or a MIG layout that the node's GPU model takes.
+    """
+
+    nodes: NodeTable
+    sharing: tuple[str, ...]
+
+
+def read_cluster(path: PathLike) -> ClusterFile:
+    """Read a cluster file.
+
+    Parameters
+    ----------
+    path
+        The file: TOML with a table ``[[nodes]]`` for each group of nodes alike.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read or is no TOML.
+    ClusterError
+        Its tables break rules: all of them are listed.
+    """
+    name = display(path)
+    tables = _tables(name, read_text(path))
+    problems = [
+        f"there is no table {shown(key)} in a cluster file; remove it"
+        for key in tables
+        if key != "nodes"
+    ]
+    given = tables.get("nodes", [])
+    if not isinstance(given, list) or not all(isinstance(each, dict) for each in given):
+        raise ClusterError(name, [*problems, "nodes is no list of tables; write [[nodes]]"])
+    groups = []
+    for number, table in enumerate(given, start=1):
+        group = _Group(number, table)
+        problems += group.problems()
+        groups.append(group)
+    if not given:
+        problems.append("there are no nodes; add a table [[nodes]]")
+    problems += _twins(groups)
+    if problems:
+        raise ClusterError(name, problems)
+    return _cluster(groups)
+
+
+def markdown() -> str:
+    """Return the keys of a ``[[nodes]]`` table as a Markdown table, for the documentation."""
+    lines = ["| key | type | if left out | bounds | meaning |", "|---|---|---|---|---|"]
+    for key in KEYS:
+        kind = "whole number" if key.kind is int else "text"
+        ceiling = f"{key.maximum:,}" if key.maximum < MAX_AMOUNT else "10^12"
+        bounds = f"{key.minimum} to {ceiling}" if key.kind is int else ""
+        lines.append(f"| `{key.name}` | {kind} | {key.default} | {bounds} | {key.meaning} |")
+    return "\n".join(lines)
+
+
+def _tables(name: str, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        said = str(error)
+        place = re.search(r" \(at line (\d+), column \d+\)$", said)
+        row = int(place.group(1)) if place else None
+        problem = f"this is not TOML ({said[: place.start()] if place else said})"
+        raise InputError(problem, file=name, row=row, fix="correct it") from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """One ``[[nodes]]`` table; its values are only used once it has no problems."""
+
+    number: int
+    table: Mapping[str, Any]
+
+    def text(self, key: str) -> str:
+        return str(self.table.get(key, ""))
+
+    def whole(self, key: str, default: int) -> int:
+        return int(self.table.get(key, default))
+
+    @property
+    def product(self) -> Product | None:
+        return find_product(self.text("gpu_model")) if self.text("gpu_model") else None
+
+    def names(self) -> list[str]:
+        """Return the nodes' names: numbered from 0, all of one length, if there are several."""
+        name, count = self.text("name"), self.whole("count", 1)
+        width = len(str(count - 1))
+        return [name] if count == 1 else [f"{name}-{each:0{width}}" for each in range(count)]
+
+    def problems(self) -> list[str]:
+        """Return all that is wrong with the table."""
+        found = [*self._key_problems(), *self._value_problems()]
+        if not found:
+            found = [*self._place_problems(), *self._gpu_problems()]
+        return [f"[[nodes]] {self.number}: {problem}" for problem in found]
+
+    def _key_problems(self) -> list[str]:
+        names = [key.name for key in KEYS]
+        found = []
+        for given in self.table:
+            if given not in names:
+                near = difflib.get_close_matches(given, names, n=1)
+                fix = f"did you mean {near[0]!r}?" if near else f"it may be {', '.join(names)}"
+                found.append(f"there is no key {shown(given)}; {fix}")
+        missing = [key.name for key in KEYS if key.default == "**required**"]
+        return found + [f"{key} is missing; add it" for key in missing if key not in self.table]
+
+    def _value_problems(self) -> list[str]:
+        found = []
+        for key in KEYS:
+            value = self.table.get(key.name)
+            if value is None:
+                continue
+            if not isinstance(value, key.kind) or isinstance(value, bool):
+                wanted = "a whole number" if key.kind is int else "a text in quotes"
+                found.append(f"{key.name} is {shown(str(value))}, not {wanted}; write {wanted}")
+            elif isinstance(value, int) and value < key.minimum:
+                problem = f"{key.name} is {value}, below {key.minimum}"
+                found.append(f"{problem}; write {key.minimum} or more")
+            elif isinstance(value, int) and value > key.maximum:
+                problem = f"{key.name} is {value}, above {key.maximum}"
+                found.append(f"{problem}; write {key.maximum} or less")
+            elif key.name == "name" and not value:
+                found.append("name is empty; write a name")
+        return found
+
+    def _place_problems(self) -> list[str]:
+        racks = [key for key in ("rack", "racks", "nodes_per_rack") if key in self.table]
+        found = []
+        if len(racks) > 1:
+            found.append(f"{' and '.join(racks)} are both given; keep one of them")
+        if self.whole("racks", 1) > self.whole("count", 1):
+            problem = (
+                f"racks is {self.table['racks']}, and there are {self.whole('count', 1)} nodes"
+            )
+            found.append(f"{problem}; write {self.whole('count', 1)} or less")
+        return found
+
+    def _gpu_problems(self) -> list[str]:
+        sharing = self.text("sharing")
+        if not self.whole("gpus", 0):
+            return [
+                f"{key} is {shown(str(self.table[key]))} for nodes with gpus 0;"
+                " remove it, or write how many GPUs"
+                for key in ("gpu_model", "gpu_memory_mib", "gpu_island", "sharing")
+                if self.table.get(key)
+            ]
+        unknown = self._model_problems()
+        if unknown or not sharing or (sharing in MODES and sharing != "mig-dynamic"):
+            return unknown
+        return self._mig_problems(sharing)
+
+    def _model_problems(self) -> list[str]:
+        if not self.text("gpu_model") or "gpu_memory_mib" in self.table:
+            return []
+        try:
+            product_named(self.text("gpu_model"))
+        except InputError as error:
+            return [f"gpu_model: {error}; or write its gpu_memory_mib (0 = unknown)"]
+        return []
+
+    def _mig_problems(self, sharing: str) -> list[str]:
+        from bayplan.scheduler.hardware.layouts import parse_layout, presets
+
+        model = self.text("gpu_model")
+        near = difflib.get_close_matches(sharing, MODES, n=1)
+        if near and sharing not in MODES:
+            return [f"sharing is {shown(sharing)}; did you mean {near[0]!r}?"]
+        if not model:
+            return [f"sharing is {shown(sharing)} without a gpu_model; name the GPU model"]
+        try:
+            product = product_named(model)
+            if not product.has_mig:
+                choice = ", ".join(MODES[:-1])
+                return [
+                    f"sharing is {shown(sharing)}, and {product.name} has no MIG; write {choice}"
+                ]
+            if sharing not in MODES and sharing not in presets(product):
+                parse_layout(product, sharing)
+        except InputError as error:
+            return [f"sharing is {shown(sharing)}: {error}"]
+        return []
+
+
+def _twins(groups: Sequence[_Group]) -> list[str]:
+    """Return a problem for every group with a node that an earlier one has."""
+    owner: dict[str, int] = {}
+    found = []
+    for group in groups:
+        if group.problems():
+            continue
+        names = group.names()
+        twin = next((name for name in names if name in owner), None)
+        if twin is not None:
+            problem = f"node {shown(twin)} is already in [[nodes]] {owner[twin]}"
+            found.append(f"[[nodes]] {group.number}: {problem}; give the groups other names")
+        owner.update(dict.fromkeys(names, group.number))
+    return found
+
+
+def _cluster(groups: Sequence[_Group]) -> ClusterFile:
+    columns: dict[str, list[Any]] = {}
+    sharing: list[str] = []
+    for group in groups:
+        names = group.names()
+        for column, values in _columns(group, names).items():
+            columns.setdefault(column, []).extend(values)
+        sharing += [group.text("sharing")] * len(names)
+    return ClusterFile(NodeTable.of(**columns), tuple(sharing))
+
+
+def _columns(group: _Group, names: list[str]) -> dict[str, list[Any]]:
+    gpus, count = group.whole("gpus", 0), len(names)
+    per_node = gpus or CPU_NODE_GPUS
+    product = group.product
+    memory_mib = product.memory_mib if product is not None else 0
+    same = {
+        "cpu_milli": group.whole("cpu_milli", CPU_MILLI_PER_GPU * per_node),
+        "memory_mib": group.whole("memory_mib", MEMORY_MIB_PER_GPU * per_node),
+        "gpu_count": gpus,
+        "gpu_model": group.text("gpu_model"),
+        "gpu_memory_mib": group.whole("gpu_memory_mib", memory_mib),
+        "gpu_island": group.whole("gpu_island", 0),
+        "zone": group.text("zone"),
+        "block": group.text("block"),
+    }
+    name = group.text("name")
+    domain = group.whole("nodes_per_nvlink_domain", 0)
+    return {
+        "name": names,
+        **{column: [value] * count for column, value in same.items()},
+        "rack": _racks(group, count),
+        "nvlink_domain": [
+            f"{name}-nvlink-{node // domain}" if domain else "" for node in range(count)
+        ],
+    }
+
+
+def _racks(group: _Group, count: int) -> list[str]:
+    """Return the rack of every node: neighbours share one."""
+    name = group.text("name")
+    if racks := group.whole("racks", 0):
+        # As even as can be: sizes differ by one at most.
+        return [f"{name}-rack-{node * racks // count}" for node in range(count)]
+    if size := group.whole("nodes_per_rack", 0):
+        return [f"{name}-rack-{node // size}" for node in range(count)]
+    return [group.text("rack")] * count

@@ -1,0 +1,221 @@
+"""The job table: its columns, stated once, and its type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from bayplan.scheduler.types import GPU_MILLI
+from bayplan.traces.columns import (
+    BadRow,
+    Column,
+    FloatArray,
+    IntArray,
+    check_columns,
+    filled,
+    shown,
+)
+from bayplan.traces.schema import INT64, MAX_AMOUNT, MAX_NODE_GPUS, NAN, markdown_table
+
+MAX_JOB_PODS = 10**5
+
+JOB_COLUMNS: tuple[Column, ...] = (
+    Column("name", "str", "", "the job's name", required=True, unique=True),
+    Column("arrival_s", "float64", "seconds", "submitted at", minimum=0, maximum=MAX_AMOUNT),
+    Column(
+        "work_s", "float64", "seconds",
+        "run time alone on whole reference GPUs, of all its pods at once",
+        required=True, minimum=0, maximum=MAX_AMOUNT,
+    ),
+    Column(
+        "pods", "int64", "pods", "pods alike that start together",
+        default=1, minimum=1, maximum=MAX_JOB_PODS,
+    ),
+    Column("cpu_milli", "int64", "millicores", "CPU per pod", minimum=0, maximum=MAX_AMOUNT),
+    Column("memory_mib", "int64", "MiB", "memory per pod", minimum=0, maximum=MAX_AMOUNT),
+    Column(
+        "gpu_count", "int64", "GPUs", "GPUs or MIG instances per pod, 0 for a CPU-only job",
+        required=True, minimum=0, maximum=MAX_NODE_GPUS,
+    ),
+    Column(
+        "gpu_milli", "int64", "milli-GPU",
+        f"compute per GPU, {GPU_MILLI} = whole; always 0 without GPUs",
+        default=GPU_MILLI, minimum=0, maximum=GPU_MILLI,
+    ),
+    Column(
+        "gpu_memory_mib", "int64", "MiB", "memory per GPU; 0 = not stated",
+        minimum=0, maximum=MAX_AMOUNT,
+    ),
+    Column("gpu_models", "str", "", "allowed models, separated by `|`; empty = any", default=""),
+    Column("mig_profile", "str", "", "MIG profile, such as `1g.10gb`; empty = no MIG", default=""),
+    Column(
+        "job_type", "str", "", "what it runs: a key of speed tables and demands; empty = unknown",
+        default="",
+    ),
+    Column(
+        "estimate_s", "float64", "seconds", "run time its user states; empty = `work_s`",
+        default=NAN, minimum=0, maximum=MAX_AMOUNT,
+    ),
+    Column(
+        "deadline_s", "float64", "seconds", "should be done by; empty = no deadline",
+        default=NAN, minimum=0, maximum=MAX_AMOUNT,
+    ),
+    Column(
+        "cancel_s", "float64", "seconds", "withdrawn at, done or not; empty = never",
+        default=NAN, minimum=0, maximum=MAX_AMOUNT,
+    ),
+    Column(
+        "priority", "int64", "", "higher is first", minimum=int(INT64.min), maximum=int(INT64.max)
+    ),
+    Column(
+        "preemptible", "int64", "", "1 = may be preempted, 0 = never",
+        default=1, minimum=0, maximum=1,
+    ),
+    Column("queue", "str", "", "queue it waits in", default=""),
+    Column("user", "str", "", "who submitted it", default=""),
+    Column(
+        "gang", "str", "", "rows with one gang are one job, each row a role; empty = a row alone",
+        default="",
+    ),
+)  # fmt: skip
+"""Columns of the job table, in file order."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JobTable:
+    """Jobs, one row each, or one row a role of a gang; columns as stated in ``JOB_COLUMNS``.
+
+    Arrays have shape ``(n_jobs,)``; texts are tuples of ``n_jobs`` strings. Amounts are per pod
+    or per GPU, and a row stands for ``pods`` pods alike.
+
+    Raises
+    ------
+    BadRow
+        A row breaks a rule of the table.
+    """
+
+    name: tuple[str, ...]
+    arrival_s: FloatArray
+    work_s: FloatArray
+    pods: IntArray
+    cpu_milli: IntArray
+    memory_mib: IntArray
+    gpu_count: IntArray
+    gpu_milli: IntArray
+    gpu_memory_mib: IntArray
+    gpu_models: tuple[str, ...]
+    mig_profile: tuple[str, ...]
+    job_type: tuple[str, ...]
+    estimate_s: FloatArray
+    deadline_s: FloatArray
+    cancel_s: FloatArray
+    priority: IntArray
+    preemptible: IntArray
+    queue: tuple[str, ...]
+    user: tuple[str, ...]
+    gang: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        check_columns(JOB_COLUMNS, columns_of(self))
+        _check_devices(self)
+        _check_gangs(self)
+
+    def __len__(self) -> int:
+        return len(self.name)
+
+    @classmethod
+    def of(cls, **columns: Any) -> Self:
+        """Make a table from columns given by name; columns left out take their default.
+
+        Parameters
+        ----------
+        **columns
+            Sequences of ``n_jobs`` values.
+
+        Raises
+        ------
+        TypeError
+            A column is unknown, missing or of the wrong type.
+        BadRow
+            A row breaks a rule of the table.
+        """
+        return cls(**with_milli(filled(JOB_COLUMNS, columns)))
+
+
+def columns_of(table: JobTable) -> dict[str, Any]:
+    """Return the columns of a job table by name, in file order."""
+    return {column.name: getattr(table, column.name) for column in JOB_COLUMNS}
+
+
+def with_milli(values: dict[str, Any]) -> dict[str, Any]:
+    """Return columns by name with ``gpu_milli`` 0 where a default of whole GPUs meets no GPUs.
+
+    Parameters
+    ----------
+    values
+        The columns of ``JOB_COLUMNS`` by name.
+    """
+    count, milli = values["gpu_count"], values["gpu_milli"]
+    return values | {"gpu_milli": np.where((count == 0) & (milli == GPU_MILLI), 0, milli)}
+
+
+def markdown() -> str:
+    """Return the columns as a Markdown table, for the documentation."""
+    return markdown_table(JOB_COLUMNS)
+
+
+def roles(gang: tuple[str, ...]) -> Mapping[str, list[int]]:
+    """Return the rows of every gang, gangs and rows in file order.
+
+    Parameters
+    ----------
+    gang
+        The ``gang`` column.
+    """
+    rows: dict[str, list[int]] = {}
+    for row, name in enumerate(gang):
+        if name:
+            rows.setdefault(name, []).append(row)
+    return rows
+
+
+def _check_devices(jobs: JobTable) -> None:
+    """Check the rules that tie the GPU columns to ``gpu_count``."""
+    with_gpus = jobs.gpu_count > 0
+    if (bad := with_gpus & (jobs.gpu_milli == 0)).any():
+        record = int(bad.argmax())
+        problem = f"gpu_milli is 0 for a job with gpu_count {jobs.gpu_count[record]}"
+        raise BadRow(record, problem, f"write 1 to {GPU_MILLI} ({GPU_MILLI} = a whole GPU)")
+    for name in ("gpu_milli", "gpu_memory_mib"):
+        amounts: IntArray = getattr(jobs, name)
+        if (bad := ~with_gpus & (amounts != 0)).any():
+            record = int(bad.argmax())
+            problem = f"{name} is {amounts[record]} for a job with gpu_count 0"
+            raise BadRow(record, problem, "write 0, or a gpu_count of 1 or more")
+    if not any(jobs.mig_profile):
+        return
+    has_profile = np.fromiter(map(bool, jobs.mig_profile), dtype=np.bool_, count=len(jobs))
+    if (bad := ~with_gpus & has_profile).any():
+        record = int(bad.argmax())
+        problem = f"mig_profile is {jobs.mig_profile[record]!r} for a job with gpu_count 0"
+        raise BadRow(record, problem, "write the number of instances as gpu_count")
+
+
+def _check_gangs(jobs: JobTable) -> None:
+    """Check that the rows of one gang arrive and work as one job."""
+    if not any(jobs.gang):
+        return
+    for name, rows in roles(jobs.gang).items():
+        for column in ("arrival_s", "work_s"):
+            values: FloatArray = getattr(jobs, column)
+            first = values[rows[0]]
+            for row in rows[1:]:
+                if values[row] != first:
+                    gang = shown(name).replace("{", "{{").replace("}", "}}")
+                    theirs = f"{first:.15g} in row {{also}}"
+                    problem = f"{column} is {values[row]:.15g} in gang {gang}, {theirs}"
+                    fix = f"give all rows of a gang one {column}"
+                    raise BadRow(row, problem, fix, also=rows[0])
