@@ -15,9 +15,12 @@ TEST_WORKERS ?= auto
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-demo: $(READY) ## pack the built-in trace by every policy; writes demo/
+demo: $(READY) ## the built-in trace under six ways to share GPUs and three placements; writes demo/
 	@mkdir -p demo
-	$(BIN)/bayplan replay --policy all --seeds 1-5 --json demo/replay.json --plot demo/replay.svg
+	$(BIN)/bayplan compare bench/scenarios/demo.toml --set layout=fitted --seeds 1-5 \
+	  --vary sharing=exclusive,mig-static,mig-dynamic,mps,timeslice,hami \
+	  --vary placement=best-fit,worst-fit,fgd --metrics jct_mean_s,slowdown_mean,allocated_gpu_h \
+	  --csv demo/compare.csv --json demo/compare.json --plot demo/compare.svg
 
 test: lint types unit ## all checks: lint, import contracts, types, tests
 
@@ -54,6 +57,8 @@ bench: $(READY) ## measure; writes bench/results/ and the tables in README.md
 	$(BIN)/python bench/explain.py
 	$(BIN)/python bench/plan.py
 	-$(BIN)/python bench/optimal.py
+	$(BIN)/python bench/jobs.py
+	$(BIN)/python bench/simulate.py
 	$(BIN)/python bench/tables.py
 
 reproduce: $(READY) ## published tables and schedules beside ours (needs BAYPLAN_DATA)

@@ -139,7 +139,7 @@ def bare(case: Case, outcome: Outcome) -> dict[str, float]:
         ends += 1
 
     def arrive(event: simpy.Event) -> None:
-        i: int = event.value  # type: ignore[assignment]  # SimPy's values are of any type
+        i = int(event.value or 0)
         following(i + 1)
         env.timeout(max(0.0, stay_s[order[i]])).callbacks.append(end)
 

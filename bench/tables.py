@@ -1,4 +1,4 @@
-"""Write the tables of measured figures in README.md from bench/results/ and reproduce/fgd.json."""
+"""Write the tables in README.md and docs/measured.md from bench/results/ and reproduce/."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tables_many import (
     plan_table,
     preempt_table,
 )
+from tables_simulate import schedules_table, simulate_table
 
 ROOT = Path(__file__).parent.parent
 QUESTIONS = (
@@ -29,9 +30,11 @@ QUESTIONS = (
     "explain",
     "plan",
     "optimal",
+    "simulate",
 )
 RESULTS = ROOT / "bench" / "results"
 README = ROOT / "README.md"
+MEASURED = ROOT / "docs" / "measured.md"
 
 
 def main() -> int:
@@ -50,10 +53,6 @@ def main() -> int:
         decide_table(figures["decide"]),
         mig_table(figures["mig"]),
     )
-    note = f"On {machine(facts)}, written by `make bench`."
-    text = README.read_text(encoding="utf-8")
-    text = between(text, "figures", "\n\n".join([note, *tables]))
-    text = between(text, "modes", modes_table(figures["modes"]))
     many = (
         gang_table(figures["gang"]),
         preempt_table(figures["preempt"]),
@@ -62,14 +61,30 @@ def main() -> int:
         plan_table(figures["plan"]),
         optimal_table(figures["optimal"]),
     )
+    note = f"On {machine(facts)}, written by `make bench`."
+    simulated = f"{note} {simulate_table(figures['simulate'])}"
+    text = README.read_text(encoding="utf-8")
+    text = between(text, "modes", modes_table(figures["modes"]))
+    text = between(text, "simulate", simulated)
+    README.write_text(with_published(text), encoding="utf-8")
+    text = MEASURED.read_text(encoding="utf-8")
+    text = between(text, "figures", "\n\n".join([note, *tables]))
     text = between(text, "many", "\n\n".join(many))
     text = between(text, "speed", speed_table(figures["sharing"]["held out"]))
-    published = ROOT / "reproduce" / "fgd.json"
-    if published.exists():
-        rows = json.loads(published.read_text(encoding="utf-8"))
-        text = between(text, "reproduce", published_table(rows))
-    README.write_text(text, encoding="utf-8")
+    MEASURED.write_text(text, encoding="utf-8")
     return 0
+
+
+def with_published(text: str) -> str:
+    """Return the text with the tables of what ``make reproduce`` wrote, where it did."""
+    for name, file, table in (
+        ("reproduce", "fgd.json", published_table),
+        ("schedules", "schedules.json", schedules_table),
+    ):
+        path = ROOT / "reproduce" / file
+        if path.exists():
+            text = between(text, name, table(json.loads(path.read_text(encoding="utf-8"))))
+    return text
 
 
 def between(text: str, name: str, body: str) -> str:

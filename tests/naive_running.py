@@ -166,3 +166,24 @@ def retime(
             slowest[seat.job] = max(slowest.get(seat.job, 1.0), by)
     jobs = {seat.job for number in changed for seat in gpus[number].seats}
     return {job: base[job] / slowest[job] for job in sorted(jobs)}
+
+
+# --- all three at once -------------------------------------------------------------------------
+
+
+def advance(
+    gpus: Sequence[Gpu],
+    alone: Sequence[int],
+    base: Sequence[float],
+    rates: Rates,
+    jobs: Sequence[Job],
+    now: Fraction,
+    checkpoint: Fraction,
+) -> tuple[dict[int, Job], dict[int, float]]:
+    """The jobs that get a rate, on any of the GPUs or alone, and when they are to finish."""
+    new = retime(gpus, range(len(gpus)), base, rates) | {job: base[job] for job in alone}
+    before = [jobs[job] for job in new]
+    fractions = [Fraction(rate) for rate in new.values()]
+    after, ends = change_rates(before, fractions, now, checkpoint)
+    expected = set_times({}, list(new), [float(end) for end in ends])
+    return dict(zip(new, after, strict=True)), expected

@@ -122,6 +122,10 @@ class GavelRounds:
 
     # --- progress -------------------------------------------------------------------------
 
+    def start_cost_s(self, book: Book, job: int) -> float:
+        """Start at once."""
+        return 0.0
+
     def begin(self, book: Book, job: int, now_s: float) -> None:
         """Start at once: there is no cost."""
         book.since_s[job] = now_s

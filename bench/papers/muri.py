@@ -67,6 +67,10 @@ class ChargedAtEveryEvent:
             np.float64,
         )
 
+    def start_cost_s(self, book: Book, job: int) -> float:
+        """Start at once."""
+        return 0.0
+
     def begin(self, book: Book, job: int, now_s: float) -> None:
         """Start at once: events charge for it."""
         book.since_s[job] = now_s

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from bayplan.scheduler.arrays import FloatArray, IntArray
+from bayplan.scheduler.arrays import FloatArray, FloatTable, IntArray, IntTable
 from bayplan.scheduler.types import GPU_MILLI
 from bayplan.simulator.core.classes import JobClass, PodClass, job_class, pod_classes
 from bayplan.simulator.core.estimates import noisy
@@ -49,7 +49,13 @@ class Book:
         self.rank = np.empty(self.n_jobs, np.int64)
         self.rank[sorted(range(self.n_jobs), key=self.uid.__getitem__)] = np.arange(self.n_jobs)
         self.arrival_s: FloatArray = table.arrival_s[first]
-        self.work_s: FloatArray = table.work_s[first].copy()
+        # Rows of one table each, so that kernels take one array instead of seven.
+        self.progress: FloatTable = np.zeros((7, self.n_jobs))
+        self.work_s, self.done_s, self.safe_s, self.rate = self.progress[:4]
+        self.since_s, self.ready_s, self.base = self.progress[4:]
+        self.seat_ints: IntTable = np.zeros((3, self.n_jobs), np.int64)
+        self.first_seat, self.demand_of, self.rate_changes = self.seat_ints
+        self.work_s[:] = table.work_s[first]
         self.deadline_s: FloatArray = table.deadline_s[first]
         self.cancel_s: FloatArray = table.cancel_s[first]
         self.priority: IntArray = table.priority[first]
@@ -71,12 +77,8 @@ class Book:
     def _clear(self) -> None:
         n = self.n_jobs
         self.state = np.zeros(n, np.int8)
-        self.done_s = np.zeros(n)
-        self.safe_s = np.zeros(n)
-        self.rate = np.zeros(n)
-        self.since_s = np.zeros(n)
-        self.ready_s = np.zeros(n)
-        self.base = np.ones(n)
+        self.base[:] = 1.0
+        self.first_seat[:] = -1
         self.stint_s = np.full(n, np.nan)
         self.queued_s = self.arrival_s.copy()
         self.start_s = np.full(n, np.nan)
@@ -89,7 +91,6 @@ class Book:
         self.status = np.zeros(n, np.int8)
         self.preemptions = np.zeros(n, np.int32)
         self.oom_kills = np.zeros(n, np.int32)
-        self.rate_changes = np.zeros(n, np.int64)
 
     def _classes(
         self, row_class: IntArray, pods: list[PodClass], first: IntArray

@@ -9,13 +9,18 @@ from bayplan.scheduler.timing import set_times, take_due
 
 
 class Calendar:
-    """The predicted ends of ``n_jobs`` jobs; ties go by number."""
+    """The predicted ends of ``n_jobs`` jobs; ties go by number.
+
+    ``arrays`` are for ``kernels.advance``, which changes them as ``set`` does.
+    """
 
     def __init__(self, n_jobs: int) -> None:
         self._times = np.full(n_jobs, np.inf)
-        self._heap = np.zeros(n_jobs, np.int64)
-        self._place = np.full(n_jobs, -1, np.int64)
+        heap_ints = np.zeros((2, n_jobs), np.int64)
+        self._heap, self._place = heap_ints
+        self._place[:] = -1
         self._size = np.zeros(1, np.int64)
+        self.arrays = self._times, heap_ints, self._size
         self._due = np.zeros(n_jobs, np.int64)
 
     @property

@@ -9,21 +9,19 @@ import numpy as np
 from bayplan.scheduler.arrays import IntArray
 from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.events import Bound, Gone
-from bayplan.scheduler.gangs.types import Gang, Role
-from bayplan.scheduler.types import GPU_MILLI, Decision, MigInstances, Node, Placement, Request
+from bayplan.scheduler.types import GPU_MILLI, Decision, MigInstances, Node, Placement
 from bayplan.simulator.core.book import Book, State
 from bayplan.simulator.core.calendar import Calendar
 from bayplan.simulator.core.columns import Columns
 from bayplan.simulator.core.locality import Places
 from bayplan.simulator.core.meter import Meter
-from bayplan.simulator.core.progress import ProgressModel
+from bayplan.simulator.core.pods import Pods
+from bayplan.simulator.core.progress import Exact, ProgressModel
 from bayplan.simulator.core.remaking import remaking_of
 from bayplan.simulator.core.results import LogEntry, Status
 from bayplan.simulator.core.seats import Seats
 from bayplan.simulator.core.settings import Settings
 from bayplan.simulator.core.waiting import Waiting
-
-_NOBODY = np.zeros(0, np.int64)
 
 
 class Floor:
@@ -38,8 +36,8 @@ class Floor:
         The time.
     cluster, engine
         The engine decides for this cluster.
-    book, waiting
-        The jobs, and those of them that wait.
+    book, waiting, pods
+        The jobs, those of them that wait, and the requests of their pods.
     running
         Jobs that run, the latest to start last.
     placements
@@ -66,6 +64,7 @@ class Floor:
         self.cluster, self.engine, self.book = engine.cluster, engine, book
         self.columns, self.waiting, self.progress = columns, waiting, progress
         self.settings = settings
+        self.pods = Pods(book)
         self.seats = Seats(nodes, book, settings.speeds)
         self.places = Places(nodes, settings)
         self.calendar = Calendar(book.n_jobs)
@@ -76,10 +75,11 @@ class Floor:
         self.short: list[int] = []
         self.remaking = remaking_of(nodes, settings)
         self.log: list[LogEntry] | None = [] if settings.log else None
+        # What this model does is one kernel; a model derived from it is asked step by step.
+        self._exact = progress if type(progress) is Exact else None
         self._touched: dict[int, None] = {}
         self._alone: list[int] = []
         self._freed: set[int] = set()
-        self._job_of = {uid: job for job, uid in enumerate(book.uid)}
         self.capacity_milli = int(
             engine.cluster.view.slot_capacity[: engine.cluster.view.n_slots].sum()
         )
@@ -87,9 +87,6 @@ class Floor:
         self._classes = book.classes
         self._class_of: list[int] = book.class_of.tolist()
         self._started = bytearray(book.n_jobs)
-        self._priority: list[int] = book.priority.tolist()
-        self._preemptible: list[bool] = book.preemptible.tolist()
-        self._estimate_s: list[float] = book.estimate_s.tolist()
 
     # --- what passes may do ---------------------------------------------------------------
 
@@ -110,9 +107,9 @@ class Floor:
         engine = engine or self.engine
         kind = self._classes[self._class_of[job]]
         if kind.n_pods == 1:
-            decision = engine.decide(self.request(job), self.now_s, why=False)
+            decision = engine.decide(self.pods.request(job), self.now_s, why=False)
             return None if decision.placement is None else (decision,)
-        plan = engine.decide_gang(self.gang(job), self.now_s)
+        plan = engine.decide_gang(self.pods.gang(job), self.now_s)
         return plan.decisions or None
 
     def start(self, job: int, decisions: tuple[Decision, ...]) -> None:
@@ -163,56 +160,6 @@ class Floor:
             self._stop(job, before)
         self._lifted.clear()
 
-    def request(self, job: int, index: int = 0) -> Request:
-        """Return what a pod of a job asks for; the index counts over all its roles."""
-        kind = self._classes[self._class_of[job]]
-        uid = self.book.uid[job]
-        gang = ""
-        role = kind.roles[0]
-        if kind.n_pods > 1:
-            gang, before = uid, 0
-            for role in kind.roles:
-                if index < before + role.pods:
-                    break
-                before += role.pods
-            uid = f"{uid}/{index}"
-        book = self.book
-        return Request(
-            uid,
-            role.cpu_milli,
-            role.memory_mib,
-            role.devices,
-            (),
-            (),
-            None,
-            self._priority[job],
-            self._preemptible[job],
-            (),
-            gang,
-            book.queue[job],
-            self._estimate_s[job],
-        )
-
-    def gang(self, job: int) -> Gang:
-        """Return the pods of a job as a gang, a role for each of its rows."""
-        roles, index = [], 0
-        for k, role in enumerate(self._classes[self._class_of[job]].roles):
-            members = tuple(self.request(job, i) for i in range(index, index + role.pods))
-            roles.append(Role(str(k), members))
-            index += role.pods
-        return Gang(self.book.uid[job], tuple(roles))
-
-    def uids(self, job: int) -> list[str]:
-        """Return the uids of a job's pods."""
-        n_pods = self._classes[self._class_of[job]].n_pods
-        uid = self.book.uid[job]
-        return [uid] if n_pods == 1 else [f"{uid}/{k}" for k in range(n_pods)]
-
-    def job_of(self, uid: str) -> int:
-        """Return the job that a pod belongs to."""
-        job = self._job_of.get(uid)
-        return self._job_of[uid.rpartition("/")[0]] if job is None else job
-
     def free_milli(self) -> int:
         """Return the milli-GPU that nobody holds."""
         return self.capacity_milli - self.meter.milli
@@ -235,6 +182,15 @@ class Floor:
         rate = np.where(book.rate[jobs] > 0.0, book.rate[jobs], book.base[jobs])
         ends = np.maximum(self.now_s, book.ready_s[jobs]) + left / rate
         return sorted(zip(ends.tolist(), jobs.tolist(), strict=True))
+
+    def estimated_run_s(self, job: int, decisions: Sequence[Decision]) -> float:
+        """Return how long a waiting job is estimated to run where it was decided, alone there."""
+        book = self.book
+        left = max(0.0, book.estimate_s.item(job) - book.done_s.item(job))
+        placements = [decision.placement for decision in decisions if decision.placement]
+        start_s = self.progress.start_cost_s(book, job)
+        run_s: float = left / self.places.speed(book.job_type[job], placements)
+        return start_s + run_s
 
     def runners(self) -> IntArray:
         """Return the running jobs by number."""
@@ -309,19 +265,18 @@ class Floor:
 
         ``predict_all``: predict the ends of all running jobs anew.
         """
+        if not (self._touched or self._alone or predict_all):
+            return
         book = self.book
-        jobs, rates = _NOBODY, np.zeros(0)
-        if self._touched:
-            gpus = np.array(list(self._touched), np.int64)
-            self._touched.clear()
-            jobs, rates = self.seats.retime(gpus)
-        if self._alone:
-            alone = np.array([job for job in self._alone if job in self.running], np.int64)
-            self._alone.clear()
-            if jobs.size:
-                jobs, rates = np.append(jobs, alone), np.append(rates, book.base[alone])
-            else:
-                jobs, rates = alone, book.base[alone]
+        gpus = np.array(list(self._touched), np.int64)
+        alone = np.array([job for job in self._alone if job in self.running], np.int64)
+        self._touched.clear()
+        self._alone.clear()
+        if self._exact is not None and not predict_all:
+            self.seats.advance(gpus, alone, self.now_s, self._exact.checkpoint_s, self.calendar)
+            return
+        jobs, rates = self.seats.retime(gpus)
+        jobs, rates = np.append(jobs, alone), np.append(rates, book.base[alone])
         if predict_all:
             book.rate[jobs] = rates
             jobs = self.runners()
@@ -389,7 +344,7 @@ class Floor:
             self.columns.use(job, -1, now)
 
     def _remove_pods(self, job: int, placements: tuple[Placement, ...]) -> None:
-        for uid in self.uids(job):
+        for uid in self.pods.uids(job):
             self.cluster.apply(Gone(uid))
         for placement in placements:
             self._freed.add(self.cluster.row(placement.node))

@@ -11,9 +11,10 @@ from bayplan.scheduler.hardware import find_product
 from bayplan.scheduler.hardware.types import Product
 from bayplan.scheduler.sharing import Hami, Mig, Mps, TimeSlicing, sharing_of
 from bayplan.scheduler.speed import Demand, SpeedSettings
-from bayplan.scheduler.timing import ALONE, HAMI, MIG, MPS, TIMESLICE, retime
+from bayplan.scheduler.timing import ALONE, HAMI, MIG, MPS, TIMESLICE, advance, retime
 from bayplan.scheduler.types import GPU_MILLI, Grant, Node, Placement
 from bayplan.simulator.core.book import Book
+from bayplan.simulator.core.calendar import Calendar
 from bayplan.simulator.core.classes import codes
 from bayplan.simulator.core.speeds import Speeds
 
@@ -35,6 +36,7 @@ class Seats:
         self._nodes = {node.name: node for node in nodes}
         self._offset: dict[str, int] = {}
         self._unchecked: dict[int, tuple[int, int]] = {}
+        self._anonymous: dict[int, range] = {}
         modes: list[int] = []
         for node in nodes:
             self._offset[node.name] = len(modes)
@@ -45,21 +47,24 @@ class Seats:
                 for gpu, sharing in enumerate(each)
                 if isinstance(sharing, TimeSlicing) and not sharing.check_memory
             }
+            if node.anonymous_gpus:
+                span = range(self._offset[node.name], len(modes))
+                self._anonymous |= dict.fromkeys(span, span)
         self.n_gpus = len(modes)
         self.busy = self.taken = 0
         self._modes = modes
-        self._gpu_mode = np.array(modes, np.int64)
-        self._gpu_count = np.zeros(self.n_gpus, np.int64)
+        self._gpu_ints = np.array([modes, [0] * len(modes)], np.int64)
+        self._gpu_mode, self._gpu_count = self._gpu_ints
         self._gpu_seats = np.zeros((self.n_gpus, _FEW), np.int64)
         self._free: list[int] = []
         self._of_job: dict[int, list[int]] = {}
         self._make_seats(1024)
-        self._first = np.full(book.n_jobs, -1, np.int64)
+        self._first = book.first_seat
         self._mark = np.zeros(book.n_jobs, np.bool_)
         self._jobs = np.zeros(book.n_jobs, np.int64)
         self._rates = np.zeros(book.n_jobs)
-        types = codes(book.job_type)
-        self._demand_of: IntArray = types
+        self._finish = np.zeros(book.n_jobs)
+        book.demand_of[:] = codes(book.job_type)
         names = list(dict.fromkeys(book.job_type))
         demands = [_columns(speeds.demand(name)) for name in names]
         self._demands = np.array(demands, np.float64).reshape(-1, 8)
@@ -68,21 +73,24 @@ class Seats:
         self._parts: dict[tuple[str, int, int, str], tuple[float, float]] = {}
 
     def _make_seats(self, n: int) -> None:
-        self._seat_job = np.zeros(n, np.int64)
-        self._seat_gpu = np.zeros(n, np.int64)
-        self._seat_next = np.full(n, -1, np.int64)
-        self._seat_compute = np.ones(n)
-        self._seat_memory = np.ones(n)
-        self._seat_instance = np.zeros(n, np.int64)
-        self._seat_slow = np.ones(n)
+        self._seat_ints = np.zeros((4, n), np.int64)
+        self._seat_ints[1] = -1
+        self._seat_floats = np.ones((3, n))
+        self._name_rows()
         self._free = list(range(n - 1, -1, -1))
 
     def _more_seats(self) -> None:
         n = self._seat_job.size
-        for name in ("job", "gpu", "next", "compute", "memory", "instance", "slow"):
-            array = getattr(self, f"_seat_{name}")
-            setattr(self, f"_seat_{name}", np.concatenate([array, np.zeros_like(array)]))
+        self._seat_ints = np.concatenate([self._seat_ints, np.zeros_like(self._seat_ints)], axis=1)
+        self._seat_floats = np.concatenate(
+            [self._seat_floats, np.ones_like(self._seat_floats)], axis=1
+        )
+        self._name_rows()
         self._free = list(range(2 * n - 1, n - 1, -1))
+
+    def _name_rows(self) -> None:
+        self._seat_job, self._seat_next, self._seat_instance, self._seat_gpu = self._seat_ints
+        self._seat_compute, self._seat_memory, self._seat_slow = self._seat_floats
 
     def gpu(self, node: str, index: int) -> int:
         """Return the number of a GPU of a node."""
@@ -195,10 +203,60 @@ class Seats:
             self._gpu_count[gpu] = count
             if not count:
                 self.busy -= 1
+                gpus += self._even_out(gpu)
             self._free.append(seat)
         self._first[job] = -1
         self.taken -= len(seats)
         return gpus if len(gpus) < 2 else list(dict.fromkeys(gpus))
+
+    def _even_out(self, gpu: int) -> list[int]:
+        """Let a seat beside another move to an anonymous GPU that was left.
+
+        Nobody shares one, but who is put while others still sit there, to be dropped in the same
+        pass, sits beside one of them. Returns the shared GPUs that this concerns.
+        """
+        for other in self._anonymous.get(gpu, ()):
+            last = self._gpu_count.item(other) - 1
+            if last > 0:
+                seat = self._gpu_seats.item(other, last)
+                self._gpu_count[other], self._gpu_count[gpu] = last, 1
+                self._gpu_seats[gpu, 0], self._seat_gpu[seat] = seat, gpu
+                self.busy += 1
+                return [other, gpu] if self._modes[gpu] != ALONE else []
+        return []
+
+    def advance(
+        self,
+        gpus: IntArray,
+        alone: IntArray,
+        now_s: float,
+        checkpoint_s: float,
+        calendar: Calendar,
+    ) -> None:
+        """Give new rates to the jobs on some GPUs and to those that run alone, by ``Exact``.
+
+        Settles them, and expects them in the calendar when they will be finished by then.
+        """
+        book = self._book
+        advance(
+            gpus,
+            alone,
+            now_s,
+            checkpoint_s,
+            self._gpu_ints,
+            self._gpu_seats,
+            self._seat_ints,
+            self._seat_floats,
+            book.seat_ints,
+            book.progress,
+            self._demands,
+            self._settings,
+            self._mark,
+            self._jobs,
+            self._rates,
+            self._finish,
+            *calendar.arrays,
+        )
 
     def retime(self, gpus: IntArray) -> tuple[IntArray, FloatArray]:
         """Return the jobs on some GPUs whose rate changes, and their new rates: (n,) each.
@@ -220,7 +278,7 @@ class Seats:
             self._first,
             book.base,
             book.rate,
-            self._demand_of,
+            book.demand_of,
             self._demands,
             self._settings,
             book.rate_changes,

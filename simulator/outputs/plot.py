@@ -143,7 +143,8 @@ def _bars(
             fontweight="bold" if mark is Mark.BEST else "normal",
         )
     axes.set_xlim(0.0, 1.18 * max(ends) or 1.0)  # room for the figures at the ends
-    what = f"GPUs {metric.title}" if metric.group == "GPUs" else metric.title
+    shares = metric.group == "GPUs" and not metric.title.startswith("GPU")
+    what = f"GPUs {metric.title}" if shares else metric.title
     way = f" ({metric.better} is better)" if metric.better else ""
     axes.set_title(what + way, fontsize="medium")
     axes.set_xlabel(metric.unit)

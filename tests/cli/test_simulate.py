@@ -200,16 +200,18 @@ def test_a_bad_comparison_is_one_line_and_nothing_is_run(
     assert refused("compare", *flags).startswith(said)
 
 
-def interrupted(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command whose fifth report of progress comes with a Ctrl-C."""
+def interrupted(folder: Path, nth: int, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command whose nth run has a Ctrl-C come with its fifth report of progress."""
     program = (
         "import signal; from bayplan.simulator.simulate import running; from bayplan import cli\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "real, seen = running.Simulation.run, []\n"
+        "real, runs = running.Simulation.run, []\n"
         "def run(self, told):\n"
+        "    seen = []\n"
+        "    runs.append(seen)\n"
         "    def tell(now_s, done):\n"
         "        seen.append(done)\n"
-        "        if len(seen) == 5: signal.raise_signal(signal.SIGINT)\n"
+        f"        if (len(runs), len(seen)) == ({nth}, 5): signal.raise_signal(signal.SIGINT)\n"
         "        told(now_s, done)\n"
         "    return real(self, tell)\n"
         "running.Simulation.run = run\n"
@@ -224,7 +226,7 @@ def interrupted(folder: Path, *arguments: str) -> subprocess.CompletedProcess[st
 
 def test_ctrl_c_writes_what_is_done(tmp_path: Path) -> None:
     jobs = ("--jobs.synthetic.count", "9000", "--jobs.synthetic.mean_s", "60")
-    done = interrupted(tmp_path, "simulate", *jobs, "--out", "run")
+    done = interrupted(tmp_path, 1, "simulate", *jobs, "--out", "run")
     assert done.returncode == 1
     assert done.stderr.startswith("bayplan: interrupted at day ")
     assert "unfinished" in done.stdout
@@ -237,9 +239,8 @@ def test_ctrl_c_writes_what_is_done(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_keeps_the_runs_of_a_comparison_that_are_done(tmp_path: Path) -> None:
-    # Two reports a run: the fifth is in the third.
     jobs = ("--jobs.synthetic.count", "3000", "--jobs.synthetic.mean_s", "60")
-    done = interrupted(tmp_path, "compare", *jobs, "--workers", "1", "--csv", "c.csv")
+    done = interrupted(tmp_path, 3, "compare", *jobs, "--workers", "1", "--csv", "c.csv")
     assert done.returncode == 1
     assert done.stderr == "bayplan: interrupted: 2 of 5 runs were done, and stand\n"
     assert "Means of 2 seeds" in done.stdout

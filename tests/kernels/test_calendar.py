@@ -10,9 +10,10 @@ import naive_running as naive
 from bayplan.kernels import calendar
 from strategies import ints
 
-N_ITEMS = 12
+N_ITEMS = 15
 TIMES = (0.0, 0.5, 1.0, 1.0, 2.0, 3.5, 7.0)
 """Few, so that many are equal."""
+SHUFFLED = [float(7 * item % N_ITEMS) for item in range(N_ITEMS)]
 
 times_s = st.sampled_from(TIMES)
 Changes = list[tuple[int, float]]
@@ -98,6 +99,20 @@ class Table:
         assert self.place.tolist() == [
             items.index(item) if item in expected else -1 for item in range(N_ITEMS)
         ]
+
+
+@given(st.permutations(SHUFFLED), st.permutations(range(N_ITEMS)))
+def test_an_item_from_the_middle_leaves_the_others_in_order(
+    new: list[float], leave: list[int]
+) -> None:
+    """The last of the heap takes its place, and may be earlier than those above it there."""
+    table = Table()
+    table.set_times(list(enumerate(new)))
+    expected = dict(enumerate(new))
+    for item in leave:
+        table.set_times([(item, np.inf)])
+        del expected[item]
+        table.check(expected)
 
 
 @given(steps)

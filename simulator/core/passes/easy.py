@@ -61,9 +61,7 @@ class Shadow:
         floor = self._floor
         if math.isnan(self.at_s):
             self._look_ahead()
-        book = floor.book
-        left = max(0.0, book.estimate_s.item(job) - book.done_s.item(job))
-        if floor.now_s + left <= self.at_s:
+        if floor.now_s + floor.estimated_run_s(job, decisions) <= self.at_s:
             return True
         with self._cluster.trial() as trial:
             for decision in decisions:
@@ -82,7 +80,7 @@ class Shadow:
         self.at_s = math.inf
         ends = floor.expected_ends()
         for k, (end_s, job) in enumerate(ends):
-            for uid in floor.uids(job):
+            for uid in floor.pods.uids(job):
                 self._cluster.apply(Gone(uid))
             free += floor.book.held_milli.item(job)
             at_once = k + 1 < len(ends) and ends[k + 1][0] == end_s

@@ -71,15 +71,15 @@ class Evict:
     def _evict_for(self, floor: Floor, job: int) -> bool:
         guards = Guards(min_run_s=self._min_run_s, queue_excess_milli=self._excess(floor))
         if floor.book.classes[floor.book.class_of.item(job)].n_pods == 1:
-            request = floor.request(job)
+            request = floor.pods.request(job)
             found = floor.engine.preempt(request, floor.now_s, guards, self._policy)
             uids = found.nodes[0].uids if found.nodes else ()
         else:
-            gang = floor.gang(job)
+            gang = floor.pods.gang(job)
             uids = floor.engine.preempt_gang(gang, floor.now_s, guards, self._policy).uids
         if not uids:
             return False
-        for victim in sorted({floor.job_of(uid) for uid in uids}):
+        for victim in sorted({floor.pods.job_of(uid) for uid in uids}):
             floor.stop(victim)
         return floor.try_start(job)
 
@@ -103,6 +103,6 @@ class Evict:
             at = floor.now_s
             if every:
                 at = ready + every * math.floor(max(0.0, at - ready) / every)
-            for uid in floor.uids(job):
+            for uid in floor.pods.uids(job):
                 if floor.cluster.pods[uid].last_checkpoint_s != at:
                     floor.cluster.apply(Checkpointed(uid, at))

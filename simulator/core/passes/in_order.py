@@ -76,7 +76,7 @@ def _until_it_fits(floor: Floor, job: int, candidates: list[int]) -> list[int] |
     step = 1
     while len(gone) < len(candidates):
         for each in candidates[len(gone) : len(gone) + step]:
-            for uid in floor.uids(each):
+            for uid in floor.pods.uids(each):
                 floor.cluster.apply(Gone(uid))
             gone.append(each)
         step *= 2
@@ -89,9 +89,9 @@ def _reprieve(floor: Floor, job: int, gone: list[int]) -> list[int]:
     """Put back whoever leaves enough room, the last to go first; return who stays away."""
     victims = []
     for each in reversed(gone):
-        uids = floor.uids(each)
+        uids = floor.pods.uids(each)
         for index, placement in enumerate(floor.placements[each]):
-            request = floor.request(each, index)
+            request = floor.pods.request(each, index)
             floor.cluster.apply(Bound(Decision(request, floor.now_s, placement), floor.now_s))
         if floor.decide(job) is None:
             for uid in uids:

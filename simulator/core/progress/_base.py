@@ -24,6 +24,9 @@ class ProgressModel(Protocol):
     every_pass: bool
     tolerance: float
 
+    def start_cost_s(self, book: Book, job: int) -> float:
+        """Return for how long a job that starts now would do no work."""
+
     def begin(self, book: Book, job: int, now_s: float) -> None:
         """Note that a job starts, or starts again; its rate follows by ``change``."""
 

@@ -25,26 +25,27 @@ class Exact:
 
     def __init__(self, costs: Interruptions) -> None:
         self._costs = costs
-        self._checkpoint_s = float(costs.checkpoint_s)
+        self.checkpoint_s = float(costs.checkpoint_s)
 
     def begin(self, book: Book, job: int, now_s: float) -> None:
         """Let a job that was stopped before start with its restart cost."""
-        ready = now_s
-        if book.preemptions.item(job) or book.oom_kills.item(job):
-            ready += self.restart_s(book.gpus.item(job))
-        book.since_s[job], book.ready_s[job] = now_s, ready
+        book.since_s[job] = now_s
+        book.ready_s[job] = now_s + self.start_cost_s(book, job)
         book.safe_s[job] = book.done_s[job]
 
-    def restart_s(self, gpus: float) -> float:
-        """Return how long a job of some GPUs takes to start again."""
-        return self._costs.restart_s + self._costs.restart_log2_s * math.log2(max(1.0, gpus))
+    def start_cost_s(self, book: Book, job: int) -> float:
+        """Return the restart cost of a job that was stopped before, 0 for others."""
+        if not (book.preemptions.item(job) or book.oom_kills.item(job)):
+            return 0.0
+        gpus = max(1.0, book.gpus.item(job))
+        return self._costs.restart_s + self._costs.restart_log2_s * math.log2(gpus)
 
     def settle(self, book: Book, jobs: IntArray, now_s: float) -> None:
         """Add rate × time."""
         settle(
             jobs,
             float(now_s),
-            self._checkpoint_s,
+            self.checkpoint_s,
             book.work_s,
             book.done_s,
             book.safe_s,
@@ -60,7 +61,7 @@ class Exact:
             jobs,
             rates,
             float(now_s),
-            self._checkpoint_s,
+            self.checkpoint_s,
             book.work_s,
             book.done_s,
             book.safe_s,

@@ -211,7 +211,9 @@ class Watched:
             self._nobody_else_fits(floor)
 
     def _nobody_else_fits(self, floor: Floor) -> None:
-        """Who waits has no room; strictly the first of them."""
+        """Who waits has no room; strictly the first of them, where starts leave the order alone."""
+        if self.settings.strict and not floor.waiting.keyed:
+            return
         waiting = floor.waiting.in_order(floor.now_s).tolist()
         before = floor.decisions
         for each in waiting[:1] if self.settings.strict else waiting:

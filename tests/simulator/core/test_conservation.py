@@ -186,5 +186,7 @@ def test_the_same_seed_gives_the_same_bytes(scene: Scene) -> None:
 @settings(max_examples=settings().max_examples // 8)
 @given(scenes())
 def test_passes_that_are_left_out_would_have_done_nothing(scene: Scene) -> None:
-    all_of_them = watch(scene, may_idle=False)
-    assert watch(scene).outcome.log == all_of_them.outcome.log
+    """But for last bits: some passes settle everybody's work."""
+    found, expected = watch(scene).outcome.log, watch(scene, may_idle=False).outcome.log
+    assert [entry[1:] for entry in found] == [entry[1:] for entry in expected]
+    assert [entry.time_s for entry in found] == [near(entry.time_s) for entry in expected]

@@ -277,3 +277,13 @@ def test_a_stop_before_work_begins_loses_nothing() -> None:
     assert ends(outcome)[0] == 28.0
     assert outcome.jobs.overhead_s[0] == 1.0 + 3.0
     assert outcome.jobs.work_lost_s[0] == 0.0
+
+
+def test_more_tenants_than_anybody_has_made_seats_for() -> None:
+    """1,000 on the one GPU and 200 on the other, that all take turns."""
+    jobs = [job(f"j{k}", 1.0, gpu_milli=1) for k in range(1_200)]
+    ideal = speeds(sharing=SpeedSettings(switch_cost=0.0))
+    outcome = run([node("n0", 2, TimeSlicing(replicas=1_000))], jobs, speeds=ideal)
+    assert sorted(ends(outcome)) == pytest.approx([200.0] * 200 + [1_000.0] * 1_000)
+    assert outcome.totals.tenant_gpu_s == pytest.approx(200.0 * 200 + 1_000.0 * 1_000)
+    assert outcome.totals.busy_gpu_s == pytest.approx(1_200.0)

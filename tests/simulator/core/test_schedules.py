@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bayplan.scheduler.sharing import Mps, Sharing
 from bayplan.simulator.core.results import Status
 
-from .support import ends, job, node, run, told
+from .support import ends, job, node, run, speeds, told
 
 TWO = [node("n0", 2)]
 MIXED = [
@@ -358,3 +359,35 @@ def test_repacking_stops_the_last_of_the_order() -> None:
     ]
     assert outcome.jobs.preemptions.tolist() == [1, 0, 0]
     assert outcome.jobs.work_lost_s.tolist() == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("preemption", ["repack", "in-order"])
+@pytest.mark.parametrize(
+    ("ordering", "stopped", "finish"),
+    [
+        # After 6 s there are 4 left of long's 10, and 5 of next's.
+        ("srtf", 0, [10.0, 15.0]),
+        ("sjf", 1, [15.0, 11.0]),
+        # long had 6 GPU-seconds, next none; what attained the least goes on, at events.
+        ("las", 1, [15.0, 11.0]),
+    ],
+)
+def test_who_has_less_left_or_had_less_runs(
+    ordering: str, stopped: int, finish: list[float], preemption: str
+) -> None:
+    jobs = [job("long", 10.0), job("next", 5.0, arrival_s=6.0)]
+    outcome = run([node("n0", 1)], jobs, ordering=ordering, preemption=preemption)
+    assert outcome.jobs.preemptions.tolist() == [stopped, 0]
+    assert ends(outcome) == finish
+
+
+@pytest.mark.parametrize("sharing", [(), (Mps(),)])
+def test_repacking_puts_nobody_beside_another_on_an_anonymous_gpu(
+    sharing: tuple[Sharing, ...],
+) -> None:
+    """``c`` takes the GPU of ``b`` while ``a`` finds its own again, whichever it is."""
+    jobs = [job("a", 10.0), job("b", 20.0), job("c", 2.0, arrival_s=1.0)]
+    anonymous = node("n0", 2, *sharing, anonymous_gpus=True)
+    outcome = run([anonymous], jobs, ordering="srtf", preemption="repack", speeds=speeds())
+    assert ends(outcome) == [10.0, 22.0, 3.0]
+    assert outcome.totals.busy_gpu_s == outcome.totals.tenant_gpu_s == 32.0

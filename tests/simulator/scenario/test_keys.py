@@ -43,8 +43,11 @@ def test_the_defaults_are_those_of_the_core() -> None:
 def test_every_setting_of_the_core_can_be_reached() -> None:
     names = {key.name for key in KEYS if key.table in ("policy", "run", "jobs", "sharing")}
     grouped = {"speeds", "interruptions", "locality", "out_of_memory"}
+    assert "mig_path" in names
     for field in fields(Settings):
-        if field.name in grouped:
+        if field.name == "reconfiguration":
+            assert [f.name for f in fields(Settings().reconfiguration)] == ["path"]
+        elif field.name in grouped:
             inner = [] if field.name == "speeds" else fields(getattr(Settings(), field.name))
             assert {f.name for f in inner} <= {k.name for k in KEYS if k.table == field.name}
         else:

@@ -1,0 +1,101 @@
+"""Bugs of the simulator to plant: progress, rates, order of events, passes, interruptions."""
+
+from __future__ import annotations
+
+from .bugs import Bug
+
+MEMORY = "tests/simulator/core/test_out_of_memory.py::test_"
+RATES = "tests/simulator/core/test_rates.py::test_"
+SCHEDULES = "tests/simulator/core/test_schedules.py::test_"
+
+SIMULATOR_BUGS = (
+    # --- progress --------------------------------------------------------------------------
+    Bug(
+        "work done before a change counts at the new rate",
+        "kernels/progress.py",
+        "        settle_one(job, now, checkpoint, work, done, safe, rate, since, ready)\n"
+        "        rate[job] = rates[k]\n",
+        "        rate[job] = rates[k]\n"
+        "        settle_one(job, now, checkpoint, work, done, safe, rate, since, ready)\n",
+        (RATES + "two_tenants_by_hand",),
+    ),
+    Bug(
+        "who stays beside nobody goes on as if beside somebody",
+        "simulator/core/floor.py",
+        "        for gpu in self.seats.leave(job):\n            self._touched[gpu] = None\n",
+        "        self.seats.leave(job)\n",
+        (RATES + "two_tenants_by_hand",),
+    ),
+    Bug(
+        "a job goes as fast as on one of its GPUs",
+        "kernels/tenants.py",
+        "            seat = seat_next[seat]\n",
+        "            seat = -1\n",
+        (RATES + "a_job_goes_as_fast_as_on_its_slowest_gpu",),
+    ),
+    Bug(
+        "a tenant that left is still counted",
+        "simulator/core/seats.py",
+        "self.taken -= len(seats)",
+        "self.taken -= len(seats) - 1",
+        (MEMORY + "a_killed_job_comes_back_later_each_time_and_is_given_up",),
+    ),
+    # --- interruptions ---------------------------------------------------------------------
+    Bug(
+        "a job goes back to a checkpoint that was not reached",
+        "kernels/progress.py",
+        "checkpoint * np.floor((now - ready[job]) / checkpoint)",
+        "checkpoint * np.ceil((now - ready[job]) / checkpoint)",
+        (RATES + "a_stop_takes_a_job_back_to_its_last_checkpoint",),
+    ),
+    Bug(
+        "only the work lost last is lost",
+        "simulator/core/progress/exact.py",
+        "book.lost_s[job] += lost",
+        "book.lost_s[job] = lost",
+        (RATES + "checkpoints_count_from_when_work_begins",),
+    ),
+    Bug(
+        "what was preempted goes on at once",
+        "simulator/core/progress/exact.py",
+        "if book.preemptions.item(job) or book.oom_kills.item(job):",
+        "if book.oom_kills.item(job):",
+        (RATES + "a_restart_takes_its_time_by_the_number_of_gpus",),
+    ),
+    Bug(
+        "what was lost counts as done",
+        "simulator/core/progress/exact.py",
+        "book.done_s[job] = book.safe_s[job]",
+        "book.safe_s[job] = book.done_s[job]",
+        (RATES + "work_is_lost_at_the_rates_that_it_was_done_at",),
+    ),
+    Bug(
+        "a kill for want of memory is not counted",
+        "simulator/core/floor.py",
+        "self.book.oom_kills[job] += 1",
+        "self.book.oom_kills[job] |= 1",
+        (MEMORY + "a_killed_job_comes_back_later_each_time_and_is_given_up",),
+    ),
+    # --- who is next -----------------------------------------------------------------------
+    Bug(
+        "who ends leaves after the pass of that time",
+        "simulator/core/clock.py",
+        "    FINISH = 1\n",
+        "    FINISH = 6\n",
+        (SCHEDULES + "at_one_time_ends_come_before_arrivals_and_these_before_the_pass",),
+    ),
+    Bug(
+        "who just fits is not tried again",
+        "simulator/core/waiting.py",
+        "if need[3] <= milli and",
+        "if need[3] < milli and",
+        (SCHEDULES + "first_in_first_out_passes_by_who_does_not_fit",),
+    ),
+    Bug(
+        "a reservation keeps nobody away",
+        "simulator/core/passes/easy.py",
+        "if floor.now_s + left <= self.at_s:",
+        "if floor.now_s <= self.at_s:",
+        (SCHEDULES + "who_would_delay_the_first_is_not_backfilled",),
+    ),
+)

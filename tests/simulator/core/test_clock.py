@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from bayplan.simulator.core.clock import Clock, Turn
+
+
+def test_events_come_at_their_very_time_in_their_turn() -> None:
+    clock = Clock()
+    seen: list[tuple[float, str]] = []
+    later = 0.1 + 0.2
+
+    def see(name: str, _: object) -> None:
+        seen.append((clock.now, name))
+
+    for turn in reversed(Turn):
+        clock.at(later, partial(see, turn.name), turn)
+    clock.at(0.1, partial(see, "first"), Turn.PASS)
+    while clock.peek() <= later:
+        clock.step()
+    assert seen == [(0.1, "first"), *((later, turn.name) for turn in Turn)]
+    assert [turn.name for turn in Turn] == [
+        "SAMPLE", "FINISH", "CANCEL", "RETURN", "ARRIVE", "PASS",
+    ]  # fmt: skip
+
+
+def test_nothing_happens_in_the_past() -> None:
+    clock = Clock()
+    clock.at(2.0, lambda _: None, Turn.PASS)
+    clock.step()
+    with pytest.raises(ValueError, match="already"):
+        clock.at(1.0, lambda _: None, Turn.FINISH)
