@@ -39,6 +39,13 @@ class Places:
         apart = self._apart.across_nodes if len(racks) == 1 else self._apart.across_racks
         return speed * apart
 
+    def slowest(self, job_type: str) -> float:
+        """Return the speed of a job type alone on the GPU model of the cluster that is worst."""
+        if self._same:
+            return 1.0
+        models = sorted({model for model in self._model.values() if model})
+        return min([self._on(job_type, model) for model in models], default=1.0)
+
     def _on(self, job_type: str, model: str) -> float:
         key = job_type, model
         speed = self._alone.get(key)

@@ -58,8 +58,8 @@ SIMULATOR_BUGS = (
     Bug(
         "what was preempted goes on at once",
         "simulator/core/progress/exact.py",
-        "if book.preemptions.item(job) or book.oom_kills.item(job):",
-        "if book.oom_kills.item(job):",
+        "if not (book.preemptions.item(job) or book.oom_kills.item(job)):",
+        "if not book.oom_kills.item(job):",
         (RATES + "a_restart_takes_its_time_by_the_number_of_gpus",),
     ),
     Bug(
@@ -94,8 +94,8 @@ SIMULATOR_BUGS = (
     Bug(
         "a reservation keeps nobody away",
         "simulator/core/passes/easy.py",
-        "if floor.now_s + left <= self.at_s:",
-        "if floor.now_s <= self.at_s:",
+        "            if not self._fits():\n                return False\n            trial.keep()\n",
+        "            trial.keep()\n",
         (SCHEDULES + "who_would_delay_the_first_is_not_backfilled",),
     ),
 )

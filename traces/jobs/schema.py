@@ -208,7 +208,12 @@ def _check_gangs(jobs: JobTable) -> None:
     """Check that the rows of one gang arrive and work as one job."""
     if not any(jobs.gang):
         return
-    for name, rows in roles(jobs.gang).items():
+    gangs = roles(jobs.gang)
+    for row, name in enumerate(jobs.name):
+        if name in gangs and not jobs.gang[row]:
+            problem = f"the job {shown(name)} is alone, and a gang is named so too"
+            raise BadRow(row, problem, "rename one of them")
+    for name, rows in gangs.items():
         for column in ("arrival_s", "work_s"):
             values: FloatArray = getattr(jobs, column)
             first = values[rows[0]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from bayplan.scheduler.ordering import Pool
@@ -13,7 +15,8 @@ class ConservativeBackfill:
     """Every job of the queue, up to a depth, has a start that none behind it may delay.
 
     Reservations are of GPUs as a sum over the cluster: a job whose time has come and that finds no
-    node, because what is free is scattered, waits for the next pass. Promises are kept from
+    node, because what is free is scattered, waits for the next pass. Nobody knows yet on which
+    GPUs a job will run: it is planned for the slowest. Promises are kept from
     pass to pass while no estimate was too low.
     """
 
@@ -34,6 +37,12 @@ class ConservativeBackfill:
             self._promised.clear()
             return
         pending = floor.columns.of(jobs, floor.now_s)
+        speed = np.array([floor.places.slowest(floor.book.job_type[job]) for job in jobs.tolist()])
+        pending = replace(
+            pending,
+            run_time_s=pending.run_time_s / speed,
+            remaining_s=pending.remaining_s / speed,
+        )
         queue = floor.waiting.order_of(pending, floor.now_s)
         running = [(end_s, floor.book.held_milli.item(job)) for end_s, job in floor.expected_ends()]
         promised = np.array([self._promised.get(job, np.nan) for job in jobs.tolist()])

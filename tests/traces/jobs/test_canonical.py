@@ -73,6 +73,13 @@ def test_a_gang_that_differs_names_both_lines(write: Write) -> None:
     )
 
 
+def test_a_job_alone_is_not_named_as_a_gang(write: Write) -> None:
+    rows = "name,work_s,gpu_count,gang\na,1,1,g{}\ng{},1,1,\n"
+    assert problem(write(rows, "jobs.csv")) == (
+        "jobs.csv:3: the job 'g{}' is alone, and a gang is named so too; rename one of them"
+    )
+
+
 def parquet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **columns: object) -> str:
     monkeypatch.chdir(tmp_path)
     whole = {"name": ["a", "b"], "work_s": [1.0, 2.0], "gpu_count": [1, 2]} | columns
