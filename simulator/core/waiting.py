@@ -18,12 +18,16 @@ Entry = tuple[float, float, int, int, int]
 """Key, time of arrival, rank of the uid, job, and how often the job had been queued."""
 
 
+_MOST_FRESH = 4096
+
+
 class Waiting:
     """Jobs that wait.
 
     Jobs of one class are one question to the engine: when one of them does not fit, none does,
-    and the class is *blocked* until something was freed that could help it. An ordering that goes
-    by a key keeps a heap a class; others sort whoever may be tried at each pass.
+    and the class is *blocked* until something was freed that could help it. Then it has a *hope*:
+    only on the rows that were freed since then can it fit. An ordering that goes by a key keeps a
+    heap a class; others sort whoever may be tried at each pass.
     """
 
     def __init__(self, book: Book, columns: Columns, ordering: OrderingPolicy) -> None:
@@ -41,8 +45,8 @@ class Waiting:
         self._rank: list[int] = book.rank.tolist()
         self._open: set[int] = set()
         self._blocked: set[int] = set()
-        self._hopeful: set[int] = set()
-        self._fresh: set[int] = set()
+        self._fresh: list[int] = []
+        self._hopes: dict[int, int] = {}
         self._every: list[Entry] | None = None
         self._rooms: dict[int, tuple[int, Room]] = {}
         self._needs: list[tuple[Room, ...]] = [_least(kind) for kind in book.classes]
@@ -108,36 +112,38 @@ class Waiting:
             self._heaps[number].clear()
             self._open.discard(number)
             self._blocked.discard(number)
-            self._hopeful.discard(number)
+            self._hopes.pop(number, None)
 
     def block(self, number: int) -> None:
         """Note that a class does not fit now."""
         self._open.discard(number)
-        self._hopeful.discard(number)
+        self._hopes.pop(number, None)
         if self._jobs[number]:
             self._blocked.add(number)
 
     def freed(self, cluster: Cluster, rows: set[int]) -> None:
         """Unblock the classes that what was freed on some rows could help."""
-        if not self._hopeful:
+        if not self._hopes or len(self._fresh) > _MOST_FRESH:
+            self._hopes.clear()  # whoever is still open is asked for without them
             self._fresh.clear()
-        if not self._blocked and not self._hopeful:
+        if not self._blocked and not self._hopes:
             return
-        self._fresh |= rows
         needs = self._needs
         for row in rows:
             room = self._room(cluster, row)
             helped = [number for number in self._blocked if _holds(room, needs[number])]
             self._blocked.difference_update(helped)
             self._open.update(helped)
-            self._hopeful.update(helped)
+            self._hopes.update(dict.fromkeys(helped, len(self._fresh)))
+            self._fresh.append(row)
 
     def is_hopeless(self, cluster: Cluster, number: int) -> bool:
         """Whether a class was blocked and the rows freed since then are too full again."""
-        if number not in self._hopeful:
+        since = self._hopes.get(number)
+        if since is None:
             return False
         needs = self._needs[number]
-        for row in self._fresh:
+        for row in dict.fromkeys(self._fresh[since:]):
             if _holds(self._room(cluster, row), needs):
                 kind = self.book.classes[number]
                 return kind.n_pods > 1 and _too_many(cluster, kind, needs)
@@ -165,7 +171,7 @@ class Waiting:
         """Let every class be tried again."""
         self._open.update(self._blocked)
         self._blocked.clear()
-        self._hopeful.clear()
+        self._hopes.clear()
 
     def is_blocked(self, job: int) -> bool:
         """Whether the job's class is known not to fit."""

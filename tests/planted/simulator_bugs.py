@@ -94,8 +94,8 @@ SIMULATOR_BUGS = (
     Bug(
         "a reservation keeps nobody away",
         "simulator/core/passes/easy.py",
-        "            if not self._fits():\n                return False\n            trial.keep()\n",
-        "            trial.keep()\n",
+        "                return False\n            trial.keep()\n",
+        "                pass\n            trial.keep()\n",
         (SCHEDULES + "who_would_delay_the_first_is_not_backfilled",),
     ),
 )
