@@ -31,8 +31,8 @@ from bayplan.simulator.core.simulation import Simulation
 from measure import write_result
 from simulate_cases import CASES, Case
 
-SIZES = ("mps-250k", "mps-500k", "mps-1m")
-RUNS = dict.fromkeys(SIZES, 1)  # one each, so that the sizes compare
+SIZES = ("mps-small-50k", "mps-small-200k", "mps-small-800k")
+RUNS = {**dict.fromkeys(SIZES, 1), "mps-1m": 1}  # one each, so that the sizes compare
 FEW = 3
 COMPARE = (
     "--vary",

@@ -66,9 +66,9 @@ def philly(strict: bool, scale: float) -> Case:
     )
 
 
-def tenants(n_jobs: int, scale: float) -> Case:
-    """Shares of GPUs under MPS on 1,000 nodes of 8, as many as these can just serve."""
-    n_nodes = max(8, round(1000 * scale))
+def tenants(n_jobs: int, n_nodes: int, scale: float) -> Case:
+    """Shares of GPUs under MPS on nodes of 8, as many as these can just serve."""
+    n_nodes = max(8, round(n_nodes * scale))
     n_jobs = round(n_jobs * scale)
     rng = np.random.default_rng(SEED)
     milli = rng.choice(SHARES_MILLI, n_jobs, p=SHARES_WEIGHT)
@@ -85,7 +85,7 @@ def tenants(n_jobs: int, scale: float) -> Case:
         job_type=rng.choice(["light", "medium"], n_jobs).tolist(),
     )
     return Case(
-        "shares under MPS",
+        f"shares under MPS, {n_nodes:,} nodes",
         [_node(i, Mps()) for i in range(n_nodes)],
         jobs,
         Settings(),
@@ -139,9 +139,11 @@ _SHAPES = {
 CASES: dict[str, Callable[[float], Case]] = {
     "philly-strict": partial(philly, True),
     "philly-skipping": partial(philly, False),
-    "mps-250k": partial(tenants, 250_000),
-    "mps-500k": partial(tenants, 500_000),
-    "mps-1m": partial(tenants, 1_000_000),
+    "mps-1m": partial(tenants, 1_000_000, 1_000),
+    # A cluster that is full soon: few jobs come while it fills, whichever the size.
+    "mps-small-50k": partial(tenants, 50_000, 100),
+    "mps-small-200k": partial(tenants, 200_000, 100),
+    "mps-small-800k": partial(tenants, 800_000, 100),
     **{
         f"{ordering}-{shape}": partial(pool, ordering, shape)
         for shape in _SHAPES
