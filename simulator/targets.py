@@ -40,7 +40,10 @@ def check_writable(target: Path) -> None:
 
 
 def check_targets(
-    texts: Sequence[tuple[str, str | None]], plot: Path | None, read: Sequence[Path]
+    texts: Sequence[tuple[str, str | None]],
+    plot: Path | None,
+    read: Sequence[Path],
+    made: Path | None = None,
 ) -> None:
     """Check the files that a command is to write.
 
@@ -52,6 +55,8 @@ def check_targets(
         The file of ``--plot``.
     read
         Files that the command reads.
+    made
+        A folder that the command makes before it writes the plot, if it is not there yet.
 
     Raises
     ------
@@ -65,6 +70,7 @@ def check_targets(
         if name.startswith("-"):
             # The parser lets a hyphen through, so that - is one; a flag is not a file.
             raise InputError(f"{flag} without a file", fix="name one, or - for stdout")
+        check_writable(Path(name))
         _add(files, flag, Path(name), read)
     if [name for _, name in texts].count(STDOUT) > 1:
         raise InputError(" and ".join(f for f, n in texts if n == STDOUT) + " both go to stdout",
@@ -72,6 +78,8 @@ def check_targets(
     if plot is not None:
         if str(plot) == STDOUT:
             raise InputError("--plot -: a plot goes to a file", fix="name one, such as plot.svg")
+        if made is None or made.exists() or plot.parent.resolve() != made.resolve():
+            check_writable(plot)
         _add(files, "--plot", plot, read)
         if plot.suffix != ".svg":
             raise InputError(
@@ -80,7 +88,6 @@ def check_targets(
 
 
 def _add(files: dict[Path, str], flag: str, target: Path, read: Sequence[Path]) -> None:
-    check_writable(target)
     whole = target.resolve()
     if whole in files:
         raise InputError(

@@ -92,9 +92,9 @@ class ParquetFile:
         kinds = {
             "int64": series.dtype.is_integer() or series.dtype == pl.Boolean,
             "float64": series.dtype.is_numeric(),
-            "str": series.dtype in (pl.String, pl.Categorical, pl.Enum, pl.Null),
+            "str": series.dtype in (pl.String, pl.Categorical, pl.Enum),
         }
-        if not kinds[column.dtype]:
+        if not kinds[column.dtype] and series.dtype != pl.Null:  # Null: nothing in any row
             problem = f"{column.name} holds {series.dtype}; it is a column of {column.dtype}"
             raise self.error(problem, f"store it as {column.dtype}")
         if column.required and series.null_count():

@@ -7,6 +7,7 @@ from enum import IntEnum
 import numpy as np
 
 from bayplan.scheduler.arrays import FloatArray, FloatTable, IntArray, IntTable
+from bayplan.scheduler.errors import InputError
 from bayplan.scheduler.types import GPU_MILLI
 from bayplan.simulator.core.classes import JobClass, PodClass, job_class, pod_classes
 from bayplan.simulator.core.estimates import noisy
@@ -46,6 +47,7 @@ class Book:
         row_class, pods = pod_classes(table)
         self.class_of, self.classes = self._classes(row_class, pods, first)
         self.uid = [table.gang[row] or table.name[row] for row in first.tolist()]
+        self._check_uids()
         self.rank = np.empty(self.n_jobs, np.int64)
         self.rank[sorted(range(self.n_jobs), key=self.uid.__getitem__)] = np.arange(self.n_jobs)
         self.arrival_s: FloatArray = table.arrival_s[first]
@@ -70,6 +72,19 @@ class Book:
         self.n_gpus: IntArray = self._of_class([c.n_gpus for c in self.classes])
         self.gpus: FloatArray = self.gpu_milli / GPU_MILLI
         self._clear()
+
+    def _check_uids(self) -> None:
+        """Refuse a job that is named as a pod of another one is."""
+        known = {uid: job for job, uid in enumerate(self.uid)}
+        for uid in self.uid:
+            head, slash, tail = uid.rpartition("/")
+            if slash and head in known and tail.isdecimal():
+                pods = self.classes[self.class_of.item(known[head])].n_pods
+                if pods > 1 and int(tail) < pods:
+                    raise InputError(
+                        f"job {uid!r} is named as a pod of job {head!r} is",
+                        fix="rename one of them",
+                    )
 
     def _of_class(self, values: list[int]) -> IntArray:
         return np.array(values, np.int64)[self.class_of]

@@ -112,6 +112,15 @@ class Floor:
         plan = engine.decide_gang(self.pods.gang(job), self.now_s)
         return plan.decisions or None
 
+    def why_not(self, job: int) -> str:
+        """Return why a job fits nowhere now, in words."""
+        kind = self._classes[self._class_of[job]]
+        if kind.n_pods > 1:
+            return self.engine.decide_gang(self.pods.gang(job), self.now_s).why
+        decision = self.engine.decide(self.pods.request(job), self.now_s)
+        most = max(decision.reasons, key=lambda reason: reason[1], default=None)
+        return most[0].text if most else "there is no node"
+
     def start(self, job: int, decisions: tuple[Decision, ...]) -> None:
         """Start a waiting job where the engine decided."""
         placements = []
@@ -189,7 +198,10 @@ class Floor:
         left = max(0.0, book.estimate_s.item(job) - book.done_s.item(job))
         placements = [decision.placement for decision in decisions if decision.placement]
         start_s = self.progress.start_cost_s(book, job)
-        run_s: float = left / self.places.speed(book.job_type[job], placements)
+        speed = self.places.speed(book.job_type[job], placements)
+        run_s: float = left * self.seats.slow_alone(book.job_type[job], placements) / speed
+        if self.remaking is not None:
+            start_s += self.remaking.wait_s(placements, self.now_s)
         return start_s + run_s
 
     def runners(self) -> IntArray:
@@ -350,9 +362,17 @@ class Floor:
             self._freed.add(self.cluster.row(placement.node))
 
     def _stop(self, job: int, placements: tuple[Placement, ...]) -> None:
-        """Note that a job whose pods are gone was preempted, and let it wait."""
+        """Note that a job whose pods are gone was preempted, and let it wait.
+
+        A job that started at this very moment was never there: it pays for nothing.
+        """
+        ran = self.book.stint_s.item(job) < self.now_s
         self._leave(job, stopped=True)
-        self.book.preemptions[job] += 1
+        if ran:
+            self.book.preemptions[job] += 1
+        elif self.book.start_s.item(job) == self.now_s:
+            self._started[job] = 0
+            self.book.start_s[job] = np.nan
         self._wait(job)
         if self.log is not None:
             self.note("preempt", job, _where(placements))

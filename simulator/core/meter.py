@@ -45,7 +45,7 @@ class Sampler:
     that a run of unknown length has a series of about the length that was asked for.
     """
 
-    def __init__(self, first_s: float, step_s: float, most: int | None) -> None:
+    def __init__(self, first_s: float, step_s: float, most: int) -> None:
         self.next_s = first_s
         self.step_s = step_s
         self._most = most
@@ -54,7 +54,7 @@ class Sampler:
     def take(self, sample: Callable[[float], Row]) -> None:
         """Take the sample that is due."""
         self._rows.append(sample(self.next_s))
-        if self._most is not None and len(self._rows) >= 2 * self._most:
+        if len(self._rows) >= 2 * self._most:
             self._rows = self._rows[::2]
             self.step_s *= 2.0
             self.next_s = self._rows[-1][0]

@@ -120,9 +120,13 @@ class LogEntry(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """Everything that a simulation found; ``log`` is empty unless it was asked for."""
+    """Everything that a simulation found; ``log`` is empty unless it was asked for.
+
+    ``rejections`` are the jobs that no node could ever hold, by name, each with the reason.
+    """
 
     jobs: JobResults
     series: Series
     totals: Totals
     log: tuple[LogEntry, ...] = ()
+    rejections: tuple[tuple[str, str], ...] = ()

@@ -10,7 +10,7 @@ from bayplan.scheduler.arrays import FloatArray, IntArray
 from bayplan.scheduler.hardware import find_product
 from bayplan.scheduler.hardware.types import Product
 from bayplan.scheduler.sharing import Hami, Mig, Mps, TimeSlicing, sharing_of
-from bayplan.scheduler.speed import Demand, SpeedSettings
+from bayplan.scheduler.speed import Demand, Share, SharingMode, SpeedSettings, slowdowns
 from bayplan.scheduler.timing import ALONE, HAMI, MIG, MPS, TIMESLICE, advance, retime
 from bayplan.scheduler.types import GPU_MILLI, Grant, Node, Placement
 from bayplan.simulator.core.book import Book
@@ -19,6 +19,7 @@ from bayplan.simulator.core.classes import codes
 from bayplan.simulator.core.speeds import Speeds
 
 _MODES: dict[type, int] = {Mps: MPS, TimeSlicing: TIMESLICE, Hami: HAMI, Mig: MIG}
+_NAMES: dict[int, SharingMode] = {MPS: "mps", TIMESLICE: "timeslice", HAMI: "hami", MIG: "mig"}
 _FEW = 8
 
 
@@ -33,6 +34,7 @@ class Seats:
 
     def __init__(self, nodes: Sequence[Node], book: Book, speeds: Speeds) -> None:
         self._book = book
+        self._speeds = speeds
         self._nodes = {node.name: node for node in nodes}
         self._offset: dict[str, int] = {}
         self._unchecked: dict[int, tuple[int, int]] = {}
@@ -182,6 +184,24 @@ class Seats:
         if isinstance(sharing, Mig) and product is not None and grant.slot.profile:
             return _slice(product, grant.slot.profile)
         return min(1.0, max(grant.milli, 1) / GPU_MILLI), 1.0
+
+    def slow_alone(self, job_type: str, placements: Sequence[Placement]) -> float:
+        """Return how many times slower a job is on its shares, with nobody beside it."""
+        slowest = 1.0
+        for placement in placements:
+            node = self._nodes[placement.node]
+            for grants in placement.grants:
+                for grant in grants:
+                    mode = self._modes[self._offset[node.name] + max(grant.slot.gpu, 0)]
+                    if mode != ALONE:
+                        part = self._part(node, grant, grant.slot.gpu)
+                        slow = self._slow_alone(job_type, mode, *part)
+                        slowest = max(slowest, slow)
+        return slowest
+
+    def _slow_alone(self, job_type: str, mode: int, compute: float, memory: float) -> float:
+        demand, share = self._speeds.demand(job_type), Share(compute, memory)
+        return slowdowns(_NAMES[mode], [demand], [share], self._speeds.sharing).item(0)
 
     def leave(self, job: int) -> list[int]:
         """Free the seats of a job, and return the shared GPUs that they were on, each once."""

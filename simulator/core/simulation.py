@@ -24,6 +24,9 @@ from bayplan.simulator.core.settings import Settings
 from bayplan.traces.jobs import JobTable
 
 SAMPLES = 500
+MOST_SAMPLES = 100_000
+"""Of a stated distance: a series of more than twice as many is thinned out."""
+
 VAIN_PASSES = 1_000
 """Passes in a row that start nobody, with nothing else to come, after which the rest waits."""
 
@@ -76,9 +79,10 @@ class Simulation:
         self._left = book.n_jobs
         self._wanted = self._ends_wanted(stop_after)
         self._armed_s = self._pass_s = math.inf
-        self._events = self._passes = self._away = 0
+        self._events = self._passes = self._away = self._samples = 0
         self._keeps = isinstance(self._partitioner, Keep)
         self._vain = 0
+        self._rejected: list[tuple[int, str]] | None = None
         self._first_s = float(book.arrival_s.min(initial=math.inf))
         self._sampler = self._make_sampler()
         self._report: Progress | None = None
@@ -97,7 +101,7 @@ class Simulation:
     def _make_sampler(self) -> Sampler:
         step = self.settings.sample_s
         if step is not None:
-            return Sampler(self._first_s, step, None)
+            return Sampler(self._first_s, step, MOST_SAMPLES)
         span = float(self.book.arrival_s.max(initial=0.0)) - self._first_s
         return Sampler(self._first_s, max(span / SAMPLES, 1.0), SAMPLES)
 
@@ -151,23 +155,41 @@ class Simulation:
             decisions=floor.decisions,
         )
         results = book.results(floor.now_s)
-        return Outcome(results, self._sampler.series(), totals, tuple(floor.log or ()))
+        log = tuple(floor.log or ())
+        return Outcome(results, self._sampler.series(), totals, log, self.rejections())
 
     # --- events ---------------------------------------------------------------------------
 
     def _reject(self) -> None:
         """End the jobs that the empty cluster could not hold."""
         book, floor = self.book, self.floor
-        if self.settings.partitioning != "none":
-            return  # what a layout cannot hold, another one may
-        _, firsts = np.unique(book.class_of, return_index=True)
-        for first in firsts.tolist():
-            if floor.decide(first) is not None:
-                continue
-            for job in np.flatnonzero(book.class_of == book.class_of[first]).tolist():
-                book.end(job, book.arrival_s.item(job), Status.REJECTED)
-                floor.note("reject", job)
-                self._count(job)
+        for job, _ in self._hopeless():
+            book.end(job, book.arrival_s.item(job), Status.REJECTED)
+            floor.note("reject", job)
+            self._count(job)
+
+    def _hopeless(self) -> list[tuple[int, str]]:
+        """Return the jobs that the empty cluster could not hold, each with the reason."""
+        if not self._keeps:
+            return []  # what a layout cannot hold, another one may
+        if self._rejected is None:
+            book, floor = self.book, self.floor
+            _, firsts = np.unique(book.class_of, return_index=True)
+            why = {
+                book.class_of.item(first): floor.why_not(first)
+                for first in firsts.tolist()
+                if floor.decide(first) is None
+            }
+            found = np.flatnonzero(np.isin(book.class_of, list(why))).tolist() if why else []
+            self._rejected = [(job, why[book.class_of.item(job)]) for job in found]
+        return self._rejected
+
+    def rejections(self) -> tuple[tuple[str, str], ...]:
+        """Return the jobs, by name, that no node could ever hold, each with the reason.
+
+        To be asked before it runs, or after.
+        """
+        return tuple((self.book.uid[job], why) for job, why in self._hopeless())
 
     def _next_arrival(self) -> None:
         order, book = self._order, self.book
@@ -330,6 +352,9 @@ class Simulation:
 
     def _sample(self, _: Any) -> None:
         self._sampler.take(self._row)
+        self._samples += 1
+        if self._report is not None and not self._samples % REPORT_EVERY:
+            self._report(self._clock.now, self._done)  # long waits have samples alone
         if self._left and self._more_to_come():
             self._clock.at(self._sampler.next_s, self._sample, Turn.SAMPLE)
 

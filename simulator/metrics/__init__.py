@@ -8,7 +8,7 @@ percentiles · ``intervals`` Student's t · ``variants`` runs side by side, and 
 from bayplan.simulator.metrics.catalogue import BY_KEY, METRICS, Metric, metric
 from bayplan.simulator.metrics.intervals import Interval, interval
 from bayplan.simulator.metrics.summary import Part, Summary, summarise
-from bayplan.simulator.metrics.variants import Mark, Variant, figure_of, marks
+from bayplan.simulator.metrics.variants import Mark, Variant, complete, figure_of, lacking, marks
 
 __all__ = [
     "BY_KEY",
@@ -19,8 +19,10 @@ __all__ = [
     "Part",
     "Summary",
     "Variant",
+    "complete",
     "figure_of",
     "interval",
+    "lacking",
     "marks",
     "metric",
     "summarise",

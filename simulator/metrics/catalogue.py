@@ -12,9 +12,12 @@ import numpy as np
 from bayplan.scheduler.errors import InputError
 from bayplan.simulator.core.results import Status
 from bayplan.simulator.metrics.figures import SHORT_S, Figures, FloatArray
-from bayplan.simulator.metrics.spread import jain, mean, percentile, ratio, time_mean, total
+from bayplan.simulator.metrics.spread import NAN, jain, mean, percentile, ratio, time_mean, total
 
 Better = Literal["less", "more", ""]
+
+LEAST_SAMPLES = 10
+"""Of the time while jobs arrive, below which nothing is said about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,13 @@ class Metric:
     formula: str
     source: str
     of: Callable[[Figures], float]
+
+    @property
+    def helped_by_fewer_jobs(self) -> bool:
+        """Whether a run looks better by it when some of its jobs did not come to their end."""
+        if self.group in ("Jobs", "Deadlines"):
+            return False
+        return not (self.group.startswith("GPUs") and self.better == "more")
 
 
 _FEITELSON = "Feitelson, Metrics for Parallel Job Scheduling and Their Convergence, JSSPP 2001"
@@ -129,6 +139,31 @@ def _spread(
         )  # fmt: skip
 
 
+def _arrivals() -> Iterator[Metric]:
+    """Yield shares of the GPUs while there is a supply of jobs: a long tail says nothing here."""
+
+    def share(of: Callable[[Figures], FloatArray]) -> Callable[[Figures], float]:
+        return lambda f: 100 * _while_arriving(f, of(f))
+
+    group = "GPUs while jobs arrive"
+    over = "over the samples from the first to the last arrival"
+    yield Metric(
+        "allocated_arrivals_pct", "allocated, arrivals", group, "%", "more",
+        f"mean of milli-GPUs held / milli-GPUs {over}, each by the time that it stands for", "",
+        share(lambda f: f.series.allocated_milli / max(f.totals.capacity_milli, 1)),
+    )  # fmt: skip
+    yield Metric(
+        "effective_arrivals_pct", "effective, arrivals", group, "%", "more",
+        f"the same of 1000 × rate × GPUs of the jobs that run / milli-GPUs {over}", "",
+        share(lambda f: f.series.effective_milli / max(f.totals.capacity_milli, 1)),
+    )  # fmt: skip
+    yield Metric(
+        "busy_arrivals_pct", "busy, arrivals", group, "%", "",
+        f"the same of GPUs with a tenant / GPUs {over}", "",
+        share(lambda f: f.series.busy_gpus / max(f.totals.n_gpus, 1)),
+    )  # fmt: skip
+
+
 def _gpus() -> Iterator[Metric]:
     group = "GPUs"
     yield Metric(
@@ -139,7 +174,9 @@ def _gpus() -> Iterator[Metric]:
     yield Metric(
         "effective_pct", "effective", group, "%", "more",
         "Σ work done × GPUs of the job / (GPUs × makespan): what lone jobs on as many whole"
-        " reference GPUs would do; above allocated where tenants share well", "",
+        " reference GPUs would do; above allocated where tenants share well, and where one that"
+        " holds a part of a GPU runs alone on it: work is stated for a whole GPU, so a quarter in"
+        " mode none works at rate 1", "",
         lambda f: 100 * ratio(f.totals.effective_gpu_s, f.capacity_gpu_s),
     )  # fmt: skip
     yield Metric(
@@ -181,6 +218,13 @@ def _gpus() -> Iterator[Metric]:
 
 def _over_time(f: Figures, values: FloatArray) -> float:
     return time_mean(f.series.time_s, values, f.totals.first_s)
+
+
+def _while_arriving(f: Figures, values: FloatArray) -> float:
+    time_s, first_s = f.series.time_s, f.totals.first_s
+    if np.count_nonzero((time_s > first_s) & (time_s <= f.arrived_s)) < LEAST_SAMPLES:
+        return NAN
+    return time_mean(np.minimum(time_s, f.arrived_s), values, first_s)
 
 
 def _lost_gpu_s(f: Figures) -> float:
@@ -293,6 +337,7 @@ def _effort() -> Iterator[Metric]:
 METRICS: tuple[Metric, ...] = (
     *_jobs(),
     *_times(),
+    *_arrivals(),
     *_gpus(),
     *_losses(),
     *_deadlines(),

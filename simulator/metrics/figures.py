@@ -27,7 +27,8 @@ class Figures:
     ``finished`` tells whether a job came to its end; ``jct_s`` and ``slowdown`` are NaN where it
     did not, ``rho`` also where it has no work or no GPU. ``n_gpus`` are the GPUs and instances of
     all its pods, shares too; ``gpus`` is what it held on average while it held anything, shares as
-    fractions. ``missed`` is about jobs with a deadline only.
+    fractions. ``missed`` is about jobs with a deadline only. ``arrived_s`` is the last arrival in
+    the run, in seconds of simulated time.
     """
 
     status: IntArray
@@ -49,6 +50,7 @@ class Figures:
     missed: BoolArray
     user: tuple[str, ...]
     queue: tuple[str, ...]
+    arrived_s: float
     series: Series
     totals: Totals
 
@@ -111,6 +113,7 @@ def figures_of(outcome: Outcome, jobs: JobTable) -> Figures:
         missed=_missed(outcome, rows, deadline_s),
         user=tuple(jobs.user[row] for row in rows),
         queue=tuple(jobs.queue[row] for row in rows),
+        arrived_s=min(float(jobs.arrival_s.max(initial=-np.inf)), outcome.totals.end_s),
         series=outcome.series,
         totals=outcome.totals,
     )

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from statistics import fmean
 
 from bayplan.simulator.metrics.catalogue import Metric
 from bayplan.simulator.metrics.intervals import Interval, interval
@@ -57,6 +58,9 @@ def marks(variants: Sequence[Variant], metric: Metric) -> list[Mark]:
     seeds the workloads are the same, and their spread says nothing about the variants. Where the
     seeds are not the same it is close when the two intervals overlap.
 
+    Who finished fewer jobs than the most complete variant is not marked by metrics that are better
+    for it, such as waits: jobs that never ran do not wait.
+
     Parameters
     ----------
     variants
@@ -65,6 +69,11 @@ def marks(variants: Sequence[Variant], metric: Metric) -> list[Mark]:
         By which.
     """
     figures = [figure_of(variant, metric.key) for variant in variants]
+    if metric.helped_by_fewer_jobs:
+        figures = [
+            figure if whole else Interval(math.nan, math.nan, 0)
+            for figure, whole in zip(figures, complete(variants), strict=True)
+        ]
     known = [figure.mean for figure in figures if not math.isnan(figure.mean)]
     if not known or not metric.better:
         return [Mark.NONE] * len(variants)
@@ -76,9 +85,44 @@ def marks(variants: Sequence[Variant], metric: Metric) -> list[Mark]:
         Mark.BEST
         if math.isclose(figure.mean, top, rel_tol=_TIE)
         else Mark.CLOSE
-        if close(variants[best], variant, metric.key)
+        if figure.n and close(variants[best], variant, metric.key)
         else Mark.NONE
         for variant, figure in zip(variants, figures, strict=True)
+    ]
+
+
+def lacking(variants: Sequence[Variant]) -> list[float]:
+    """Return how many jobs a run each variant finished less than the most that any did.
+
+    Parameters
+    ----------
+    variants
+        What is compared; runs of the same seed have the same jobs.
+    """
+    done = [_values(variant, "finished") for variant in variants]
+    most: dict[int, float] = {}
+    for by_seed in done:
+        for seed, jobs in by_seed.items():
+            most[seed] = max(jobs, most.get(seed, 0.0))
+    return [
+        fmean(most[seed] - jobs for seed, jobs in by_seed.items()) if by_seed else 0.0
+        for by_seed in done
+    ]
+
+
+def complete(variants: Sequence[Variant]) -> list[bool]:
+    """Return which variants finished as many jobs as the most complete one, seed by seed.
+
+    Parameters
+    ----------
+    variants
+        What is compared.
+    """
+    lack = lacking(variants)
+    fullest = _values(variants[lack.index(min(lack))], "finished") if lack else {}
+    return [
+        all(fullest.get(seed, jobs) == jobs for seed, jobs in _values(variant, "finished").items())
+        for variant in variants
     ]
 
 

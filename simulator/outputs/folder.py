@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +58,8 @@ def write_outputs(
     InputError
         The folder cannot be written, or holds other things.
     """
-    target = Path(folder)
-    earlier = usable(folder, force=force)
+    target = _target(folder)
+    earlier = usable(folder, names=(*FILES, *(more or ())), force=force)
     contents = {
         JOBS: jobs_bytes(jobs, outcome.jobs),
         SERIES: series_bytes(outcome.series),
@@ -71,7 +71,7 @@ def write_outputs(
     part = target.with_name(f".{uuid.uuid4().hex}.part")
     try:
         _fill(part, contents)
-        if target.is_dir() and any(target.iterdir()):
+        if target.is_dir() and (any(target.iterdir()) or target.samefile(Path.cwd())):
             _exchange(part, target, earlier, list(contents))
         else:
             part.replace(target)  # takes the place of an empty folder too
@@ -81,13 +81,23 @@ def write_outputs(
         shutil.rmtree(part, ignore_errors=True)
 
 
-def usable(folder: PathLike, *, force: bool = False) -> tuple[str, ...]:
+def usable(
+    folder: PathLike,
+    *,
+    names: Sequence[str] = FILES,
+    read: Sequence[Path] = (),
+    force: bool = False,
+) -> tuple[str, ...]:
     """Check that a folder can take a run, before the run is made.
 
     Parameters
     ----------
     folder
         The folder.
+    names
+        The files that will be written into it.
+    read
+        Files that the run reads, which must not be among those, nor among an earlier run's.
     force
         Whether it may hold other things than an earlier run.
 
@@ -98,9 +108,9 @@ def usable(folder: PathLike, *, force: bool = False) -> tuple[str, ...]:
     Raises
     ------
     InputError
-        It cannot be used, or holds other things.
+        It cannot be used, holds other things, or an input that would be replaced.
     """
-    target = Path(folder)
+    target = _target(folder)
     try:
         if not target.name:
             raise NotADirectoryError
@@ -110,6 +120,9 @@ def usable(folder: PathLike, *, force: bool = False) -> tuple[str, ...]:
             return ()
         present = sorted(entry.name for entry in target.iterdir())
         earlier = _earlier(target) if SUMMARY in present else None
+        replaced = dict.fromkeys((*names, *(earlier or ())))
+        folders = [name for name in replaced if _is_folder(target / name)]
+        inputs = [name for name in replaced if _is_read(target / name, read)]
     except (OSError, ValueError) as error:
         raise _cannot_write(folder, error) from None
     if present and earlier is None and not force:
@@ -118,7 +131,29 @@ def usable(folder: PathLike, *, force: bool = False) -> tuple[str, ...]:
             file=display(folder),
             fix="name a new folder, or write into it with --force",
         )
+    if inputs:
+        path = display(Path(folder) / inputs[0])
+        raise InputError("this file is read as input", file=path, fix="write to another folder")
+    if folders:
+        path = display(Path(folder) / folders[0])
+        raise InputError("this is a folder, and a file is to be there", file=path, fix="rename it")
     return earlier or ()
+
+
+def _target(folder: PathLike) -> Path:
+    """Return the folder by a path that ends in its name, which ``.`` and ``..`` do not."""
+    path = Path(folder)
+    return path if path.name not in ("", os.pardir) else path.resolve()
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def _is_read(path: Path, read: Sequence[Path]) -> bool:
+    """Whether a file that will be replaced is read, by its own name or through a link to it."""
+    place = path.parent.resolve() / path.name
+    return any(place in (each.resolve(), each.parent.resolve() / each.name) for each in read)
 
 
 def _earlier(target: Path) -> tuple[str, ...] | None:

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
 from bayplan.simulator.core.results import Series, Totals
-from bayplan.simulator.metrics import Mark, Metric, Variant, figure_of, marks, metric
+from bayplan.simulator.metrics import Mark, Metric, Variant, figure_of, lacking, marks, metric
 from bayplan.simulator.outputs.numbers import decimals, number, time_unit
 
 if TYPE_CHECKING:
@@ -110,9 +110,11 @@ def _bars(
 ) -> None:
     figures = [figure_of(variant, metric.key) for variant in variants]
     which = marks(variants, metric)
+    fewer = lacking(variants) if metric.helped_by_fewer_jobs else [0.0] * len(variants)
     digits = decimals(figure.mean for figure in figures)
     ends = [0.0]
-    for y, variant, figure, mark in zip(places, variants, figures, which, strict=True):
+    rows = zip(places, variants, figures, which, fewer, strict=True)
+    for y, variant, figure, mark, jobs in rows:
         if math.isnan(figure.mean):
             axes.text(0.0, y, " nothing to show", va="center", fontsize="small", color="0.4")
             continue
@@ -132,6 +134,7 @@ def _bars(
         if half:
             axes.errorbar(figure.mean, y, xerr=half, color="0.25", capsize=2.5, linewidth=1.1)
         text = number(figure.mean, digits) + (" *" if mark is Mark.BEST else "")
+        text += f" ({number(jobs)} fewer jobs)" if jobs else ""
         ends.append(figure.mean + half)
         axes.annotate(
             text,
@@ -143,7 +146,7 @@ def _bars(
             fontweight="bold" if mark is Mark.BEST else "normal",
         )
     axes.set_xlim(0.0, 1.18 * max(ends) or 1.0)  # room for the figures at the ends
-    shares = metric.group == "GPUs" and not metric.title.startswith("GPU")
+    shares = metric.group.startswith("GPUs") and not metric.title.startswith("GPU")
     what = f"GPUs {metric.title}" if shares else metric.title
     way = f" ({metric.better} is better)" if metric.better else ""
     axes.set_title(what + way, fontsize="medium")

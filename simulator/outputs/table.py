@@ -11,13 +11,24 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bayplan.simulator.metrics import Interval, Mark, Metric, Variant, figure_of, marks, metric
+from bayplan.simulator.metrics import (
+    Interval,
+    Mark,
+    Metric,
+    Summary,
+    Variant,
+    figure_of,
+    marks,
+    metric,
+)
+from bayplan.simulator.outputs.notes import about_jobs, about_marks, about_seeds
 from bayplan.simulator.outputs.numbers import NOTHING, decimals, number
 from bayplan.traces.console import MIN_WIDTH, plain
 
 SHOWN = ("jct_mean_s", "wait_mean_s", "allocation_pct", "effective_pct")
 """Metrics of a comparison unless others are asked for."""
 
+FINISHED = "finished"
 _LABEL = 26
 _HEADING = "variant"
 _ARROWS = {"less": " ↓", "more": " ↑", "": ""}
@@ -26,6 +37,7 @@ _ARROWS = {"less": " ↓", "more": " ↑", "": ""}
 @dataclass(frozen=True, slots=True)
 class _Column:
     metric: Metric
+    figures: tuple[Interval, ...]
     cells: tuple[str, ...]
     marks: tuple[Mark, ...]
 
@@ -46,6 +58,8 @@ def compare_tables(
 ) -> Iterator[RenderableType]:
     """Yield the comparison: as many tables of at most 80 columns as the metrics need, and notes.
 
+    Where jobs did not come to their end, the first column is of those that did.
+
     Parameters
     ----------
     variants
@@ -58,6 +72,8 @@ def compare_tables(
     InputError
         There is no such metric.
     """
+    if any(_finished_less(summary) for v in variants for summary in v.by_seed.values()):
+        keys = [FINISHED, *keys]
     columns = [_column(variants, metric(key)) for key in dict.fromkeys(keys)]
     labels = _labels(variants)
     width = min(_LABEL, max(len(label) for label in (_HEADING, *(text for text, _ in labels))))
@@ -65,6 +81,10 @@ def compare_tables(
     for part in _parts(columns, MIN_WIDTH - 2 - width):
         yield _table(labels, part, width)
     yield from map(plain, _notes(variants, columns))
+
+
+def _finished_less(summary: Summary) -> bool:
+    return summary[FINISHED] < summary["jobs"]
 
 
 def _column(variants: Sequence[Variant], metric: Metric) -> _Column:
@@ -76,7 +96,7 @@ def _column(variants: Sequence[Variant], metric: Metric) -> _Column:
         _cell(figure, places) + (mark.value or " " if marked else "")
         for figure, mark in zip(figures, which, strict=True)
     )
-    return _Column(metric, cells, tuple(which))
+    return _Column(metric, tuple(figures), cells, tuple(which))
 
 
 def _cell(figure: Interval, places: int) -> str:
@@ -136,19 +156,6 @@ def _title(variants: Sequence[Variant]) -> str:
 
 
 def _notes(variants: Sequence[Variant], columns: Sequence[_Column]) -> Iterator[str]:
-    seen = {mark for column in columns for mark in column.marks}
-    if Mark.BEST in seen:
-        yield "* best mean; ↓ less is better, ↑ more is"
-    if Mark.CLOSE in seen:
-        yield "~ may be chance: the 95 % interval of its difference from the best holds 0"
-    if all(len(variant.by_seed) == 1 for variant in variants):
-        yield "1 seed says nothing about chance: run more with --seeds"
-    done = {figure_of(variant, "finished").mean for variant in variants}
-    if len(done) > 1 and any(c.metric.group in _OF_FINISHED for c in columns):
-        yield (
-            f"Not the same jobs finished ({number(min(done), 0)} to {number(max(done), 0)} a run);"
-            " times are of those"
-        )
-
-
-_OF_FINISHED = ("Waiting", "Completion", "Slowdown")
+    yield from about_marks({mark for column in columns for mark in column.marks})
+    yield from about_seeds(variants, [figure for column in columns for figure in column.figures])
+    yield from about_jobs(variants, [column.metric for column in columns])

@@ -19,7 +19,12 @@ PARTS = 10
 """Rows of a table of queues or users, those with most GPU-hours first."""
 
 _FAMILIES = ("wait", "jct", "slowdown")
-_LISTED = ("GPUs", "Losses", "Deadlines", "Fairness", "Effort")
+_LISTED = ("GPUs while jobs arrive", "GPUs", "Losses", "Deadlines", "Fairness", "Effort")
+_HEADINGS = {"GPUs": "GPUs, whole run"}
+_FASTER = (
+    "effective above allocated: who holds a part of a GPU may work faster than that part, and at"
+    " the rate of a whole GPU when alone on it"
+)
 _SPREAD = ("mean", "p50", "p95", "p99")
 
 
@@ -40,6 +45,9 @@ def summary_text(summary: Summary) -> Iterator[RenderableType]:
         pair = Table.grid(padding=(0, 4, 0, 0))
         pair.add_row(left, *([] if right is None else [right]))
         yield pair
+        yield Text()
+    if summary["effective_pct"] > (1.0 + 1e-9) * summary["allocation_pct"]:
+        yield plain(_FASTER)
         yield Text()
     for what, parts in (("queue", summary.by_queue), ("user", summary.by_user)):
         if parts:
@@ -83,8 +91,8 @@ def _group(name: str, summary: Summary) -> Table | None:
     grid.add_column(min_width=14)
     grid.add_column(justify="right", min_width=10)
     grid.add_column()
-    grid.add_row(Text(name, style="bold"))
-    for title, same in groupby(members, key=lambda m: m.title):
+    grid.add_row(Text(_HEADINGS.get(name, name), style="bold"))
+    for title, same in groupby(members, key=lambda m: m.title.removesuffix(", arrivals")):
         for i, m in enumerate(same):
             unit = "" if m.unit == title else m.unit
             grid.add_row("" if i else title, number(summary[m.key]), unit)

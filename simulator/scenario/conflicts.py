@@ -14,15 +14,34 @@ Holds = Callable[[object], bool]
 _MAY_CUT = ("mig-dynamic", NONE)
 """Modes in which GPUs may be cut as asked for: where none is set, the cluster file may say so."""
 
+_MAY_LAY_OUT = ("mig-static", NONE)
+"""Modes in which GPUs may have layouts, which are all that a partitioner cuts anew."""
+
+
+_OWN_ORDER = ("in-order", "repack")
+"""Preemption that takes the queue in order itself, and passes who does not fit."""
+
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """A key that says nothing unless something holds of another one, ``of``."""
+    """A key that says nothing unless something holds of another one, ``of``.
+
+    ``where`` says without or beside what. The rule is one of the sharing modes in ``modes``; of
+    all where there are none.
+    """
 
     path: str
     of: str
     needs: Holds
-    without: str
+    where: str
+    fix: str = "set that, or leave it out"
+    modes: tuple[str, ...] = ()
+
+    def says_nothing(self, scenario: Scenario) -> bool:
+        """Whether the key says nothing in a scenario."""
+        if self.modes and scenario["sharing.mode"] not in self.modes:
+            return False
+        return not self.needs(scenario[self.of])
 
 
 def _is(*values: object) -> Holds:
@@ -34,43 +53,79 @@ def _is_not(*values: object) -> Holds:
 
 
 _COUNT = "jobs.synthetic.count"
+_ONE = "leave one of the two out"
+_DYNAMIC = 'without sharing.mode = "mig-dynamic"'
+_STATIC = 'without sharing.mode = "mig-static"'
 
 _RULES: tuple[Idle, ...] = (
-    Idle("cluster.format", "cluster.file", _is_not(BUILTIN), "a cluster.file"),
-    Idle("jobs.format", "jobs.file", _is_not(BUILTIN), "a jobs.file"),
-    Idle("jobs.interarrival_s", "jobs.file", _is_not(BUILTIN), "a jobs.file"),
-    Idle("sharing.layout", "sharing.mode", _is("mig-static"), 'sharing.mode = "mig-static"'),
+    Idle("cluster.format", "cluster.file", _is_not(BUILTIN), "without a cluster.file"),
+    Idle("jobs.format", "jobs.file", _is_not(BUILTIN), "without a jobs.file"),
+    Idle("jobs.interarrival_s", "jobs.file", _is_not(BUILTIN), "without a jobs.file"),
+    Idle("sharing.layout", "sharing.mode", _is("mig-static"), _STATIC),
     Idle(
         "sharing.oversubscribe",
         "sharing.mode",
         _is("mps", "timeslice", "hami"),
-        "sharing.mode mps, timeslice or hami",
+        "without sharing.mode mps, timeslice or hami",
     ),
-    Idle("sharing.ignore_memory", "sharing.mode", _is("timeslice"), 'sharing.mode = "timeslice"'),
-    Idle("sharing.mig", "sharing.mode", _is(*_MAY_CUT), 'sharing.mode = "mig-dynamic"'),
-    Idle("policy.partitioning", "sharing.mode", _is(*_MAY_CUT), 'sharing.mode = "mig-dynamic"'),
-    Idle("policy.backfill_depth", "policy.backfill", _is_not(NONE), "policy.backfill"),
-    Idle("policy.round_s", "policy.trigger", _is_not("events"), 'policy.trigger = "rounds"'),
-    Idle("policy.min_run_s", "policy.preemption", _is_not(NONE), "policy.preemption"),
+    Idle(
+        "sharing.ignore_memory",
+        "sharing.mode",
+        _is("timeslice"),
+        'without sharing.mode = "timeslice"',
+    ),
+    Idle("sharing.mig", "sharing.mode", _is(*_MAY_CUT), _DYNAMIC),
+    Idle("sharing.mig_path", "sharing.mode", _is(*_MAY_CUT, *_MAY_LAY_OUT), _DYNAMIC),
+    Idle(
+        "sharing.mig_path",
+        "policy.partitioning",
+        _is_not(NONE),
+        'without policy.partitioning = "demand", as layouts stay as they are',
+        modes=("mig-static",),
+    ),
+    Idle("policy.partitioning", "sharing.mode", _is(*_MAY_LAY_OUT), _STATIC),
+    Idle("policy.strict", "policy.backfill", _is(NONE), "beside policy.backfill", _ONE),
+    Idle(
+        "policy.strict",
+        "policy.preemption",
+        _is_not(*_OWN_ORDER),
+        "beside policy.preemption in-order or repack",
+        _ONE,
+    ),
+    Idle(
+        "policy.backfill_depth",
+        "policy.backfill",
+        _is("conservative"),
+        'without policy.backfill = "conservative"',
+    ),
+    Idle(
+        "policy.round_s", "policy.trigger", _is_not("events"), 'without policy.trigger = "rounds"'
+    ),
+    Idle(
+        "policy.min_run_s",
+        "policy.preemption",
+        _is_not(NONE, "repack"),
+        "without a policy.preemption other than repack",
+    ),
     Idle(
         "policy.half_life_s",
         "policy.ordering",
         _is("fair-share"),
-        'policy.ordering = "fair-share"',
+        'without policy.ordering = "fair-share"',
     ),
     Idle(
         "jobs.synthetic.sigma",
         "jobs.synthetic.duration",
         _is("lognormal"),
-        'jobs.synthetic.duration = "lognormal"',
+        'without jobs.synthetic.duration = "lognormal"',
     ),
     *(
-        Idle(key.path, _COUNT, _is(0), f"a job file, and {_COUNT} is set")
+        Idle(key.path, _COUNT, _is(0), f"beside {_COUNT}", _ONE)
         for key in KEYS
         if key.table == "jobs" and key.name != "estimate_error"
     ),
     *(
-        Idle(key.path, _COUNT, bool, _COUNT)
+        Idle(key.path, _COUNT, bool, f"without {_COUNT}")
         for key in KEYS
         if key.table == "jobs.synthetic" and key.name != "count"
     ),
@@ -84,11 +139,10 @@ def idle(scenario: Scenario) -> Iterator[tuple[str, InputError]]:
         default = BY_PATH[rule.path].default
         if rule.path in said or rule.of in scenario.wrong or scenario[rule.path] == default:
             continue
-        if rule.needs(scenario[rule.of]):
+        if not rule.says_nothing(scenario):
             continue
         said.add(rule.path)
-        problem = f"it says nothing without {rule.without}"
-        yield rule.path, scenario.error(rule.path, problem, "set that, or leave it out")
+        yield rule.path, scenario.error(rule.path, f"it says nothing {rule.where}", rule.fix)
 
 
 def conflicts(scenario: Scenario) -> Iterator[InputError]:

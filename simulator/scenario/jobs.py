@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayplan.scheduler.errors import InputError
-from bayplan.scheduler.types import GPU_MILLI
 from bayplan.traces import NodeTable
 from bayplan.traces.draws import Draws
 from bayplan.traces.jobs import JobTable, columns_of
+from bayplan.traces.jobs.amounts import gpus_of
 from bayplan.traces.schema import MAX_AMOUNT
 
 FloatArray = NDArray[np.float64]
@@ -49,6 +49,11 @@ def resampled(jobs: JobTable, how: str, seed: int) -> JobTable:
         ``permute`` or ``bootstrap``.
     seed
         Of the draw.
+
+    Raises
+    ------
+    InputError
+        A deadline or cancellation gets too late.
     """
     rows, starts = _by_arrival(jobs)
     n = len(starts) - 1
@@ -61,7 +66,7 @@ def resampled(jobs: JobTable, how: str, seed: int) -> JobTable:
     slots = np.repeat(np.arange(n), lengths)
     within = np.arange(len(slots)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     columns = _taken(jobs, rows[starts[drawn][slots] + within])
-    _move(columns, jobs.arrival_s[rows[starts[:-1]]][slots])
+    _move(columns, jobs.arrival_s[rows[starts[:-1]]][slots], "leave jobs.resample out")
     for name in ("name", "gang"):
         numbered = zip(columns[name], slots.tolist(), strict=True)
         columns[name] = tuple(text and f"{text}#{slot}" for text, slot in numbered)
@@ -81,9 +86,7 @@ def scaled(jobs: JobTable, scale: float) -> JobTable:
     columns = columns_of(jobs)
     first = jobs.arrival_s.min()
     arrivals = first + (jobs.arrival_s - first) / scale
-    _move(columns, arrivals)
-    if max(np.nanmax(columns[name], initial=0.0) for name in _TIMES) > MAX_AMOUNT:
-        raise InputError("the arrivals end after 10^12 seconds", fix="scale them less")
+    _move(columns, arrivals, "scale them less")
     return JobTable(**columns)
 
 
@@ -108,19 +111,26 @@ def scale_for(jobs: JobTable, nodes: NodeTable, load: float) -> float:
 
 
 def gpu_seconds(jobs: JobTable) -> float:
-    """Return the GPU-seconds that jobs ask for: GPUs of all pods × work."""
-    gpus = jobs.pods * jobs.gpu_count * (jobs.gpu_milli / GPU_MILLI)
-    return float((gpus * jobs.work_s).sum())
+    """Return the GPU-seconds that jobs ask for: GPUs (or parts of them) of all pods × work."""
+    return float((gpus_of(jobs) * jobs.work_s).sum())
 
 
-_TIMES = ("arrival_s", "deadline_s", "cancel_s")
+_ENDS = {
+    "arrival_s": "the arrivals end",
+    "deadline_s": "a deadline is",
+    "cancel_s": "a cancellation is",
+}
 
 
-def _move(columns: dict[str, Any], arrivals: FloatArray) -> None:
+def _move(columns: dict[str, Any], arrivals: FloatArray, fix: str) -> None:
     shift = arrivals - columns["arrival_s"]
-    for name in _TIMES[1:]:
-        columns[name] = np.maximum(columns[name] + shift, 0.0)  # NaN stays NaN
-    columns["arrival_s"] = arrivals
+    moved = {"arrival_s": arrivals}
+    for name, least in (("deadline_s", 0.0), ("cancel_s", arrivals)):  # rounding may go below
+        moved[name] = np.maximum(columns[name] + shift, least)  # NaN stays NaN
+    for name, times in moved.items():
+        if np.nanmax(times, initial=0.0) > MAX_AMOUNT:
+            raise InputError(f"{_ENDS[name]} after 10^12 seconds", fix=fix)
+    columns.update(moved)
 
 
 def _taken(jobs: JobTable, rows: IntArray) -> dict[str, Any]:

@@ -84,8 +84,9 @@ def filled(columns: tuple[Key, ...], row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _figure(value: float | None) -> str:
     assert value is not None
-    if abs(value) >= 2**63 - 1:
-        return "2^63 - 1" if value > 0 else "-2^63"
+    for power in (63, 31):
+        if value in (-(2**power), 2**power - 1):
+            return f"2^{power} - 1" if value > 0 else f"-2^{power}"
     if abs(value) >= 10**9:
         return f"10^{round(math.log10(value))}"
     return f"{int(value):,}" if value == int(value) else f"{value:g}"

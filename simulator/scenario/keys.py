@@ -71,7 +71,7 @@ KEYS: tuple[Key, ...] = (
     Key("policy", "round_s", "number", 360.0, "length of a round, where decisions are made in"
         " rounds", least=0.001, most=MAX_S, unit=SECONDS),
     Key("policy", "min_run_s", "number", 0.0, "a job that has run for less is not stopped by"
-        " priority, fair-reclaim, spot", least=0, most=MAX_S, unit=SECONDS),
+        " priority, fair-reclaim, spot, in-order", least=0, most=MAX_S, unit=SECONDS),
     Key("policy", "half_life_s", "number", 86_400.0, "of the decayed usage that fair-share looks"
         " at", least=0.001, most=MAX_S, unit=SECONDS),
     Key("interruptions", "checkpoint_s", "number", 0.0, "time between checkpoints: what was done"

@@ -31,7 +31,7 @@ _MIX_COLUMNS: tuple[Key, ...] = (
     Key(MIX, "mean_s", "number", None, "mean work of this shape, in place of that of all",
         least=0.001, most=MAX_S, unit="seconds"),
     Key(MIX, "job_type", "text", "", "what it runs"),
-    Key(MIX, "priority", "whole", 0, "higher is first", least=-(2**63), most=2**63 - 1),
+    Key(MIX, "priority", "whole", 0, "higher is first", least=-(2**31), most=2**31 - 1),
     Key(MIX, "queue", "text", "", "queue it waits in"),
 )  # fmt: skip
 

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from bayplan.scheduler.errors import InputError
 from bayplan.simulator.scenario.jobs import gpu_seconds
 from bayplan.traces import NodeTable
+from bayplan.traces.columns import BadRow
 from bayplan.traces.draws import Draws, zipf
 from bayplan.traces.jobs import JobTable, columns_of
+from bayplan.traces.schema import MAX_AMOUNT
 
 FloatArray = NDArray[np.float64]
 
@@ -41,7 +43,8 @@ def synthetic_jobs(wanted: Mapping[str, Any], nodes: NodeTable, seed: int) -> Jo
     Raises
     ------
     InputError
-        There is no load because no job of the mix, or no node, has a GPU.
+        There is no load because no job of the mix, or no node, has a GPU; a shape cannot be; or
+        times get too long.
     """
     count, mix = wanted["count"], wanted["mix"]
     draws = Draws(seed)
@@ -51,18 +54,36 @@ def synthetic_jobs(wanted: Mapping[str, Any], nodes: NodeTable, seed: int) -> Jo
     gaps = np.ones(count) if even else draws.exponential(count)
     users = draws.pick(zipf(wanted["users"]), count)
     columns = {name: _column(mix, name, picked) for name in _COPIED}
+    if work.max() > MAX_AMOUNT:
+        raise InputError(
+            f"jobs.synthetic.mean_s: a job has {work.max():.3g} s of work, above 10^12",
+            fix="lower jobs.synthetic.mean_s, or set most_s",
+        )
     gpu_milli = np.array([row["gpu_milli"] for row in mix], dtype=np.int64)[picked]
     width, user_width = len(str(count)), len(str(wanted["users"]))
-    jobs = JobTable.of(
-        name=[f"job-{i:0{width}}" for i in range(1, count + 1)],
-        work_s=work,
-        gpu_milli=np.where(np.asarray(columns["gpu_count"]) > 0, gpu_milli, 0),
-        arrival_s=np.cumsum(gaps) - gaps[0],
-        user=[f"user-{i + 1:0{user_width}}" for i in users.tolist()],
-        **columns,
-    )
-    rate = wanted["rate_per_s"] or _rate(wanted["load"], jobs, nodes)
-    return JobTable(**{**columns_of(jobs), "arrival_s": jobs.arrival_s / rate})
+    try:
+        jobs = JobTable.of(
+            name=[f"job-{i:0{width}}" for i in range(1, count + 1)],
+            work_s=work,
+            gpu_milli=np.where(np.asarray(columns["gpu_count"]) > 0, gpu_milli, 0),
+            arrival_s=np.cumsum(gaps) - gaps[0],
+            user=[f"user-{i + 1:0{user_width}}" for i in users.tolist()],
+            **columns,
+        )
+    except BadRow as bad:  # amounts that do not go together: the bounds of each are checked
+        raise InputError(f"jobs.synthetic.mix: {bad.problem}", fix=bad.fix) from None
+    return _spread(jobs, wanted, nodes)
+
+
+def _spread(jobs: JobTable, wanted: Mapping[str, Any], nodes: NodeTable) -> JobTable:
+    """Return jobs that arrive one a second on average at the rate that is wanted."""
+    stated = wanted["rate_per_s"]
+    arrivals = jobs.arrival_s / (stated or _rate(wanted["load"], jobs, nodes))
+    if arrivals.max() > MAX_AMOUNT:
+        path = "jobs.synthetic.rate_per_s" if stated else "jobs.synthetic.load"
+        fix = f"raise {path}" if stated else f"lower jobs.synthetic.mean_s, or raise {path}"
+        raise InputError(f"{path}: the arrivals end after 10^12 seconds", fix=fix)
+    return JobTable(**{**columns_of(jobs), "arrival_s": arrivals})
 
 
 def _means(wanted: Mapping[str, Any], mix: Sequence[Mapping[str, Any]]) -> FloatArray:

@@ -13,9 +13,10 @@ from typing import Any
 from bayplan.simulator.compiling import compile_kernels
 from bayplan.simulator.core.results import LogEntry, Outcome, Status
 from bayplan.simulator.metrics import summarise
-from bayplan.simulator.outputs import write_outputs
+from bayplan.simulator.outputs import FILES, write_outputs
 from bayplan.simulator.outputs.folder import usable
 from bayplan.simulator.outputs.text import summary_text
+from bayplan.simulator.scenario.keys import BUILTIN
 from bayplan.simulator.scenario.reading import read_scenario
 from bayplan.simulator.scenario.ready import Ready, made_ready, refuse, wrong_with
 from bayplan.simulator.scenario.scenario import Scenario
@@ -50,9 +51,11 @@ def simulate(options: Options) -> int:
         Anything wrong with the flags or files; found before the run.
     """
     scenario = usable_scenario(options.scenario, options.settings)
+    read = inputs_of(scenario, options.scenario)
     if options.out is not None:
-        usable(options.out, force=options.force)
-    check_targets([], options.plot, inputs_of(scenario, options.scenario))
+        names = (*FILES, LOG) if scenario["run.log"] else FILES
+        usable(options.out, names=names, read=read, force=options.force)
+    check_targets([], options.plot, read, options.out)
     ready = made_ready(scenario)
     compile_kernels(kernel_groups(ready), quiet=options.quiet)
     with progress_bar("simulating", len(ready.jobs), quiet=options.quiet) as told:
@@ -81,7 +84,7 @@ def usable_scenario(path: Path | None, settings: Sequence[tuple[str, str]]) -> S
 def inputs_of(scenario: Scenario, path: Path | None) -> list[Path]:
     """Return the files that a scenario is read from."""
     names = [scenario[key] for key in ("cluster.file", "jobs.file", "speeds.file")]
-    files = [Path(name) for name in names if name]
+    files = [Path(name) for name in names if name not in ("", BUILTIN)]
     return files if path is None else [path, *files]
 
 

@@ -13,6 +13,7 @@ from bayplan.simulator.scenario.key import NESTED
 from bayplan.simulator.scenario.reading import key_named, read_scenario
 from bayplan.simulator.scenario.ready import with_known_names
 from bayplan.simulator.scenario.scenario import Scenario
+from bayplan.simulator.scenario.values import checked, from_text
 
 MAX_VARIATIONS = 10_000
 
@@ -35,13 +36,18 @@ class Variation:
     @property
     def group(self) -> str:
         """What it has in common with others: the first value where there are several."""
-        return self.values[0] if len(self.values) > 1 else ""
+        return _label(self.values[0]) if len(self.values) > 1 else ""
 
     @property
     def name(self) -> str:
         """What tells it apart in its group."""
-        rest = self.values[1:] if len(self.values) > 1 else self.values
-        return ", ".join(rest) or str(self.scenario["policy.placement"])
+        if not self.values:
+            return str(self.scenario["policy.placement"])
+        return ", ".join(map(_label, self.values[1:] or self.values))
+
+
+def _label(value: str) -> str:
+    return value or '""'  # as a file has it
 
 
 def parse_varied(text: str) -> Varied:
@@ -50,7 +56,7 @@ def parse_varied(text: str) -> Varied:
     Raises
     ------
     InputError
-        The key is none, or there is no value or the same one twice.
+        The key is none, or a value stands there twice, be it in other words.
     """
     name, equals, given = text.partition("=")
     if not equals:
@@ -63,9 +69,12 @@ def parse_varied(text: str) -> Varied:
     values = [value.strip() for value in given.split(";" if ";" in given else ",")]
     if ";" in given and not values[-1]:
         values.pop()  # one value with commas: layout=1g.10gb@0,3g.40gb@4;
-    twice = [value for value in values if values.count(value) > 1]
-    if twice:
-        raise InputError(f"--vary {text!r}: {twice[0]!r} stands there twice", fix="give it once")
+    said: dict[object, str] = {}
+    for value in values:
+        means, wrong = checked(key, from_text(key, value))
+        if (before := said.setdefault(value if wrong else means, value)) is not value:
+            how = "stands there twice" if before == value else f"is the same as {before!r}"
+            raise InputError(f"--vary {text!r}: {value!r} {how}", fix="give it once")
     return Varied(key.path, tuple(values))
 
 

@@ -53,7 +53,7 @@ def test_an_item_rises_to_its_place_among_those_above(
 ) -> None:
     at, times, heap = case
     found, place = arrays(heap)
-    end = calendar.sift_up(at, np.array(times), found, place)
+    end = calendar.sift_up(at, np.array(times, np.float64), found, place)
     assert (end, found.tolist()) == naive.sift_up(at, times, heap)
     assert place[found].tolist() == list(range(len(heap)))
 
@@ -64,7 +64,7 @@ def test_an_item_sinks_below_the_first_of_its_children(
 ) -> None:
     at, times, heap = case
     found, place = arrays(heap)
-    calendar.sift_down(at, len(heap), np.array(times), found, place)
+    calendar.sift_down(at, len(heap), np.array(times, np.float64), found, place)
     assert found.tolist() == naive.sift_down(at, times, heap)
     assert place[found].tolist() == list(range(len(heap)))
 
@@ -79,7 +79,10 @@ class Table:
         self.size = np.zeros(1, np.int64)
 
     def set_times(self, change: Changes) -> None:
-        items, new = ints([item for item, _ in change]), np.array([time for _, time in change])
+        items, new = (
+            ints([item for item, _ in change]),
+            np.array([time for _, time in change], np.float64),
+        )
         calendar.set_times(
             items, new.astype(np.float64), self.times, self.heap, self.place, self.size
         )

@@ -7,8 +7,8 @@ from collections import Counter
 import numpy as np
 
 from bayplan.scheduler.types import GPU_MILLI
-from bayplan.traces.columns import FloatArray
 from bayplan.traces.info import Rows, percent, span
+from bayplan.traces.jobs.amounts import gpus_of
 from bayplan.traces.jobs.schema import JobTable, roles
 
 TOP = 8
@@ -42,11 +42,6 @@ def describe_jobs(jobs: JobTable) -> Rows:
         *_time_rows(jobs),
         *_flag_rows(jobs),
     ]
-
-
-def gpus_of(jobs: JobTable) -> FloatArray:
-    """Return the GPUs that each row asks for, a share being its part: ``(n_jobs,)``."""
-    return jobs.pods * jobs.gpu_count * jobs.gpu_milli / GPU_MILLI
 
 
 def _size_rows(jobs: JobTable) -> Rows:

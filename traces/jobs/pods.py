@@ -9,8 +9,14 @@ import numpy as np
 
 from bayplan.traces import openb
 from bayplan.traces.builtin import builtin_pods
-from bayplan.traces.columns import BadRow, Column, shown
-from bayplan.traces.jobs.schema import MAX_JOB_PODS, JobTable
+from bayplan.traces.columns import BadRow, Column
+from bayplan.traces.jobs.schema import (
+    MAX_JOB_PODS,
+    MAX_PRIORITY,
+    MIN_PRIORITY,
+    JobTable,
+    check_alike,
+)
 from bayplan.traces.reading import TableFile
 from bayplan.traces.schema import (
     MAX_AMOUNT,
@@ -38,9 +44,11 @@ OPENB_COLUMNS: tuple[Column, ...] = (
 )  # fmt: skip
 """What is read of an openb pod list."""
 
+_ONE_OF_A_GANG = ("arrival_s", "duration_s", "priority", "queue", "user")
+
 _SHAPE = (
     "cpu_milli", "memory_mib", "gpu_count", "gpu_milli", "gpu_memory_mib", "gpu_models",
-    "mig_profile", "priority", "queue", "user",
+    "mig_profile",
 )  # fmt: skip
 
 
@@ -59,12 +67,14 @@ def jobs_from_pods(pods: PodTable) -> JobTable:
     Parameters
     ----------
     pods
-        The pods; all with a run time, and those of a gang with one arrival and one run time.
+        The pods; all with a run time, and those of a gang with one arrival, run time, priority,
+        queue and user.
 
     Raises
     ------
     BadRow
-        A pod's run time is unknown, or a gang differs in it or in its arrival.
+        A pod's run time is unknown, its priority is none of a job, or the pods of a gang differ
+        in what they have in common.
     """
     columns = columns_of(pods)
     _check(pods)
@@ -134,18 +144,11 @@ def _check(pods: PodTable) -> None:
         record = int(bad.argmax())
         problem = f"gpu_count is {pods.gpu_count[record]}, above {MAX_NODE_GPUS}"
         raise BadRow(record, problem, "split it into pods of a gang")
-    if not any(pods.gang):
-        return
-    heads: dict[str, int] = {}
-    for record, gang in enumerate(pods.gang):
-        if gang and (head := heads.setdefault(gang, record)) != record:
-            for name in ("arrival_s", "duration_s"):
-                values = getattr(pods, name)
-                if values[record] != values[head]:
-                    name_shown = shown(gang).replace("{", "{{").replace("}", "}}")
-                    theirs = f"{values[head]:.15g} in row {{also}}"
-                    problem = f"{name} is {values[record]:.15g} in gang {name_shown}, {theirs}"
-                    raise BadRow(record, problem, f"give all pods of a gang one {name}", also=head)
+    if (bad := (pods.priority < MIN_PRIORITY) | (pods.priority > MAX_PRIORITY)).any():
+        record = int(bad.argmax())
+        problem = f"priority is {pods.priority[record]}, no priority of a job"
+        raise BadRow(record, problem, f"write {MIN_PRIORITY} to {MAX_PRIORITY}")
+    check_alike(pods.gang, columns_of(pods), _ONE_OF_A_GANG, "pods")
 
 
 def _grouped(columns: dict[str, Any]) -> tuple[list[int], list[int]]:

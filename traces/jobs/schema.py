@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -18,9 +18,11 @@ from bayplan.traces.columns import (
     filled,
     shown,
 )
-from bayplan.traces.schema import INT64, MAX_AMOUNT, MAX_NODE_GPUS, NAN, markdown_table
+from bayplan.traces.schema import MAX_AMOUNT, MAX_NODE_GPUS, NAN, markdown_table
 
 MAX_JOB_PODS = 10**5
+MIN_PRIORITY, MAX_PRIORITY = -(2**31), 2**31 - 1
+"""Kubernetes' own bounds; floats hold every one of these numbers, and orders compare floats."""
 
 JOB_COLUMNS: tuple[Column, ...] = (
     Column("name", "str", "", "the job's name", required=True, unique=True),
@@ -68,7 +70,7 @@ JOB_COLUMNS: tuple[Column, ...] = (
         default=NAN, minimum=0, maximum=MAX_AMOUNT,
     ),
     Column(
-        "priority", "int64", "", "higher is first", minimum=int(INT64.min), maximum=int(INT64.max)
+        "priority", "int64", "", "higher is first", minimum=MIN_PRIORITY, maximum=MAX_PRIORITY
     ),
     Column(
         "preemptible", "int64", "", "1 = may be preempted, 0 = never",
@@ -121,6 +123,7 @@ class JobTable:
     def __post_init__(self) -> None:
         check_columns(JOB_COLUMNS, columns_of(self))
         _check_devices(self)
+        _check_times(self)
         _check_gangs(self)
 
     def __len__(self) -> int:
@@ -204,23 +207,71 @@ def _check_devices(jobs: JobTable) -> None:
         raise BadRow(record, problem, "write the number of instances as gpu_count")
 
 
+def check_alike(
+    gang: Sequence[str], columns: Mapping[str, Any], names: Sequence[str], what: str
+) -> None:
+    """Check that all rows of a gang have one value, as one job does.
+
+    Parameters
+    ----------
+    gang
+        The ``gang`` column, ``(n_rows,)``.
+    columns
+        Columns by name; not-a-number equals itself.
+    names
+        The columns to check.
+    what
+        What the rows are, in the plural.
+
+    Raises
+    ------
+    BadRow
+        A row has another value than the first of its gang.
+    """
+    heads: dict[str, int] = {}
+    pairs = [(row, heads.setdefault(name, row)) for row, name in enumerate(gang) if name]
+    for column in names:
+        values = columns[column]
+        listed = values if isinstance(values, tuple) else values.tolist()
+        for row, head in pairs:
+            mine, first = listed[row], listed[head]
+            if mine != first and (mine == mine or first == first):
+                problem = (
+                    f"{column} is {_escaped(mine)} in gang {_escaped(gang[row])},"
+                    f" {_escaped(first)} in row {{also}}"
+                )
+                raise BadRow(row, problem, f"give all {what} of a gang one {column}", also=head)
+
+
+def _escaped(value: str | float) -> str:
+    """Return a value for a message that is a format string."""
+    if isinstance(value, str):
+        return shown(value).replace("{", "{{").replace("}", "}}")
+    return f"{value:.15g}" if value == value else "empty"
+
+
+def _check_times(jobs: JobTable) -> None:
+    """Check that no job is withdrawn before it is there."""
+    if (bad := jobs.cancel_s < jobs.arrival_s).any():
+        record = int(bad.argmax())
+        cancelled, arrived = jobs.cancel_s[record], jobs.arrival_s[record]
+        problem = f"cancel_s is {cancelled:.15g}, before arrival_s {arrived:.15g}"
+        raise BadRow(record, problem, "write a later time, or leave it empty")
+
+
+_ONE_OF_A_GANG = (
+    "arrival_s", "work_s", "priority", "preemptible", "queue", "user", "cancel_s", "deadline_s",
+    "estimate_s", "job_type",
+)  # fmt: skip
+
+
 def _check_gangs(jobs: JobTable) -> None:
-    """Check that the rows of one gang arrive and work as one job."""
+    """Check that the rows of one gang are one job."""
     if not any(jobs.gang):
         return
-    gangs = roles(jobs.gang)
+    gangs = set(jobs.gang)
     for row, name in enumerate(jobs.name):
         if name in gangs and not jobs.gang[row]:
             problem = f"the job {shown(name)} is alone, and a gang is named so too"
             raise BadRow(row, problem, "rename one of them")
-    for name, rows in gangs.items():
-        for column in ("arrival_s", "work_s"):
-            values: FloatArray = getattr(jobs, column)
-            first = values[rows[0]]
-            for row in rows[1:]:
-                if values[row] != first:
-                    gang = shown(name).replace("{", "{{").replace("}", "}}")
-                    theirs = f"{first:.15g} in row {{also}}"
-                    problem = f"{column} is {values[row]:.15g} in gang {gang}, {theirs}"
-                    fix = f"give all rows of a gang one {column}"
-                    raise BadRow(row, problem, fix, also=rows[0])
+    check_alike(jobs.gang, columns_of(jobs), _ONE_OF_A_GANG, "rows")

@@ -18,8 +18,8 @@ class Easy:
     found on a copy of the cluster from which they leave one by one. A job behind it may start now
     if it is estimated to end by then, or if beside it, where it would run, the first one
     still fits at that time. What runs longer than estimated is expected to end at once. With exact
-    estimates the reserved start is never missed. Source: Lifka: The ANL/IBM SP scheduling system,
-    JSSPP 1995; on nodes instead of a count of processors.
+    estimates, and where jobs do not slow each other down, no reserved start is missed. Source:
+    Lifka: The ANL/IBM SP scheduling system, JSSPP 1995; on nodes instead of a count of processors.
     """
 
     settled = True
@@ -74,7 +74,12 @@ class Shadow:
     def _look_ahead(self) -> None:
         floor = self._floor
         self._cluster: Cluster = floor.cluster.copy()
-        self._engine = Engine(self._cluster, floor.engine.policy, seed=floor.engine.seed)
+        self._engine = Engine(
+            self._cluster,
+            floor.engine.policy,
+            seed=floor.engine.seed,
+            places=floor.engine.places,
+        )
         need = floor.least_milli(self.head)
         free = floor.free_milli()
         self.at_s = math.inf

@@ -16,8 +16,9 @@ class Evict:
     """Serve the queue first; then evict for those who still wait, in their order.
 
     ``priority``, ``fair-reclaim`` and ``spot`` are the engine's preemption policies. Under
-    ``fair-reclaim`` each queue of the trace is guaranteed an equal part of the GPUs.
-    A job of several pods is evicted whole.
+    ``fair-reclaim`` each queue of the trace is guaranteed an equal part of the GPUs, and takes from
+    others as far as that goes. A job of several pods is evicted whole. ``strict``: nobody evicts
+    before the first of the queue.
     """
 
     settled = True
@@ -27,6 +28,7 @@ class Evict:
         self._policy = policy
         self._first = first
         self._min_run_s = settings.min_run_s
+        self._strict = settings.strict
         self._checkpoint_s = settings.interruptions.checkpoint_s
 
     def is_idle(self, floor: Floor) -> bool:
@@ -37,16 +39,22 @@ class Evict:
         """Serve, then evict."""
         self._first.run(floor)
         refused: set[tuple[int, int, str, bool]] = set()
-        synced = False
+        noted = evicted = False
         for job in floor.waiting.in_order(floor.now_s).tolist():
             key = self._question(floor, job)
-            if key in refused or not self._anybody(floor, job):
-                continue
-            if not synced:
-                self._note_checkpoints(floor)
-                synced = True
-            if not self._evict_for(floor, job):
+            if key not in refused and self._anybody(floor, job):
+                if not noted:
+                    self._note_checkpoints(floor)
+                    noted = True
+                if self._evict_for(floor, job):
+                    evicted = True
+                    continue
                 refused.add(key)
+            if self._strict:
+                break
+        if evicted:  # who was evicted may have left more room than was needed
+            floor.freed()
+            self._first.run(floor)
 
     def _question(self, floor: Floor, job: int) -> tuple[int, int, str, bool]:
         book = floor.book
@@ -69,7 +77,7 @@ class Evict:
         return True
 
     def _evict_for(self, floor: Floor, job: int) -> bool:
-        guards = Guards(min_run_s=self._min_run_s, queue_excess_milli=self._excess(floor))
+        guards = Guards(min_run_s=self._min_run_s, queue_excess_milli=self._excess(floor, job))
         if floor.book.classes[floor.book.class_of.item(job)].n_pods == 1:
             request = floor.pods.request(job)
             found = floor.engine.preempt(request, floor.now_s, guards, self._policy)
@@ -83,12 +91,19 @@ class Evict:
             floor.stop(victim)
         return floor.try_start(job)
 
-    def _excess(self, floor: Floor) -> dict[str, int]:
+    def _excess(self, floor: Floor, job: int) -> dict[str, int]:
+        """Return what queues use beyond their guarantee; nothing for who is beyond its own then.
+
+        Else queues would take from each other in turns.
+        """
         if self._policy != "fair-reclaim":
             return {}
         columns = floor.columns
         guaranteed = floor.capacity_milli // max(1, len(columns.names))
         used = columns.used[:, 2].astype(int).tolist()
+        own = used[columns.queue_of.item(job)] + floor.book.gpu_milli.item(job)
+        if own > guaranteed:
+            return {}
         return {
             name: milli - guaranteed
             for name, milli in zip(columns.names, used, strict=True)

@@ -31,17 +31,28 @@ class InOrder:
             return
         order = floor.all_in_order()
         refused: set[int] = set()
+        stopped = False
         for place, job in enumerate(order):
             number = floor.book.class_of.item(job)
-            if job in floor.running or number in refused:
+            if job in floor.running or number in refused or self._starts(floor, job):
                 continue
-            if not floor.waiting.is_blocked(job):
-                if floor.try_start(job):
-                    continue
-                floor.waiting.block(number)
             behind = [j for j in reversed(order[place + 1 :]) if self._may_go(floor, j)]
-            if not make_room(floor, job, behind):
+            if make_room(floor, job, behind):
+                stopped = True
+                floor.freed()
+            else:
                 refused.add(number)
+        if stopped:  # who was stopped may have left more room than was needed
+            for job in floor.waiting.in_order(floor.now_s, blocked=False).tolist():
+                self._starts(floor, job)
+
+    def _starts(self, floor: Floor, job: int) -> bool:
+        if floor.waiting.is_blocked(job):
+            return False
+        if floor.try_start(job):
+            return True
+        floor.waiting.block(floor.book.class_of.item(job))
+        return False
 
     def _may_go(self, floor: Floor, job: int) -> bool:
         if job not in floor.running or not floor.book.preemptible.item(job):

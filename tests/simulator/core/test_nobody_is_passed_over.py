@@ -107,7 +107,7 @@ def scenes(draw: st.DrawFn) -> Scene:
     kinds = draw(st.lists(shapes(has_mig=has_mig), min_size=1, max_size=6))
     rows = []
     for k in range(draw(st.integers(1, 24))):
-        common = {
+        common: dict[str, Any] = {
             "work_s": float(draw(st.integers(1, 12))),
             "arrival_s": float(draw(st.integers(0, 20))),
             "queue": draw(st.sampled_from("ab")),
