@@ -74,8 +74,14 @@ declared once: the summary, the tables and this page all read it.
 - **Percentiles** are linear between the sorted values around position (n − 1) × p / 100, NumPy's
   default. Published tables may take the value at ⌊p n / 100⌋ instead.
 - **Makespan** runs from the first arrival to the last end of a job; allocated, effective and busy
-  are shares of the GPUs' time in it. What fills and drains the cluster is part of it, so a short
-  trace shows lower shares than a steady state has.
+  are shares of the GPUs' time in it. What fills and drains the cluster is part of it, and one job
+  that runs for weeks after the others stretches it: beside these stand the shares **while jobs
+  arrive**, from the first to the last arrival, from the samples of the time series in that time.
+  Where those are fewer than 10 nothing is said.
+- **Effective above allocated.** Work is stated for a whole GPU, and what is held as a part. Tenants
+  that share well do more than their parts. A job that asks for a quarter and is alone on a GPU may
+  work at the rate of all of it, and under `sharing.mode` none, where the cluster states no sharing,
+  it does so beside others too: none models no interference, shares add up and run as if alone.
 - **Over time.** A sample of the time series stands for the time since the sample before it.
 - **GPUs of a job** are those of all its pods, a share or a MIG instance as one: work is in seconds
   on whole reference GPUs. **GPUs that it held** are its GPU-seconds over its time with room, shares
@@ -97,7 +103,13 @@ mean ± t × s / √n, n − 1 degrees of freedom. One seed has no interval. `*`
 together; where all tie, none. `~` marks a variant that chance may have put behind. With the same
 seeds, that is when the interval of its differences from the best, seed by seed, holds 0: a seed's
 workload is the same for all, so its spread cancels. With other seeds, it is when the two intervals
-overlap. Each interval is of one metric: of twenty, one will mislead.
+overlap. Each interval is of one metric: of twenty, one will mislead. An interval of two seeds is
+wide, as t is 12.7, and may reach beyond what is possible, as below 0.
+
+Where jobs did not come to their end, a column tells how many did. Jobs that were rejected do not
+wait, so a variant that finished fewer than the most complete one has no mark by metrics that are
+better for it: all but counts of jobs, deadlines, and shares of the GPUs where more is better. What
+is best is chosen among the others.
 
 ## Catalogue
 

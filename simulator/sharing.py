@@ -189,16 +189,23 @@ def _cuts(modes: Modes, nodes: NodeTable, pods: PodTable | JobTable) -> Iterator
 
 def _products(nodes: NodeTable, called: Called) -> list[Product | None]:
     """Return the product of each node, None for those without GPUs."""
-    products: list[Product | None] = []
-    for name, model, count in zip(nodes.name, nodes.gpu_model, nodes.gpu_count, strict=True):
-        product = find_product(model) if count else None
-        if count and (product is None or not product.has_mig):
-            known = "have no MIG" if product else "are no product that bayplan devices lists"
-            raise InputError(
-                f"node {name}: its {model or 'unnamed'} GPUs {known}",
-                fix=called.gpu,
-            )
-        products.append(product)
+    with_gpus = (nodes.gpu_count > 0).tolist()
+    products = [
+        find_product(model) if has else None
+        for model, has in zip(nodes.gpu_model, with_gpus, strict=True)
+    ]
+    bad = [
+        row
+        for row, product in enumerate(products)
+        if with_gpus[row] and (product is None or not product.has_mig)
+    ]
+    if bad:
+        name, model = nodes.name[bad[0]], nodes.gpu_model[bad[0]]
+        known = "have no MIG" if products[bad[0]] else "are no product that bayplan devices lists"
+        more = f" ({len(bad)} of {sum(with_gpus)} nodes)" if len(bad) > 1 else ""
+        raise InputError(
+            f"node {name}: its {model or 'unnamed'} GPUs {known}{more}", fix=called.gpu
+        )
     return products
 
 

@@ -239,7 +239,8 @@ class _Group:
                 continue
             if not isinstance(value, key.kind) or isinstance(value, bool):
                 wanted = "a whole number" if key.kind is int else "a text in quotes"
-                found.append(f"{key.name} is {shown(str(value))}, not {wanted}; write {wanted}")
+                given = str(value).lower() if isinstance(value, bool | float) else shown(str(value))
+                found.append(f"{key.name} is {given}, not {wanted}; write {wanted}")
             elif isinstance(value, int) and value < key.minimum:
                 problem = f"{key.name} is {value}, below {key.minimum}"
                 found.append(f"{problem}; write {key.minimum} or more")

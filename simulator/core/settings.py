@@ -79,7 +79,8 @@ class Settings:
     mig
         Where MIG instances start that are made as asked for; empty: ``max-options``.
     min_run_s
-        A job that has run for less is not preempted by ``priority``, ``fair-reclaim``, ``spot``.
+        A job that has run for less is not stopped by ``priority``, ``fair-reclaim``, ``spot`` and
+        ``in-order``.
     half_life_s
         Of the decayed usage that ``fair-share`` looks at.
     estimate_error

@@ -91,8 +91,7 @@ def figures_of(outcome: Outcome, jobs: JobTable) -> Figures:
     gpus = np.where(run_s > 0, found.gpu_s[rows], 0.0) / np.where(run_s > 0, run_s, 1.0)
     n_gpus = np.zeros(rows.size, np.int64)
     np.add.at(n_gpus, job, jobs.pods * jobs.gpu_count)
-    deadline_s = np.full(rows.size, np.nan)
-    np.fmin.at(deadline_s, job, jobs.deadline_s)  # a gang's is the earliest of its rows
+    deadline_s = jobs.deadline_s[rows]
     return Figures(
         status=found.status[rows].astype(np.int64),
         finished=finished,

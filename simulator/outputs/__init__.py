@@ -1,8 +1,8 @@
 """What a simulation puts out: files, tables for the terminal, pictures.
 
 ``folder`` a folder written whole or not at all · ``report`` the summary as JSON · ``parquet`` jobs
-and time series · ``text`` one run in 80 columns · ``table`` runs side by side · ``plot`` pictures
-of both · ``numbers`` how a number is written.
+and time series · ``text`` one run in 80 columns · ``table`` runs side by side · ``notes`` what is
+said beside them · ``plot`` pictures of both · ``numbers`` how a number is written.
 """
 
 from bayplan.simulator.outputs.folder import FILES, write_outputs

@@ -82,8 +82,8 @@ def about_jobs(variants: Sequence[Variant], metrics: Sequence[Metric]) -> Iterat
         return
     fewer = lacking(variants)
     yield (
-        "not the same jobs finished: who finished fewer than the most complete has no * or ~"
-        " where that is of advantage, such as times, which are of finished jobs"
+        "not the same jobs finished: times are of those that did, and who finished fewer than the"
+        " most complete has no * or ~ where fewer jobs help"
     )
     short = sorted((i for i in range(len(variants)) if not whole[i]), key=lambda i: (-fewer[i], i))
     for i in short[:NAMED]:
@@ -94,12 +94,12 @@ def about_jobs(variants: Sequence[Variant], metrics: Sequence[Metric]) -> Iterat
 
 def _in_every_run(variants: Sequence[Variant], key: str) -> Iterator[str]:
     runs = [summary for variant in variants for summary in variant.by_seed.values()]
-    counts = [run[key] for run in runs if run[key] == run[key]]
-    if not counts or min(counts) <= 0:
+    counts = [run[key] for run in runs]
+    if not all(count > 0 for count in counts):
         return
     jobs = max(run["jobs"] for run in runs)
-    least, most = (f"{count:,.0f}" for count in (min(counts), max(counts)))
-    yield f"{least if least == most else f'{least} to {most}'} of {jobs:,.0f} jobs {key} in every run"
+    found = " to ".join(dict.fromkeys(f"{count:,.0f}" for count in (min(counts), max(counts))))
+    yield f"{found} of {jobs:,.0f} jobs {key} in every run"
 
 
 def _name(variant: Variant) -> str:

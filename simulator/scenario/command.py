@@ -56,6 +56,9 @@ def show(path: Path | None, settings: Sequence[tuple[str, str]]) -> int:
 def check(path: Path | None, settings: Sequence[tuple[str, str]]) -> int:
     """Print all that is wrong with a scenario and return 2, or else what it is made of.
 
+    Jobs that no node could ever hold are told on stderr: a run would reject them and go on. So
+    are names that nothing knows.
+
     Parameters
     ----------
     path
@@ -63,7 +66,12 @@ def check(path: Path | None, settings: Sequence[tuple[str, str]]) -> int:
     settings
         What is set over it.
     """
+    from bayplan.simulator.compiling import compile_kernels
+    from bayplan.simulator.core.simulation import Simulation
+    from bayplan.simulator.scenario.doubts import doubts
     from bayplan.simulator.scenario.ready import try_ready, with_known_names, wrong_with
+    from bayplan.simulator.simulate.notes import about_rejections
+    from bayplan.simulator.simulate.running import kernel_groups
 
     scenario, problems = read_scenario(path, settings)
     problems += wrong_with(scenario)
@@ -71,6 +79,11 @@ def check(path: Path | None, settings: Sequence[tuple[str, str]]) -> int:
     problems += about_files
     if problems or ready is None:
         return _tell(problems)
+    for doubt in doubts(ready):
+        print(f"bayplan: warning: {doubt}", file=sys.stderr)
+    compile_kernels(kernel_groups(ready))
+    for note in about_rejections(Simulation(ready.nodes, ready.jobs, ready.settings).rejections()):
+        print(f"bayplan: warning: {note}", file=sys.stderr)
     gpus = sum(node.gpu_count for node in ready.nodes)
     print(
         f"{scenario.file or 'the defaults'}: nothing wrong; {len(ready.nodes):,} nodes with"

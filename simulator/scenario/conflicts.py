@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from bayplan.scheduler.errors import InputError
-from bayplan.simulator.scenario.keys import BUILTIN, BY_PATH, KEYS, NONE
+from bayplan.simulator.scenario.keys import BUILTIN, BY_PATH, COUNT, KEYS, NONE, OF_A_JOB_FILE
 from bayplan.simulator.scenario.scenario import Scenario
 
 Holds = Callable[[object], bool]
@@ -52,7 +52,6 @@ def _is_not(*values: object) -> Holds:
     return lambda value: value not in values
 
 
-_COUNT = "jobs.synthetic.count"
 _ONE = "leave one of the two out"
 _DYNAMIC = 'without sharing.mode = "mig-dynamic"'
 _STATIC = 'without sharing.mode = "mig-static"'
@@ -120,12 +119,12 @@ _RULES: tuple[Idle, ...] = (
         'without jobs.synthetic.duration = "lognormal"',
     ),
     *(
-        Idle(key.path, _COUNT, _is(0), f"beside {_COUNT}", _ONE)
+        Idle(key.path, COUNT, _is(0), f"beside {COUNT}", _ONE)
         for key in KEYS
-        if key.table == "jobs" and key.name != "estimate_error"
+        if key.path in OF_A_JOB_FILE
     ),
     *(
-        Idle(key.path, _COUNT, bool, f"without {_COUNT}")
+        Idle(key.path, COUNT, bool, f"without {COUNT}")
         for key in KEYS
         if key.table == "jobs.synthetic" and key.name != "count"
     ),

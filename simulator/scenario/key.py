@@ -41,6 +41,8 @@ class Key:
         The values that a text may have; empty: any.
     registry
         The registry in ``names`` that has the values of a text.
+    names
+        What that has without plug-ins, where nothing else lists it.
     unit
         Of a number.
     columns
@@ -56,6 +58,7 @@ class Key:
     most: float | None = None
     choices: tuple[str, ...] = ()
     registry: str = ""
+    names: tuple[str, ...] = ()
     unit: str = ""
     columns: tuple[Key, ...] = ()
 
@@ -69,6 +72,8 @@ class Key:
         """The values that it may have, in words."""
         if self.choices:
             return ", ".join(self.choices)
+        if self.names:
+            return f"{', '.join(self.names)}, or a plug-in"
         if self.least is None and self.most is None:
             return ""
         if self.most is None:

@@ -18,6 +18,16 @@ BACKFILLS = (NONE, "easy", "conservative")
 MIG_PATHS = (NONE, "nvml", "dra", "operator")
 MIG_RULES = ("first-fit", "driver-greedy", "best-fit", "max-options")
 
+# What the registries have without plug-ins, so that help loads no engine; a test compares them.
+ORDERINGS = (
+    "fifo", "priority", "sjf", "srtf", "srsf", "las", "las-2d", "gittins-2d", "edf",
+    "smallest-first", "drf", "fair-share", "finish-time",
+)  # fmt: skip
+PREEMPTIONS = (NONE, "priority", "fair-reclaim", "spot", "in-order", "repack")
+PARTITIONINGS = (NONE, "demand")
+PROGRESSES = ("exact",)
+TRIGGERS = ("events", "rounds")
+
 MAX_SEED = 2**63 - 1
 MAX_S = 10**12
 
@@ -58,16 +68,19 @@ KEYS: tuple[Key, ...] = (
         " for a new one; none: no time", choices=MIG_PATHS),
     Key("policy", "placement", "text", "best-fit", "which node and GPUs; `bayplan policies` lists"
         " them; a weighted sum is `0.9*fgd+0.1*pwr`", registry="placement"),
-    Key("policy", "ordering", "text", "fifo", "who is next", registry="ordering"),
+    Key("policy", "ordering", "text", "fifo", "who is next", registry="ordering", names=ORDERINGS),
     Key("policy", "strict", "yes", False, "the first of the queue blocks the others"),
     Key("policy", "backfill", "text", NONE, "who may pass those who wait", choices=BACKFILLS),
     Key("policy", "backfill_depth", "whole", None, "how many of the queue get a reservation; left"
         " out: all", least=1, most=10**6, unit="jobs"),
-    Key("policy", "preemption", "text", NONE, "who is stopped for whom", registry="preemption"),
+    Key("policy", "preemption", "text", NONE, "who is stopped for whom", registry="preemption",
+        names=PREEMPTIONS),
     Key("policy", "partitioning", "text", NONE, "which MIG layout idle GPUs take",
-        registry="partitioning"),
-    Key("policy", "progress", "text", "exact", "how work advances", registry="progress"),
-    Key("policy", "trigger", "text", "events", "when decisions are made", registry="trigger"),
+        registry="partitioning", names=PARTITIONINGS),
+    Key("policy", "progress", "text", "exact", "how work advances", registry="progress",
+        names=PROGRESSES),
+    Key("policy", "trigger", "text", "events", "when decisions are made", registry="trigger",
+        names=TRIGGERS),
     Key("policy", "round_s", "number", 360.0, "length of a round, where decisions are made in"
         " rounds", least=0.001, most=MAX_S, unit=SECONDS),
     Key("policy", "min_run_s", "number", 0.0, "a job that has run for less is not stopped by"
@@ -103,6 +116,13 @@ KEYS: tuple[Key, ...] = (
 """All keys, in file order."""
 
 BY_PATH: dict[str, Key] = {key.path: key for key in KEYS}
+
+COUNT = "jobs.synthetic.count"
+
+OF_A_JOB_FILE: frozenset[str] = frozenset(
+    key.path for key in KEYS if key.table == "jobs" and key.name != "estimate_error"
+)
+"""The keys that say nothing where jobs are drawn."""
 
 MAIN: dict[str, str] = {
     "cluster": "cluster.file",

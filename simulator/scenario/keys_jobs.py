@@ -62,7 +62,7 @@ JOB_KEYS: tuple[Key, ...] = (
         " the arrivals: scales the arrivals to it", least=0.001, most=1000),
     Key("jobs", "resample", "text", "auto", "what a seed does to the jobs of a file: each arrival"
         " gets the job of another one (permute), or a job drawn anew (bootstrap); auto: bootstrap"
-        " where several seeds are compared, else none", choices=RESAMPLE),
+        " in a comparison, none in a single run", choices=RESAMPLE),
     Key("jobs", "estimate_error", "number", 0.0, "sigma of the factor exp(N(0, sigma)) on"
         " estimated run times", least=0, most=5),
     Key(SYNTHETIC, "count", "whole", 0, "how many jobs; 0: the file's", least=0, most=MAX_JOBS,

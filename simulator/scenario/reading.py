@@ -11,7 +11,17 @@ from typing import Any
 
 from bayplan.scheduler.errors import InputError
 from bayplan.simulator.scenario.key import NESTED, Key, Value
-from bayplan.simulator.scenario.keys import BUILTIN, BY_PATH, KEYS, MAIN, TABLES, candidates
+from bayplan.simulator.scenario.keys import (
+    BUILTIN,
+    BY_PATH,
+    COUNT,
+    KEYS,
+    MAIN,
+    OF_A_JOB_FILE,
+    TABLES,
+    candidates,
+)
+from bayplan.simulator.scenario.keys_jobs import SYNTHETIC
 from bayplan.simulator.scenario.scenario import Scenario
 from bayplan.simulator.scenario.values import checked, from_text, nearest
 from bayplan.traces.files import display, read_text
@@ -28,6 +38,8 @@ def read_scenario(
     """Read a scenario, and return it with everything that is wrong with types, ranges and names.
 
     Paths in the file are relative to its folder. Where a value is wrong, the default stands in.
+    Synthetic jobs that are set over the file take the place of its job file and what goes with
+    that, and a job file takes the place of its synthetic jobs.
 
     Parameters
     ----------
@@ -52,6 +64,7 @@ def read_scenario(
             problems.append(error)
         else:
             here[key.path] = from_text(key, text)
+    given = _not_passed_over(given, here)
     values: dict[str, Value] = {key.path: key.default for key in KEYS}
     scenario, wrong = Scenario(values, shown, frozenset(here)), set[str]()
     for name, value in {**given, **here}.items():
@@ -97,6 +110,16 @@ def key_named(name: str) -> Key:
     if not fix.startswith("did"):
         fix = "`bayplan scenario init -` lists them"
     raise InputError(f"{name}: there is no such key", fix=fix)
+
+
+def _not_passed_over(given: Mapping[str, Any], here: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a file says, without the jobs that others set over it take the place of."""
+    passed: frozenset[str] = frozenset()
+    if here.get(COUNT):
+        passed = OF_A_JOB_FILE
+    elif "jobs.file" in here and COUNT not in here:
+        passed = frozenset(key.path for key in KEYS if key.table == SYNTHETIC)
+    return {path: value for path, value in given.items() if path not in passed}
 
 
 def _parsed(path: Path) -> dict[str, Any]:

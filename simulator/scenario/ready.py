@@ -33,7 +33,8 @@ from bayplan.traces.jobs import JobTable, builtin_jobs, read_jobs
 CALLED = Called(
     layout="sharing.layout",
     oversubscribe="sharing.oversubscribe",
-    gpu="set cluster.gpu, such as A100-80GB, to simulate other GPUs",
+    gpu="set cluster.gpu, such as A100-80GB, to simulate other GPUs, or say in a cluster file how"
+    " each group shares",
 )
 CLUSTER_FILE = ".toml"
 DEFAULT_LAYOUT = "all-balanced"

@@ -11,7 +11,8 @@ from typing import Any
 
 from bayplan.simulator.scenario.key import NESTED, Key, Value, filled
 
-_YES = {"true": True, "yes": True, "false": False, "no": False}
+_YES = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_MOST_NEAR = 3
 _WRITE = {
     "text": "a text in quotes",
     "file": "a path in quotes",
@@ -83,7 +84,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Return what to do about a name that is not known."""
     names = list(known)
     near = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(names)}"
+    if not near and name:
+        near = [each for each in names if each.startswith(name)][:_MOST_NEAR]
+    if not near:
+        return f"choose from {', '.join(names)}"
+    return f"did you mean {' or '.join(map(repr, near))}?"
 
 
 def _plain(key: Key, given: Any, path: str) -> Value:

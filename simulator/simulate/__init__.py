@@ -1,6 +1,7 @@
 """What ``bayplan simulate`` and ``bayplan compare`` do.
 
-``running`` is one run of a scenario, ``progress`` its bar, ``interrupts`` Ctrl-C; ``command`` is
-``simulate``. ``variations`` are the scenarios of a comparison, ``compare`` their runs on
-processes, ``rows`` what is written of them, ``compare_command`` is ``compare``.
+``running`` is one run of a scenario, ``progress`` its bar, ``interrupts`` Ctrl-C, ``notes`` what is
+said of it; ``command`` is ``simulate``. ``variations`` are the scenarios of a comparison,
+``compare`` their runs on processes, ``rows`` what is written of them, ``compare_command`` is
+``compare``.
 """

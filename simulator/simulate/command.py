@@ -16,14 +16,16 @@ from bayplan.simulator.metrics import summarise
 from bayplan.simulator.outputs import FILES, write_outputs
 from bayplan.simulator.outputs.folder import usable
 from bayplan.simulator.outputs.text import summary_text
+from bayplan.simulator.scenario.doubts import doubts
 from bayplan.simulator.scenario.keys import BUILTIN
 from bayplan.simulator.scenario.reading import read_scenario
 from bayplan.simulator.scenario.ready import Ready, made_ready, refuse, wrong_with
 from bayplan.simulator.scenario.scenario import Scenario
+from bayplan.simulator.simulate.notes import about_jobs, about_runs, facts_of
 from bayplan.simulator.simulate.progress import progress_bar, simulated
 from bayplan.simulator.simulate.running import described, kernel_groups, run
 from bayplan.simulator.targets import check_targets
-from bayplan.traces.console import console
+from bayplan.traces.console import console, plain
 from bayplan.traces.files import display, write_text
 from bayplan.traces.jobs import JobTable
 
@@ -108,6 +110,9 @@ def _show(outcome: Outcome, ready: Ready, options: Options) -> None:
     screen = console()
     for part in summary_text(summarise(outcome, ready.jobs)):
         screen.print(part)
+    told = (*doubts(ready), *about_jobs(outcome, ready.jobs), *about_runs([facts_of(ready)]))
+    for note in told:
+        screen.print(plain(note))
     written = [] if options.out is None else [f"written: {display(options.out)}"]
     written += [] if options.plot is None else [f"plot: {display(options.plot)}"]
     for line in written:

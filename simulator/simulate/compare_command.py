@@ -23,9 +23,11 @@ from bayplan.simulator.compiling import compile_kernels
 from bayplan.simulator.metrics import metric
 from bayplan.simulator.outputs.table import SHOWN, compare_tables
 from bayplan.simulator.replay.settings import parse_seeds
+from bayplan.simulator.scenario.doubts import doubts
 from bayplan.simulator.scenario.ready import Files, refuse, try_ready
 from bayplan.simulator.simulate.command import inputs_of
 from bayplan.simulator.simulate.compare import Run, compared, variants_of
+from bayplan.simulator.simulate.notes import Facts, about_runs, facts_of
 from bayplan.simulator.simulate.rows import as_csv, as_json
 from bayplan.simulator.simulate.running import described, kernel_groups
 from bayplan.simulator.simulate.variations import (
@@ -36,7 +38,7 @@ from bayplan.simulator.simulate.variations import (
     variations,
 )
 from bayplan.simulator.targets import STDOUT, check_targets
-from bayplan.traces.console import console
+from bayplan.traces.console import console, plain
 from bayplan.traces.files import write_text
 
 
@@ -70,13 +72,13 @@ def compare(options: Options) -> int:
     _workers(options.workers, 1)
     made, problems = variations(options.scenario, options.settings, varied)
     refuse(problems)
-    made = [resampling(each, len(seeds)) for each in made]
+    made = [resampling(each) for each in made]
     _check_targets(options, made)
-    groups = _groups(made)
+    groups, notes = _checked(made)
     compile_kernels(groups, quiet=options.quiet)
     runs, complete = _runs(options, made, seeds, groups)
     _write(options, varied, made, runs, shown)
-    _show(options, made, runs, shown)
+    _show(options, made, runs, shown, notes)
     if not complete:
         total = len(made) * len(seeds)
         print(
@@ -113,18 +115,22 @@ def _check_targets(options: Options, made: Sequence[Variation]) -> None:
     check_targets([("--json", options.json), ("--csv", options.csv)], options.plot, read)
 
 
-def _groups(made: Sequence[Variation]) -> tuple[str, ...]:
-    """Return the groups of kernels of all runs; all files are read, and so checked, for it."""
+def _checked(made: Sequence[Variation]) -> tuple[tuple[str, ...], list[str]]:
+    """Return the groups of kernels of all runs, and notes; all files are read, and so checked."""
     files = Files()
     groups: dict[str, None] = {}
     problems: dict[str, InputError] = {}
+    facts: list[Facts] = []
+    unknown: dict[str, None] = {}
     for each in made:
         ready, wrong = try_ready(each.scenario, files)
         problems.update((str(error), error) for error in wrong)
         if ready is not None:
             groups.update(dict.fromkeys(kernel_groups(ready)))
+            facts.append(facts_of(ready))
+            unknown.update(dict.fromkeys(doubts(ready)))
     refuse(list(problems.values()))
-    return tuple(groups)
+    return tuple(groups), [*unknown, *about_runs(facts)]
 
 
 def _runs(
@@ -186,13 +192,19 @@ def _write(
 
 
 def _show(
-    options: Options, made: Sequence[Variation], runs: Sequence[Run], shown: Sequence[str]
+    options: Options,
+    made: Sequence[Variation],
+    runs: Sequence[Run],
+    shown: Sequence[str],
+    notes: Sequence[str],
 ) -> None:
     if options.quiet or not runs:
         return
     screen = console(stderr=STDOUT in (options.json, options.csv))
     for part in compare_tables(variants_of(made, runs), shown):
         screen.print(part)
+    for note in notes:
+        screen.print(plain(note))
     for what, target in (("results", options.json), ("rows", options.csv), ("plot", options.plot)):
         if target is not None and target != STDOUT:
             screen.print(f"{what}: {target}", soft_wrap=True, highlight=False, markup=False)

@@ -72,9 +72,12 @@ def parse_varied(text: str) -> Varied:
     said: dict[object, str] = {}
     for value in values:
         means, wrong = checked(key, from_text(key, value))
-        if (before := said.setdefault(value if wrong else means, value)) is not value:
+        told: object = value if wrong else means
+        if told in said:
+            before = said[told]
             how = "stands there twice" if before == value else f"is the same as {before!r}"
             raise InputError(f"--vary {text!r}: {value!r} {how}", fix="give it once")
+        said[told] = value
     return Varied(key.path, tuple(values))
 
 
@@ -111,13 +114,16 @@ def variations(
     return made, list(problems.values())
 
 
-def resampling(variation: Variation, n_seeds: int) -> Variation:
-    """Return the variation with ``jobs.resample`` decided where it is ``auto``."""
+def resampling(variation: Variation) -> Variation:
+    """Return the variation with ``jobs.resample`` decided where it is ``auto``.
+
+    How many seeds there are says nothing about it: what a seed gives is the same among others.
+    """
     scenario = variation.scenario
     if scenario["jobs.resample"] != "auto":
         return variation
-    drawn = n_seeds > 1 and not scenario["jobs.synthetic.count"]
-    return replace(variation, scenario=scenario.of(jobs__resample="bootstrap" if drawn else "none"))
+    how = "none" if scenario["jobs.synthetic.count"] else "bootstrap"
+    return replace(variation, scenario=scenario.of(jobs__resample=how))
 
 
 def _check(varied: Sequence[Varied]) -> None:

@@ -417,9 +417,13 @@ def _run(arguments: list[str]) -> int:
         code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except UnusedCliTokensError as error:
         unused = " ".join(error.unused_tokens or [])
-        return _refuse(f"unexpected argument {unused!r}", "; see bayplan --help")
+        return _refuse(f"unexpected argument {unused!r}", _see(error))
     except CycloptsError as error:
-        return _refuse(" ".join(str(error).split()).rstrip("."), "; see bayplan --help")
+        said = " ".join(str(error).split()).rstrip(".")
+        head, cut, _ = said.partition(" Available commands: ")
+        if cut and error.app is not None:  # the parser's list ends after eight
+            said = f"{head} Known are {', '.join(name for name in error.app if name[0] != '-')}"
+        return _refuse(said, _see(error))
     except BayplanError as error:
         return _refuse(str(error))
     except BrokenPipeError:
@@ -432,6 +436,10 @@ def _run(arguments: list[str]) -> int:
         print("bayplan: interrupted", file=sys.stderr)
         return 130
     return code if isinstance(code, int) else 0
+
+
+def _see(error: CycloptsError) -> str:
+    return f"; see {' '.join(('bayplan', *(error.command_chain or ())))} --help"
 
 
 def _refuse(problem: str, hint: str = "") -> int:

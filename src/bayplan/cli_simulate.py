@@ -50,8 +50,9 @@ def simulate(
 ) -> int:
     """Run jobs through a cluster in simulated time, and say how they fared.
 
-    Every key of a scenario is a flag too, and goes before --set, which goes before the file. The
-    exit code is 1 when the run was interrupted: what was done until then is written.
+    Every key of a scenario is a flag too, by its full name, and goes before --set, which goes
+    before the file. The exit code is 1 when the run was interrupted: what was done until then is
+    written.
 
     Parameters
     ----------
@@ -143,7 +144,7 @@ def init(
 
 
 @scenario.command
-def check(file: Path, *, set_: Set = ()) -> int:
+def check(file: Path, /, *, set_: Set = ()) -> int:
     """Say everything that is wrong with a scenario, a line each.
 
     Parameters
@@ -209,7 +210,7 @@ def _flag(key: Key, group: Group, shown: bool) -> inspect.Parameter:
         group=group,
         show=shown,
         show_default=False,
-        allow_leading_hyphen=key.kind in ("whole", "number"),
+        allow_leading_hyphen=key.kind in ("whole", "number") or key.registry == "placement",
     )
     kind = bool if key.kind == "yes" else str
     name, only = key.path.replace(".", "__"), inspect.Parameter.KEYWORD_ONLY

@@ -22,7 +22,6 @@ Bayplan = Callable[..., Captured]
 
 
 HEADER = PODS.splitlines()[0]
-SEE = "see bayplan --help"
 
 
 def started(
@@ -43,3 +42,8 @@ def started(
 
 def listing(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+def see(*command: str) -> str:
+    """Return where a line about wrong flags points to."""
+    return f"see {' '.join(('bayplan', *command))} --help"

@@ -16,7 +16,7 @@ from bayplan.simulator import compiling
 from bayplan.simulator.replay import command
 from bayplan.traces import FORMATS
 
-from .support import FILES, HEADER, ONE, OUT, PODS, SEE, Bayplan, listing, started
+from .support import FILES, HEADER, ONE, OUT, PODS, Bayplan, listing, see, started
 
 
 @pytest.mark.parametrize(
@@ -101,14 +101,15 @@ FORMAT_NAMES = ", ".join(["auto", *(each.name for each in FORMATS)])
         (["--load", "0"], f"--load 0.0; {LOADS}"),
         (["--load", "-1"], f"--load -1.0; {LOADS}"),
         (["--load", "nan"], f"--load nan; {LOADS}"),
-        (["--load", "x"], f'Invalid value for --load: unable to convert "x" into float; {SEE}'),
+        (["--load", "x"],
+         'Invalid value for --load: unable to convert "x" into float; see bayplan replay --help'),
         (["--workers", "0"], "--workers 0; give 1 or more"),
         (["--workers", "-2"], "--workers -2; give 1 or more"),
         (["--workers", "x"],
-         f'Invalid value for --workers: \'x\' is no whole number; {SEE}'),
+         f"Invalid value for --workers: 'x' is no whole number; {see('replay')}"),
         (["--format", "cvs"], f"there is no trace format 'cvs'; choose {FORMAT_NAMES}"),
-        (["--seed", "1"], f"Unknown option: --seed. Did you mean --seeds?; {SEE}"),
-        (["extra"], f"unexpected argument 'extra'; {SEE}"),
+        (["--seed", "1"], f"Unknown option: --seed. Did you mean --seeds?; {see('replay')}"),
+        (["extra"], f"unexpected argument 'extra'; {see('replay')}"),
         (["--arrivals", "pod.csv"], "pod.csv: no such file; did you mean pods.csv?"),
         (["--arrivals", "pods.csv"],
          "pods.csv:1: column 'name' is no seed; give one column seedNN for each seed,"
@@ -129,7 +130,7 @@ def test_an_unknown_command_is_one_line_with_the_known_ones(refused: Callable[..
     for words in (("reply",), ("traces", "lst")):
         line = refused(*words)
         assert f'"{words[-1]}"' in line
-        assert line.endswith(f"; {SEE}")
+        assert line.endswith(f"; {see(*words[:-1])}")
     assert "replay" in refused("reply")
     assert "convert" in refused("traces", "lst")
 
@@ -196,7 +197,7 @@ def test_outputs_that_make_no_sense_are_refused(refused: Callable[..., str]) -> 
     nothing = "--json without a file; name one, or - for stdout"
     assert refused(*ONE, "--json", "--plot=out.svg") == nothing
     assert refused(*ONE, "--json") == (
-        f'Command "replay" parameter --json requires an argument; {SEE}'
+        'Command "replay" parameter --json requires an argument; see bayplan replay --help'
     )
 
 

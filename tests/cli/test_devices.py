@@ -11,7 +11,7 @@ import pytest
 from bayplan.scheduler.hardware import product_named, products
 from bayplan.scheduler.hardware.layouts import parse_layout
 
-from .support import SEE, Bayplan
+from .support import Bayplan, see
 
 A100 = "A100-80GB"
 COUNTS = [
@@ -100,7 +100,7 @@ def test_layouts_are_listed_each_on_a_line_that_can_be_used_again(
         (["devices", "layouts", "T4"], "T4 has no MIG, so no layouts; "),
         (["devices", "layouts", "T4", "--json"], "T4 has no MIG, so no layouts; "),
         (["devices", "layouts"], 'Command "devices layouts" parameter --product requires'),
-        (["devices", A100, "extra"], f"unexpected argument 'extra'; {SEE}"),
+        (["devices", A100, "extra"], f"unexpected argument 'extra'; {see('devices')}"),
         (["devices", A100, "--overrides", "no.toml"], "no.toml: no such file"),
         (["devices", A100, "--list"], "Unknown option: "),
     ],

@@ -47,14 +47,14 @@ def test_init_writes_a_file_that_is_all_defaults_and_never_over_another(
 
 
 def test_check_says_what_a_scenario_is_made_of(bayplan: Bayplan, folder: Path) -> None:
-    (folder / "s.toml").write_text('[cluster]\nfile = "nodes.csv"\n[jobs.synthetic]\ncount = 7\n')
-    said = "s.toml: nothing wrong; 2 nodes with 3 GPUs, 7 rows of jobs\n"
+    (folder / "s.toml").write_text('[cluster]\nfile = "nodes.csv"\n[jobs.synthetic]\ncount = 5\n')
+    said = "s.toml: nothing wrong; 2 nodes with 3 GPUs, 5 rows of jobs\n"
     assert bayplan("scenario", "check", "s.toml") == (0, said, "")
     code, _, err = bayplan("scenario", "check", "s.toml", "--set", "limit=1")
     assert code == 2
     assert err == (
-        "bayplan: jobs.limit: it says nothing without a job file, and jobs.synthetic.count is set;"
-        " set that, or leave it out\n"
+        "bayplan: jobs.limit: it says nothing beside jobs.synthetic.count;"
+        " leave one of the two out\n"
     )
 
 
@@ -107,3 +107,14 @@ def test_a_missing_scenario_is_bad_input(tmp_path: Path) -> None:
     done = started("scenario", "check", "none.toml", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "bayplan: none.toml: no such file; check the path\n"
+
+
+def test_check_warns_of_jobs_that_could_never_start(bayplan: Bayplan, folder: Path) -> None:
+    (folder / "jobs.csv").write_text("name,work_s,gpu_count\nok,5,1\nwide,5,16\n")
+    (folder / "s.toml").write_text('[cluster]\nfile = "nodes.csv"\n[jobs]\nfile = "jobs.csv"\n')
+    code, out, err = bayplan("scenario", "check", "s.toml")
+    assert (code, out) == (0, "s.toml: nothing wrong; 2 nodes with 3 GPUs, 2 rows of jobs\n")
+    assert err == (
+        "bayplan: warning: 1 job fits no node even of the empty cluster: wide"
+        " (too few GPUs, or each too small)\n"
+    )

@@ -14,14 +14,16 @@ from bayplan.scheduler.policies import policy_names
 from bayplan.simulator.replay import command
 from bayplan.simulator.sharing import MODES
 
-from .support import FILES, OUT, PODS, SEE, Bayplan, started
+from .support import FILES, OUT, PODS, Bayplan, started
 
 REPLAY = ("replay", *FILES, *OUT)
 A100 = ("--gpu", "A100-80GB")
 STATIC = (*A100, "--sharing", "mig-static", "--layout")
 MIX = "write it as 0.9*fgd+0.1*pwr"
 OTHER_GPUS = "give --gpu, such as --gpu A100-80GB, to replay with other GPUs"
-UNKNOWN = f"node n1: its A GPUs are no product that bayplan devices lists; {OTHER_GPUS}"
+UNKNOWN = (
+    f"node n1: its A GPUs are no product that bayplan devices lists (2 of 2 nodes); {OTHER_GPUS}"
+)
 DYNAMIC = (*A100, "--sharing", "mig-dynamic")
 NAMES = ", ".join(MODES)
 RULES = ", ".join(rule.value for rule in MigRule)
@@ -49,7 +51,7 @@ def says_nothing(flag: str, modes: str) -> str:
         (["--sharing", "mig-dynamic"], UNKNOWN),
         (["--sharing", "all"], UNKNOWN),
         (["--sharing", "mps,mig-dynamic", "--gpu", "T4"],
-         f"node n1: its T4 GPUs have no MIG; {OTHER_GPUS}"),
+         f"node n1: its T4 GPUs have no MIG (2 of 2 nodes); {OTHER_GPUS}"),
         (["--layout", "all-balanced"], says_nothing("--layout", "mig-static")),
         (["--sharing", "mps,mig-dynamic", "--layout", "all-balanced"],
          says_nothing("--layout", "mig-static")),
@@ -64,7 +66,8 @@ def says_nothing(flag: str, modes: str) -> str:
         (["--sharing", "mps", "--oversubscribe", "-1"], "--oversubscribe -1.0; give 1 to 16"),
         (["--sharing", "hami", "--oversubscribe", "nan"], "--oversubscribe nan; give 1 to 16"),
         (["--sharing", "hami", "--oversubscribe", "x"],
-         f'Invalid value for --oversubscribe: unable to convert "x" into float; {SEE}'),
+         'Invalid value for --oversubscribe: unable to convert "x" into float;'
+         " see bayplan replay --help"),
         (["--mig", "first-fit"], says_nothing("--mig", "mig-dynamic")),
         (["--mig", "frist-fit", *DYNAMIC],
          "--mig: unknown placement policy 'frist-fit'; did you mean 'first-fit'?"),

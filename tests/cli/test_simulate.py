@@ -87,6 +87,10 @@ def test_a_scenario_file_is_run_and_flags_go_before_it(bayplan: Bayplan, folder:
          "run.seed: -1 is outside 0 to 2^63 - 1; write a value in that range"),
         (["--jobs.file", "missing"], "jobs.file: missing: no such file; check the path"),
         (["--policy.strict=maybe"], "Invalid value"),
+        (["--policy.placement", "-1*fgd+2*pwr"], "policy.placement: policy '-1*fgd+2*pwr': "),
+        (["--bogus", "3"], "Unknown option: --bogus. Did you mean --out?; see bayplan simulate"),
+        (["--sharing.mode", "mig"],
+         "sharing.mode: there is no 'mig'; did you mean 'mig-static' or 'mig-dynamic'?"),
         (["--policy.plcement", "x"], "Unknown option"),
         (["--jobs.limit", "0", "--run.sample_s", "0"],
          "jobs.limit: 0 is outside 1 to 10,000,000; write a value in that range;"
@@ -120,6 +124,86 @@ def test_a_folder_with_other_things_is_left_alone_unless_forced(
     assert "holds other things" in refused("simulate", *SMALL, "--out", "mine")
     assert bayplan("simulate", *SMALL, "--out", "mine", "--force", "--quiet")[0] == 0
     assert listing(folder / "mine") >= {"notes.txt", "summary.json"}
+
+
+def test_an_input_in_the_folder_is_not_overwritten(
+    bayplan: Bayplan, folder: Path, refused: Callable[..., str]
+) -> None:
+    assert bayplan("simulate", *SMALL, "--out", "run", "--quiet")[0] == 0
+    (folder / "link.parquet").symlink_to(folder / "run" / "jobs.parquet")
+    table = ("--cluster.file", "nodes.csv", "--jobs.file")
+    for name in ("run/jobs.parquet", "link.parquet", "run/../run/jobs.parquet"):
+        line = refused("simulate", *table, name, "--out", "run")
+        assert line == "run/jobs.parquet: this file is read as input; write to another folder"
+    (folder / "nodes.csv").rename(folder / "run" / "log.csv")
+    flags = ("--cluster.file", "run/log.csv", "--jobs.synthetic.count", "5", "--out", "run")
+    assert refused("simulate", *flags, "--run.log").startswith("run/log.csv: this file is read")
+    assert bayplan("simulate", *flags, "--quiet")[0] == 0  # there it is only another file
+    assert "log.csv" in listing(folder / "run")
+
+
+def test_a_scenario_in_the_folder_is_not_overwritten(
+    folder: Path, refused: Callable[..., str]
+) -> None:
+    (folder / "run").mkdir()
+    (folder / "run" / "summary.json").write_text("[run]\nseed = 1\n")
+    line = refused("simulate", "run/summary.json", "--out", "run", "--force")
+    assert line == "run/summary.json: this file is read as input; write to another folder"
+
+
+def test_a_folder_in_the_place_of_a_file_is_found_before_the_run(
+    folder: Path, refused: Callable[..., str]
+) -> None:
+    (folder / "run" / "log.csv").mkdir(parents=True)
+    line = refused("simulate", *SMALL, "--run.log", "--out", "run", "--force")
+    assert line == "run/log.csv: this is a folder, and a file is to be there; rename it"
+
+
+def test_names_that_nothing_knows_are_told_and_the_run_goes_on(bayplan: Bayplan) -> None:
+    speeds = ("--set", "speeds.by_model={T5 = 0.5}")
+    told = "speeds.by_model: no GPU 'T5' is known; did you mean 'T4'?"
+    for arguments in (("simulate", *SMALL), COMPARE):
+        code, out, _ = bayplan(*arguments, *speeds)
+        assert (code, out.count(told)) == (0, 1)
+
+
+def test_a_plot_goes_into_the_new_folder(bayplan: Bayplan, folder: Path) -> None:
+    for _ in range(2):  # new, and an earlier run's
+        assert bayplan("simulate", *SMALL, "--plot", "o/x.svg", "--out", "o", "--quiet")[0] == 0
+        assert listing(folder / "o") == {
+            "summary.json", "jobs.parquet", "timeseries.parquet", "x.svg"
+        }  # fmt: skip
+    code, _, err = bayplan("simulate", *SMALL, "--plot", "p/x/x.svg", "--out", "p", "--quiet")
+    assert (code, err) == (
+        2,
+        "bayplan: p/x/x.svg: there is no folder p/x; make it with mkdir -p p/x\n",
+    )
+
+
+def test_the_current_folder_takes_a_run(
+    bayplan: Bayplan, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = {"summary.json", "jobs.parquet", "timeseries.parquet"}
+    assert bayplan("simulate", *SMALL, "--out", ".", "--force", "--quiet")[0] == 0
+    assert listing(folder) >= {"nodes.csv", *wanted}
+    (folder / "empty").mkdir()
+    monkeypatch.chdir(folder / "empty")
+    assert bayplan("simulate", "--jobs.synthetic.count", "5", "--out", ".", "--quiet")[0] == 0
+    assert listing(Path.cwd()) == wanted
+
+
+def test_jobs_too_long_for_any_table_are_one_line(refused: Callable[..., str]) -> None:
+    line = refused("simulate", "--jobs.synthetic.count", "50", "--jobs.synthetic.mean_s", "1e12")
+    assert line.endswith("lower jobs.synthetic.mean_s, or set most_s")
+
+
+def test_a_seed_gives_the_same_row_among_others(bayplan: Bayplan, folder: Path) -> None:
+    trace = ("--jobs.limit", "60", "--cluster.file", "nodes.csv", "--workers", "1", "--quiet")
+    for name, seeds in (("a", "2"), ("b", "1-2")):
+        assert bayplan("compare", *trace, "--seeds", seeds, "--csv", f"{name}.csv")[0] == 0
+    assert (folder / "a.csv").read_text().splitlines()[-1:] == (
+        (folder / "b.csv").read_text().splitlines()[-1:]
+    )
 
 
 def test_a_comparison_is_a_table_and_a_row_a_run(bayplan: Bayplan, folder: Path) -> None:
@@ -270,3 +354,25 @@ def test_a_terminal_shows_how_far_it_is(tmp_path: Path) -> None:
     assert process.returncode == 0
     assert b"simulating day 0," in shown
     assert b"/20000" in shown
+
+
+def test_jobs_that_cannot_run_are_named_and_counted(bayplan: Bayplan, folder: Path) -> None:
+    (folder / "jobs.csv").write_text("name,work_s,gpu_count\nok,5,1\nwide,5,16\n")
+    table = ("--cluster.file", "nodes.csv", "--jobs.file", "jobs.csv")
+    code, out, err = bayplan("simulate", *table)
+    assert (code, err) == (0, "")
+    assert "\n1 job fits no node even of the empty cluster: wide (too few GPUs" in out
+    code, out, err = bayplan("compare", *table, "--seeds", "1", "--workers", "1",
+                             "--jobs.resample", "none",
+                             "--vary", "placement=fgd,best-fit")  # fmt: skip
+    assert (code, err) == (0, "")
+    assert "\n1 of 2 jobs rejected in every run\n" in out
+
+
+def test_what_a_comparison_takes_for_granted_is_told(bayplan: Bayplan) -> None:
+    flags = ("compare", "--jobs.synthetic.count", "9", "--seeds", "1", "--workers", "1", "--vary")
+    _, out, _ = bayplan(*flags, "cluster.gpu=A100-80GB,T4")
+    assert "no speeds given" in out
+    _, out, _ = bayplan(*flags, "sharing=none,mps", "--cluster.gpu", "A100-80GB")
+    assert "none models no interference" in out
+    assert "no speeds given" not in out

@@ -10,7 +10,7 @@ import pytest
 
 from bayplan.scheduler.speed import SHARING_MODES
 
-from .support import SEE, Bayplan
+from .support import Bayplan
 
 GOOD = [
     ("exclusive", "heavy,light"),
@@ -74,8 +74,10 @@ def test_another_gpu_and_a_calibration_are_used(bayplan: Bayplan) -> None:
          "d.toml: no such file; did you mean c.toml?"),
         (["--mode", "mps", "--jobs", "heavy", "--gpu", "A100-80G"],
          "no GPU product 'A100-80G' is known; did you mean 'A100-80GB'?"),
-        (["--mode", "mps"], f'Command "speed" parameter --jobs requires an argument; {SEE}'),
-        (["--jobs", "heavy"], f'Command "speed" parameter --mode requires an argument; {SEE}'),
+        (["--mode", "mps"],
+         'Command "speed" parameter --jobs requires an argument; see bayplan speed --help'),
+        (["--jobs", "heavy"],
+         'Command "speed" parameter --mode requires an argument; see bayplan speed --help'),
     ],
 )  # fmt: skip
 def test_bad_flags_are_one_line(flags: list[str], line: str, refused: Callable[..., str]) -> None:

@@ -117,7 +117,8 @@ def test_traces_synth_makes_the_same_bytes_for_the_same_seed(
         (["convert", "--out", ".", "--nodes", "nodes.csv"],
          "nodes.csv: this would overwrite the file that is read; give another folder as --out"),
         (["convert", "--pods", "pods.csv"],
-         'Command "traces convert" parameter --out requires an argument; see bayplan --help'),
+         'Command "traces convert" parameter --out requires an argument;'
+         " see bayplan traces convert --help"),
         (["synth", "--out", "no"], "no/pods.csv: there is no folder no; make it with mkdir -p no"),
         (["synth", "--out", ".", "--nodes", "0"],
          "synthetic trace: nodes is 0; it may be 1 to 100000"),

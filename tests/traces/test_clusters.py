@@ -103,12 +103,12 @@ def test_all_problems_are_told_at_once(write: Write) -> None:
         "[[nodes]] 1: there is no key 'nam'; did you mean 'name'?",
         "[[nodes]] 1: name is missing; add it",
         "[[nodes]] 1: count is 0, below 1; write 1 or more",
-        "[[nodes]] 1: gpus is '8.5', not a whole number; write a whole number",
+        "[[nodes]] 1: gpus is 8.5, not a whole number; write a whole number",
         "[[nodes]] 2: rack and racks are both given; keep one of them",
         "[[nodes]] 2: racks is 2, and there are 1 nodes; write 1 or less",
         "[[nodes]] 2: sharing is 'mps' for nodes with gpus 0; remove it, or write how many GPUs",
         "[[nodes]] 3: name is empty; write a name",
-        "[[nodes]] 3: count is 'True', not a whole number; write a whole number",
+        "[[nodes]] 3: count is true, not a whole number; write a whole number",
         "[[nodes]] 3: gpus is 65, above 64; write 64 or less",
     ]
 

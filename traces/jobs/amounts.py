@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from bayplan.scheduler import ordering
 from bayplan.scheduler.types import GPU_MILLI, DeviceRequest, MigInstances, Request
 from bayplan.traces.columns import FloatArray, IntArray

@@ -9,7 +9,7 @@ import numpy as np
 
 from bayplan.traces import parquet
 from bayplan.traces.canonical import text_of
-from bayplan.traces.columns import Column
+from bayplan.traces.columns import BadRow, Column
 from bayplan.traces.files import PathLike, write_text
 from bayplan.traces.jobs.schema import JOB_COLUMNS, JobTable, columns_of, with_milli
 from bayplan.traces.reading import TableFile
@@ -30,7 +30,9 @@ def jobs_from_file(file: TableFile) -> JobTable:
     BadRow
         Columns of a row do not go together.
     """
-    return JobTable(**with_milli(file.read(JOB_COLUMNS)))
+    jobs = JobTable(**with_milli(file.read(JOB_COLUMNS)))
+    _check_times(jobs)
+    return jobs
 
 
 def write_jobs(jobs: JobTable, path: PathLike) -> None:
@@ -66,6 +68,15 @@ def csv_text(jobs: JobTable) -> str:
     """
     values = columns_of(jobs)
     return text_of(_written(values), values)
+
+
+def _check_times(jobs: JobTable) -> None:
+    """Check that no job is withdrawn before it is there: a slip in a file."""
+    if (bad := jobs.cancel_s < jobs.arrival_s).any():
+        record = int(bad.argmax())
+        cancelled, arrived = jobs.cancel_s[record], jobs.arrival_s[record]
+        problem = f"cancel_s is {cancelled:.15g}, before arrival_s {arrived:.15g}"
+        raise BadRow(record, problem, "write a later time, or leave it empty")
 
 
 def _written(values: dict[str, Any]) -> list[Column]:

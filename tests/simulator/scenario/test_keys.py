@@ -26,6 +26,7 @@ from bayplan.simulator.scenario.ready import settings_of
 from bayplan.simulator.scenario.scenario import Scenario
 from bayplan.simulator.scenario.speeds import speeds_of
 from bayplan.simulator.scenario.values import checked
+from bayplan.traces.jobs.schema import MAX_PRIORITY, MIN_PRIORITY
 
 
 def test_the_defaults_are_those_of_the_core() -> None:
@@ -67,6 +68,17 @@ def test_choices_are_those_of_the_engine() -> None:
     assert (keys.NONE, *ENGINE_BACKFILLS) == keys.BACKFILLS
     assert set(keys.MIG_RULES) == {rule.value for rule in MigRule}
     assert BY_PATH["sharing.oversubscribe"].most == sharing.MAX_OVERSUBSCRIBE
+
+
+@pytest.mark.parametrize("path", [key.path for key in KEYS if key.names])
+def test_the_names_that_are_told_are_those_of_the_registry(path: str) -> None:
+    key = BY_PATH[path]
+    assert key.names == tuple(REGISTRIES[key.registry]())
+
+
+def test_priorities_of_synthetic_jobs_are_those_of_the_table() -> None:
+    (key,) = (c for c in BY_PATH["jobs.synthetic.mix"].columns if c.name == "priority")
+    assert (key.least, key.most, key.range) == (MIN_PRIORITY, MAX_PRIORITY, "-2^31 to 2^31 - 1")
 
 
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: key.path)

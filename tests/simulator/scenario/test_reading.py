@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bayplan.scheduler.errors import InputError
+from bayplan.simulator.scenario.conflicts import idle
 from bayplan.simulator.scenario.key import Key
 from bayplan.simulator.scenario.keys import BY_PATH, KEYS
 from bayplan.simulator.scenario.reading import key_named, parse_setting, read_scenario
@@ -238,3 +239,39 @@ def test_numbers_keep_their_value_as_text() -> None:
             1, value
         )
         assert tomllib.loads(f"x = {value_text(value)}")["x"] == value
+
+
+FILE_JOBS = '[jobs]\nfile = "j.csv"\nlimit = 5\nload = 2.0\nestimate_error = 0.5\n'
+DRAWN_JOBS = "[jobs.synthetic]\ncount = 5\nload = 0.5\n"
+
+
+def test_jobs_that_are_set_take_the_place_of_those_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text(FILE_JOBS)
+    made, problems = read_scenario(tmp_path / "s.toml", [("jobs.synthetic.count", "7")])
+    assert (problems, list(idle(made))) == ([], [])
+    assert (made["jobs.synthetic.count"], made["jobs.file"], made["jobs.limit"]) == (
+        7, "builtin", None
+    )  # fmt: skip
+    assert made["jobs.estimate_error"] == 0.5
+    both = [("jobs.synthetic.count", "7"), ("jobs.limit", "3")]
+    assert list(dict(idle(read_scenario(tmp_path / "s.toml", both)[0]))) == ["jobs.limit"]
+    made, _ = read_scenario(tmp_path / "s.toml", [("jobs.synthetic.count", "0")])
+    assert made["jobs.limit"] == 5
+
+
+def test_a_job_file_that_is_set_takes_the_place_of_drawn_jobs(tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text(DRAWN_JOBS)
+    made, problems = read_scenario(tmp_path / "s.toml", [("jobs", "j.csv")])
+    assert (problems, list(idle(made))) == ([], [])
+    assert (made["jobs.synthetic.count"], made["jobs.file"]) == (0, "j.csv")
+    both = [("jobs", "j.csv"), ("jobs.synthetic.count", "4")]
+    assert list(dict(idle(read_scenario(tmp_path / "s.toml", both)[0]))) == ["jobs.file"]
+
+
+def test_in_a_file_alone_the_two_contradict_each_other(tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text(FILE_JOBS + DRAWN_JOBS)
+    made, _ = read_scenario(tmp_path / "s.toml")
+    assert list(dict(idle(made))) == ["jobs.file", "jobs.limit", "jobs.load"]
+    assert str(dict(idle(made))["jobs.file"]).endswith(
+        "jobs.file: it says nothing beside jobs.synthetic.count; leave one of the two out"
+    )

@@ -158,8 +158,9 @@ def test_all_files_are_looked_at_before_any_is_given_up(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"sharing__mode": "mig-static"}, "node b: its T4 GPUs have no MIG; set cluster.gpu, such"
-         " as A100-80GB, to simulate other GPUs"),
+        ({"sharing__mode": "mig-static"}, "node b: its T4 GPUs have no MIG (2 of 4 nodes); set"
+         " cluster.gpu, such as A100-80GB, to simulate other GPUs, or say in a cluster file how"
+         " each group shares"),
         ({"sharing__mode": "mig-static", "sharing__layout": "fited", "cluster__gpu": "A100-80GB"},
          "sharing.layout: unknown layout 'fited'; did you mean 'fitted'?"),
         ({"cluster__gpu": "A30-24GB"}, "cluster.file: sharing: "),
@@ -234,7 +235,7 @@ def test_keys_that_contradict_each_other_are_named(values: dict[str, Any], said:
         ({"sharing__layout": "fitted"}, {"sharing__mode": "mig-static"}),
         ({"sharing__oversubscribe": 2.0}, {"sharing__mode": "hami"}),
         ({"sharing__ignore_memory": True}, {"sharing__mode": "timeslice"}),
-        ({"policy__backfill_depth": 3}, {"policy__backfill": "easy"}),
+        ({"policy__backfill_depth": 3}, {"policy__backfill": "conservative"}),
         ({"policy__round_s": 3.0}, {"policy__trigger": "rounds"}),
         ({"policy__min_run_s": 3.0}, {"policy__preemption": "priority"}),
         ({"policy__half_life_s": 3.0}, {"policy__ordering": "fair-share"}),
@@ -250,6 +251,57 @@ def test_keys_that_say_nothing_are_named(idle_one: dict[str, Any], needed: dict[
     assert str(found[path]).startswith(f"{path}: it says nothing without ")
     assert list(idle(Scenario().of(**idle_one, **needed))) == []
     assert list(idle(Scenario().of(**needed))) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "fine", "idle_in"),
+    [
+        ({"sharing__mig": "best-fit"}, "none mig-dynamic", "mig-static exclusive mps hami"),
+        ({"policy__partitioning": "demand"}, "none mig-static", "mig-dynamic exclusive timeslice"),
+        ({"sharing__mig_path": "nvml"}, "none mig-dynamic", "mig-static exclusive mps hami"),
+    ],
+)
+def test_what_cuts_gpus_needs_gpus_that_may_be_cut(
+    key: dict[str, Any], fine: str, idle_in: str
+) -> None:
+    (path,) = (name.replace("__", ".") for name in key)
+    for mode in fine.split():
+        assert list(idle(Scenario().of(**key, sharing__mode=mode))) == []
+    for mode in idle_in.split():
+        assert [name for name, _ in idle(Scenario().of(**key, sharing__mode=mode))] == [path]
+
+
+def test_layouts_take_time_to_change_where_demand_changes_them() -> None:
+    static = Scenario().of(sharing__mode="mig-static", sharing__mig_path="nvml")
+    (error,) = dict(idle(static)).values()
+    assert str(error) == (
+        'sharing.mig_path: it says nothing without policy.partitioning = "demand",'
+        " as layouts stay as they are; set that, or leave it out"
+    )
+    assert list(idle(static.of(policy__partitioning="demand"))) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "beside"),
+    [
+        ({"policy__strict": True}, {"policy__backfill": "easy"}),
+        ({"policy__strict": True}, {"policy__backfill": "conservative"}),
+        ({"policy__strict": True}, {"policy__preemption": "in-order"}),
+        ({"policy__strict": True}, {"policy__preemption": "repack"}),
+        ({"policy__min_run_s": 5.0}, {"policy__preemption": "repack"}),
+        ({"policy__backfill_depth": 3}, {"policy__backfill": "easy"}),
+    ],
+)
+def test_keys_that_say_nothing_beside_others_are_named(
+    key: dict[str, Any], beside: dict[str, Any]
+) -> None:
+    (path,) = (name.replace("__", ".") for name in key)
+    assert [name for name, _ in idle(Scenario().of(**key, **beside))] == [path]
+
+
+def test_strict_says_something_where_the_queue_is_served_first() -> None:
+    for preemption in ("none", "priority", "fair-reclaim", "spot"):
+        assert list(idle(Scenario().of(policy__strict=True, policy__preemption=preemption))) == []
 
 
 def test_keys_of_a_job_file_say_nothing_beside_synthetic_jobs() -> None:

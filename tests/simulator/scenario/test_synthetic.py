@@ -82,6 +82,31 @@ def test_users_have_unequal_parts() -> None:
     assert counts[0] == pytest.approx(10 * counts[9], rel=0.3)
 
 
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"mean_s": 1e12, "duration": "exponential"}, r"^jobs\.synthetic\.mean_s: a job has .* s of"
+         r" work, above 10\^12; lower jobs\.synthetic\.mean_s, or set most_s$"),
+        ({"mean_s": 1e12, "duration": "constant", "load": 0.001}, r"^jobs\.synthetic\.load: the"
+         r" arrivals end after 10\^12 seconds; lower jobs\.synthetic\.mean_s, or raise"),
+        ({"rate_per_s": 1e-9}, r"^jobs\.synthetic\.rate_per_s: the arrivals end after 10\^12"
+         r" seconds; raise jobs\.synthetic\.rate_per_s$"),
+        ({"mix": [{"gpu_count": 0, "mig_profile": "1g.10gb"}], "rate_per_s": 1.0},
+         r"^jobs\.synthetic\.mix: mig_profile is '1g\.10gb' for a job with gpu_count 0; write the"),
+        ({"mix": [{"gpu_count": 0, "gpu_memory_mib": 1}], "rate_per_s": 1.0},
+         r"^jobs\.synthetic\.mix: gpu_memory_mib is 1 for a job with gpu_count 0; write 0"),
+    ],
+)  # fmt: skip
+def test_what_no_job_can_be_names_its_key(values: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        synthetic_jobs(wanted(**values), NODES, 1)
+
+
+def test_an_extreme_mean_is_fine_where_work_is_cut() -> None:
+    jobs = synthetic_jobs(wanted(mean_s=1e12, most_s=100.0), NODES, 1)
+    assert jobs.work_s.max() == 100.0
+
+
 def test_where_there_is_no_load_a_rate_is_asked_for() -> None:
     with pytest.raises(
         InputError, match=r"no shape has GPUs, so there is no load; give rate_per_s"

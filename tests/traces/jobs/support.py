@@ -9,6 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from bayplan.traces.jobs import JobTable, columns_of
+from bayplan.traces.jobs.schema import MAX_PRIORITY, MIN_PRIORITY
 from bayplan.traces.schema import MAX_AMOUNT
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
@@ -47,15 +48,20 @@ def job_rows(draw: st.DrawFn) -> dict[str, Any]:
     }
     row |= {name: draw(TEXT) for name in ("gpu_models", "job_type", "queue", "user")}
     row |= {name: draw(TIME) for name in ("arrival_s", "work_s")}
-    row |= {name: draw(PERHAPS) for name in ("estimate_s", "deadline_s", "cancel_s")}
+    row |= {name: draw(PERHAPS) for name in ("estimate_s", "deadline_s")}
+    row["cancel_s"] = draw(st.one_of(st.floats(row["arrival_s"], MAX_AMOUNT), st.just(math.nan)))
     row |= {name: draw(AMOUNT) for name in ("cpu_milli", "memory_mib")}
     row["pods"] = draw(st.integers(1, 10**5))
     row["preemptible"] = draw(st.integers(0, 1))
-    row["priority"] = draw(st.integers(-(2**63), 2**63 - 1))
+    row["priority"] = draw(st.integers(MIN_PRIORITY, MAX_PRIORITY))
     return row
 
 
 GANGS = ("g", "h,\n")
+OF_A_JOB = (
+    "arrival_s", "work_s", "priority", "preemptible", "queue", "user", "cancel_s", "deadline_s",
+    "estimate_s", "job_type",
+)  # fmt: skip
 
 
 @st.composite
@@ -68,6 +74,6 @@ def job_tables(draw: st.DrawFn) -> JobTable:
     for gang, row in zip(gangs, rows, strict=True):
         if gang:
             head = first.setdefault(gang, row)
-            row |= {name: head[name] for name in ("arrival_s", "work_s")}
+            row |= {name: head[name] for name in OF_A_JOB}
     columns = {key: [row[key] for row in rows] for key in rows[0]}
     return JobTable.of(name=names, gang=gangs, **columns)

@@ -73,6 +73,13 @@ def test_a_gang_that_differs_names_both_lines(write: Write) -> None:
     )
 
 
+def test_a_job_is_not_withdrawn_before_it_is_there(write: Write) -> None:
+    rows = "name,work_s,gpu_count,arrival_s,cancel_s\na,1,1,4,4\nb,1,1,4,\nc,1,1,4,3.5\n"
+    assert problem(write(rows, "jobs.csv")) == (
+        "jobs.csv:4: cancel_s is 3.5, before arrival_s 4; write a later time, or leave it empty"
+    )
+
+
 def test_a_job_alone_is_not_named_as_a_gang(write: Write) -> None:
     rows = "name,work_s,gpu_count,gang\na,1,1,g{}\ng{},1,1,\n"
     assert problem(write(rows, "jobs.csv")) == (
@@ -100,7 +107,7 @@ def parquet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **columns: object) 
          "jobs.parquet:1: arrival_s is inf, not a number; write a number of seconds"),
         ({"priority": pl.Series([2**63, 0], dtype=pl.UInt64)},
          "jobs.parquet:1: priority is 9223372036854775808, too large for a 64-bit integer;"
-         " write 9223372036854775807 or less"),
+         " write 2147483647 or less"),
         ({"arival_s": [1.0, 2.0]},
          "jobs.parquet: there is no column 'arival_s' in this format;"
          " did you mean 'arrival_s'? else rename it"),
@@ -124,6 +131,17 @@ def test_parquet_may_have_narrow_and_missing_values(
     assert jobs.pods.tolist() == [3, 1]
     assert jobs.queue == ("q", "")
     assert jobs.preemptible.tolist() == [0, 1]
+
+
+def test_an_optional_parquet_column_without_any_value_is_like_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    none = pl.Series([None, None], dtype=pl.Null)
+    path = parquet(tmp_path, monkeypatch, pods=none, deadline_s=none, arrival_s=none, queue=none)
+    plain = JobTable.of(name=["a", "b"], work_s=[1.0, 2.0], gpu_count=[1, 2])
+    assert same(read_jobs(path), plain)
+    path = parquet(tmp_path, monkeypatch, gpu_count=none)
+    assert problem(path) == "jobs.parquet:1: gpu_count is empty; write a gpu_count"
 
 
 def test_what_is_no_parquet_is_told_so(write: Write) -> None:

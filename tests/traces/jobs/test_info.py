@@ -12,7 +12,7 @@ def test_a_job_list_is_described() -> None:
         gpu_count=[0, 8, 1, 1],
         gpu_milli=[0, 1000, 500, 1000],
         gang=["g", "g", "", ""],
-        job_type=["", "bert", "bert", "dqn"],
+        job_type=["bert", "bert", "", "dqn"],
         deadline_s=[9, 9, 9, float("nan")],
         preemptible=[1, 1, 0, 1],
     )

@@ -57,6 +57,21 @@ def test_pods_of_a_gang_that_are_alike_become_one_row() -> None:
             "row 1 (counted from 0): duration_s is 3 in gang 'g', 2 in row 0;"
             " give all pods of a gang one duration_s",
         ),
+        (
+            {"gang": ["g", "g"], "priority": [2, 3]},
+            "row 1 (counted from 0): priority is 3 in gang 'g', 2 in row 0;"
+            " give all pods of a gang one priority",
+        ),
+        (
+            {"gang": ["g", "g"], "user": ["a", "{b}"], "gpu_count": [1, 2]},
+            "row 1 (counted from 0): user is '{b}' in gang 'g', 'a' in row 0;"
+            " give all pods of a gang one user",
+        ),
+        (
+            {"gang": ["g", "g"], "priority": [2**31, 2**31]},
+            "row 0 (counted from 0): priority is 2147483648, no priority of a job;"
+            " write -2147483648 to 2147483647",
+        ),
     ],
 )
 def test_pods_that_cannot_be_jobs_are_refused(columns: dict[str, object], line: str) -> None:
@@ -70,9 +85,13 @@ def test_pods_that_cannot_be_jobs_are_refused(columns: dict[str, object], line: 
         st.tuples(st.sampled_from(["", "g", "h"]), st.integers(0, 2), st.integers(0, 1)),
         min_size=1,
         max_size=12,
-    )
+    ),
+    st.tuples(st.integers(0, 1), st.integers(0, 1)),
 )
-def test_no_pod_is_lost_and_shapes_stay(rows: list[tuple[str, int, int]]) -> None:
+def test_no_pod_is_lost_and_shapes_stay(
+    drawn: list[tuple[str, int, int]], of_gangs: tuple[int, int]
+) -> None:
+    rows = [(g, n, of_gangs["gh".index(g)] if g else priority) for g, n, priority in drawn]
     gangs, gpus, priorities = zip(*rows, strict=True)
     jobs = jobs_from_pods(
         pods(gang=gangs, gpu_count=gpus, gpu_milli=[1000 * (g > 0) for g in gpus],

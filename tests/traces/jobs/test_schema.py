@@ -66,6 +66,33 @@ def test_three_columns_are_enough() -> None:
             "row 1 (counted from 0): arrival_s is 4 in gang 'g', 3 in row 0;"
             " give all rows of a gang one arrival_s",
         ),
+        *(
+            (
+                {"gang": ["g", "g"], column: values},
+                f"row 1 (counted from 0): {column} is {theirs} in gang 'g', {ours} in row 0;"
+                f" give all rows of a gang one {column}",
+            )
+            for column, values, ours, theirs in (
+                ("priority", [3, 4], "3", "4"),
+                ("preemptible", [1, 0], "1", "0"),
+                ("queue", ["", "{q}"], "''", "'{q}'"),
+                ("user", ["u", "v"], "'u'", "'v'"),
+                ("job_type", ["bert", ""], "'bert'", "''"),
+                ("estimate_s", [math.nan, 5], "empty", "5"),
+                ("deadline_s", [5.5, math.nan], "5.5", "empty"),
+                ("cancel_s", [5, 6], "5", "6"),
+            )
+        ),
+        (
+            {"priority": [2**31 - 1, 2**31]},
+            "row 1 (counted from 0): priority is 2147483648, above 2147483647;"
+            " write 2147483647 or less",
+        ),
+        (
+            {"priority": [-(2**31) - 1, 0]},
+            "row 0 (counted from 0): priority is -2147483649, below -2147483648;"
+            " write -2147483648 or more",
+        ),
     ],
 )  # fmt: skip
 def test_a_row_that_breaks_a_rule_is_refused(columns: dict[str, list[object]], line: str) -> None:
@@ -77,8 +104,9 @@ def test_a_row_that_breaks_a_rule_is_refused(columns: dict[str, list[object]], l
 
 def test_rows_of_one_gang_are_roles_of_one_job() -> None:
     jobs = JobTable.of(
-        name=["ps", "worker"], work_s=[9, 9], gpu_count=[0, 8], pods=[2, 4], gang=["g", "g"]
-    )
+        name=["ps", "worker"], work_s=[9, 9], gpu_count=[0, 8], pods=[2, 4], gang=["g", "g"],
+        estimate_s=[math.nan, math.nan], deadline_s=[7, 7], priority=[-(2**31), -(2**31)],
+    )  # fmt: skip
     assert jobs.gang == ("g", "g")
 
 

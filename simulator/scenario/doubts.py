@@ -1,0 +1,41 @@
+"""Names in tables that nothing knows: no errors, as a table may be about other clusters too."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+
+from bayplan.scheduler.hardware import find_product, products
+from bayplan.simulator.scenario.ready import Ready
+
+
+def doubts(ready: Ready) -> Iterator[str]:
+    """Yield a line about each name that neither the cluster nor the catalogue of GPUs has.
+
+    Looked at are the GPU models of speeds and the MIG profiles of jobs.
+
+    Parameters
+    ----------
+    ready
+        What is to be simulated.
+    """
+    here = {node.gpu_model for node in ready.nodes if node.gpu_count}
+    known = [*sorted(here), *(product.name for product in products())]
+    speeds = ready.settings.speeds
+    for key, models in (
+        ("speeds.file", [model for _, model in speeds.by_type]),
+        ("speeds.by_model", list(speeds.by_model)),
+    ):
+        for model in dict.fromkeys(models):
+            if model not in here and find_product(model) is None:
+                yield f"{key}: no GPU {model!r} is known{_perhaps(model, known)}"
+    profiles = dict.fromkeys(p.name for product in products() for p in product.profiles)
+    for name in dict.fromkeys(ready.jobs.mig_profile):
+        if name and name not in profiles:
+            yield f"jobs: no GPU has the mig_profile {name!r}{_perhaps(name, profiles)}"
+
+
+def _perhaps(name: str, known: Iterable[str]) -> str:
+    # Models are short: T5 is T4 but for half of its letters.
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""
