@@ -115,10 +115,11 @@ def jobs(draw: st.DrawFn, number: int, *, has_mig: bool) -> list[dict[str, Any]]
     }
     name = f"j{number:02}"
     gang = name if draw(st.integers(0, 9)) == 0 else ""
-    return [
+    rows = [
         job(f"{name}{role}", **common, gang=gang, **draw(pods(has_mig=has_mig)))
         for role in (("-w", "-d") if gang else ("",))
     ]
+    return [row | {"job_type": rows[0]["job_type"]} for row in rows]
 
 
 @st.composite
