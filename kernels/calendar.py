@@ -112,5 +112,6 @@ def take_due(
             last = heap[size[0]]
             heap[0] = last
             place[last] = 0
-            sift_down(0, size[0], times, heap, place)
+            # Not a literal 0: the compiler would make a version of the kernel for it alone.
+            sift_down(place[last], size[0], times, heap, place)
     return n
