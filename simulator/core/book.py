@@ -120,10 +120,6 @@ class Book:
         classes = [job_class(tuple(pods[k] for k in key)) for key in known]
         return np.array(numbers, np.int64), classes
 
-    def rows_of(self, job: int) -> list[int]:
-        """Return the rows of the job table that a job has."""
-        return [job] if self.rows is None else self.rows[job]
-
     def results(self, now_s: float) -> JobResults:
         """Return what became of the jobs, up to ``now_s`` where they have not ended."""
         running = self.state == State.RUNNING

@@ -94,10 +94,6 @@ class Seats:
         self._seat_job, self._seat_next, self._seat_instance, self._seat_gpu = self._seat_ints
         self._seat_compute, self._seat_memory, self._seat_slow = self._seat_floats
 
-    def gpu(self, node: str, index: int) -> int:
-        """Return the number of a GPU of a node."""
-        return self._offset[node] + index
-
     def overfull(self, gpus: Sequence[int]) -> bool:
         """Whether the memory of one of the GPUs, that nothing limits, is more than used up.
 
