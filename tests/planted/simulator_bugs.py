@@ -22,7 +22,7 @@ SIMULATOR_BUGS = (
     Bug(
         "who stays beside nobody goes on as if beside somebody",
         "simulator/core/floor.py",
-        "        for gpu in self.seats.leave(job):\n            self._touched[gpu] = None\n",
+        "        self._touched += self.seats.leave(job)\n",
         "        self.seats.leave(job)\n",
         (RATES + "two_tenants_by_hand",),
     ),
@@ -86,9 +86,9 @@ SIMULATOR_BUGS = (
     ),
     Bug(
         "who just fits is not tried again",
-        "simulator/core/waiting.py",
-        "if need[3] <= milli and",
-        "if need[3] < milli and",
+        "kernels/queue.py",
+        "if needs[MILLI, k] > idle_milli[row]:",
+        "if needs[MILLI, k] >= idle_milli[row]:",
         (SCHEDULES + "first_in_first_out_passes_by_who_does_not_fit",),
     ),
     Bug(
