@@ -134,7 +134,10 @@ BUGS = (
         "scheduler/alike.py",
         "number = view.row_kind.item(row)",
         "number = 0",
-        (BOUND + "a_decision_is_refused_when_its_node_no_longer_suits",),
+        (
+            "tests/scheduler/test_alike.py::"
+            "test_what_is_remembered_of_one_kind_of_gpu_is_not_believed_of_another",
+        ),
     ),
     Bug(
         "room is promised twice",

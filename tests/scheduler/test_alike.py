@@ -2,12 +2,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bayplan.scheduler.alike import AlikeTakings
 from bayplan.scheduler.cluster import Cluster
 from bayplan.scheduler.engine import Engine
+from bayplan.scheduler.errors import Conflict
+from bayplan.scheduler.events import Bound, Gone
 from bayplan.scheduler.policies import make_policy
 from bayplan.scheduler.sharing import Exclusive, Hami, Mig, Mps, Sharing, TimeSlicing
 from bayplan.scheduler.taking import has_room, suits, taken_by
@@ -127,3 +130,19 @@ def test_pods_of_one_class_are_looked_up() -> None:
         assert tenancy is not None
         assert tenancy.slots == (0, 1)
     assert len(found) == 1  # by which they are found
+
+
+def test_what_is_remembered_of_one_kind_of_gpu_is_not_believed_of_another() -> None:
+    small = Node("small", 8_000, 64_000, 1, "T4", 16_384)
+    large = Node("large", 8_000, 64_000, 1, "A100-80GB", 81_920)
+    cluster = Cluster([small, large])
+    engine = Engine(cluster, make_policy("first-fit"))
+    request = Request("p", 0, 0, (DeviceRequest(GpuShare(0, 8_000)),))  # half of the small one
+    decision = engine.decide(request, 0.0)
+    assert decision.placement is not None
+    assert decision.placement.node == "small"
+    cluster.apply(Bound(decision, 0.0))
+    cluster.apply(Gone("p"))
+    elsewhere = decision._replace(placement=decision.placement._replace(node="large"))
+    with pytest.raises(Conflict):
+        cluster.apply(Bound(elsewhere, 0.0))
