@@ -6,6 +6,7 @@ import difflib
 import gzip
 import io
 import os
+import tarfile
 import uuid
 import zlib
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 from bayplan.scheduler.errors import InputError
 
 GZIP_MAGIC = b"\x1f\x8b"
+TAR_MAGIC, TAR_MAGIC_AT = b"ustar", 257
 UTF8_BOM = b"\xef\xbb\xbf"
 
 PathLike = str | os.PathLike[str]
@@ -45,6 +47,8 @@ def read_text(path: PathLike) -> str:
 def read_data(path: PathLike) -> bytes:
     """Read a file, plain or gzip, without its byte order mark.
 
+    A tar archive of one file, as some traces are published, is that file.
+
     Parameters
     ----------
     path
@@ -53,9 +57,9 @@ def read_data(path: PathLike) -> bytes:
     Raises
     ------
     InputError
-        The file cannot be opened, or is damaged.
+        The file cannot be opened, is damaged, or is an archive of several files.
     """
-    return _unpacked(path, _read_bytes(path)).removeprefix(UTF8_BOM)
+    return _only_member(path, _unpacked(path, _read_bytes(path))).removeprefix(UTF8_BOM)
 
 
 def decoded(path: PathLike, data: bytes) -> str:
@@ -156,6 +160,28 @@ def _unpacked(path: PathLike, data: bytes) -> bytes:
     except (OSError, zlib.error):
         problem = "the gzip data is damaged"
     raise InputError(problem, file=display(path), fix="copy or download the file again")
+
+
+def _only_member(path: PathLike, data: bytes) -> bytes:
+    """Return the file in a tar archive; what is no archive is returned as it is."""
+    if data[TAR_MAGIC_AT : TAR_MAGIC_AT + len(TAR_MAGIC)] != TAR_MAGIC:
+        return data
+    try:
+        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+            files = [
+                each
+                for each in archive.getmembers()
+                if each.isfile() and not Path(each.name).name.startswith("._")
+            ]
+            only = archive.extractfile(files[0]) if len(files) == 1 else None
+            if only is not None:
+                return only.read()
+    except tarfile.TarError:
+        raise InputError(
+            "the archive is damaged", file=display(path), fix="copy or download the file again"
+        ) from None
+    problem = f"this is an archive of {len(files)} files"
+    raise InputError(problem, file=display(path), fix="unpack it with tar -xf and name one of them")
 
 
 def _packed(data: bytes) -> bytes:

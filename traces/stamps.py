@@ -1,0 +1,176 @@
+"""Time stamps in trace files: dates and times of day, many at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from bayplan.scheduler.errors import InputError
+from bayplan.traces.columns import FloatArray, shown
+
+EXAMPLE = "2017-10-09 07:01:55"
+_WIDTH = len(EXAMPLE)
+_MAX_WIDTH = _WIDTH + len(".123456789+08:00")
+_DIGITS = np.array([mark.isdigit() for mark in EXAMPLE])
+_MARKS = np.frombuffer(EXAMPLE.encode(), dtype=np.uint8)
+_GAP, _GAP_MARK = EXAMPLE.index(" "), 2
+_ZERO, _NINE = ord("0"), ord("9")
+_CLOCK = np.array([3600.0, 60.0, 1.0])
+
+Letters = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
+
+
+class Reports(Protocol):
+    """What makes errors that name a row, as files do."""
+
+    def error(self, problem: str, fix: str = "", *, record: int | None = None) -> InputError:
+        """Return the error that names the file and, given a record, its row."""
+
+
+def seconds_of(
+    file: Reports,
+    column: str,
+    texts: Sequence[str],
+    *,
+    example: str = EXAMPLE,
+    unknown: frozenset[str] = frozenset(),
+) -> FloatArray:
+    """Return the seconds since 1970 of time stamps.
+
+    A stamp is a date and a time of day with a space or a ``T`` between, then perhaps a fraction of
+    a second, then perhaps ``Z`` or an offset such as ``+08:00``. Without an offset it is taken as
+    it stands: all of a file are then of one clock.
+
+    Parameters
+    ----------
+    file
+        The file that they stand in.
+    column
+        What they are called there.
+    texts : (n,)
+    example
+        What one should look like, for the message.
+    unknown
+        Texts that stand for no time.
+
+    Returns
+    -------
+    ``(n,)``; not-a-number where a text is one of ``unknown``.
+
+    Raises
+    ------
+    InputError
+        A text is no time; the message names the row.
+    """
+    seconds = np.full(len(texts), np.nan)
+    known = (
+        np.fromiter((text not in unknown for text in texts), np.bool_, len(texts))
+        if unknown
+        else np.ones(len(texts), dtype=np.bool_)
+    )
+    rows = np.flatnonzero(known)
+    if not rows.size:
+        return seconds
+    kept = texts if rows.size == len(texts) else [texts[row] for row in rows.tolist()]
+    letters = _letters(kept)
+    if letters is None:
+        good = np.array([_is_stamp(text) for text in kept])
+    else:
+        good, found = _parsed(letters)
+        seconds[rows] = found
+    if not good.all():
+        record = int(rows[int(good.argmin())])
+        problem = f"{column} is {shown(texts[record])}, not a time"
+        raise file.error(problem, f"write it as {example}", record=record)
+    return seconds
+
+
+def _is_stamp(text: str) -> bool:
+    letters = _letters([text])
+    return letters is not None and bool(_parsed(letters)[0][0])
+
+
+def _letters(texts: Sequence[str]) -> Letters | None:
+    """Return the characters as ``(n, width)``, zeros behind; None where no stamp is so."""
+    if max(map(len, texts)) > _MAX_WIDTH:
+        return None
+    try:
+        raw = np.array(texts, dtype=f"S{max(_WIDTH, max(map(len, texts)))}")
+    except UnicodeEncodeError:
+        return None
+    letters = raw.view(np.uint8).reshape(len(texts), -1)
+    # NUL characters at an end are no padding.
+    return letters if np.count_nonzero(letters) == sum(map(len, texts)) else None
+
+
+def _parsed(letters: Letters) -> tuple[Mask, FloatArray]:
+    """Return which rows are stamps, and the seconds of those: both ``(n,)``."""
+    head = letters[:, :_WIDTH]
+    marks = head[:, ~_DIGITS] == _MARKS[~_DIGITS]
+    marks[:, _GAP_MARK] |= head[:, _GAP] == ord("T")
+    good = marks.all(axis=1) & _are_digits(head[:, _DIGITS]).all(axis=1)
+    values = head[:, _DIGITS].astype(np.int64) - _ZERO
+    year = values[:, :4] @ np.array([1000, 100, 10, 1])
+    month, day, *clock = (values[:, 4::2] * 10 + values[:, 5::2]).T
+    good &= (month >= 1) & (month <= 12) & (day >= 1)
+    hours, minutes, seconds = clock
+    good &= (hours <= 23) & (minutes <= 59) & (seconds <= 59)
+    first = (year - 1970).astype("datetime64[Y]").astype("datetime64[M]") + (month - 1)
+    days = first.astype("datetime64[D]") + (day - 1)
+    good &= days.astype("datetime64[M]") == first  # no 30th of February
+    of_day = np.array(clock).T @ _CLOCK
+    total = days.astype(np.int64) * 86400.0 + of_day
+    if letters.shape[1] > _WIDTH:
+        fine, more = _tails(letters[:, _WIDTH:])
+        good &= fine
+        total = total + more
+    return good, total
+
+
+def _tails(tails: Letters) -> tuple[Mask, FloatArray]:
+    """Return which rows end in a fraction and an offset, or less, and what these add to them."""
+    raw = np.ascontiguousarray(tails).view(f"S{tails.shape[1]}").ravel()
+    fraction = _fractions(tails)
+    if fraction is not None:
+        return np.ones(len(tails), dtype=np.bool_), fraction
+    texts, codes = np.unique(raw, return_inverse=True)
+    read = [_tail(text.decode("ascii", "replace")) for text in texts.tolist()]
+    added = np.array([np.nan if each is None else each for each in read])[codes]
+    return ~np.isnan(added), np.nan_to_num(added)
+
+
+def _fractions(tails: Letters) -> FloatArray | None:
+    """Return fractions of a second where all tails are those, all equally long."""
+    if not 2 <= tails.shape[1] <= 10 or not (tails[:, 0] == ord(".")).all():
+        return None
+    if not _are_digits(tails[:, 1:]).all():
+        return None
+    weights = 10.0 ** np.arange(tails.shape[1] - 2, -1, -1)
+    whole: FloatArray = (tails[:, 1:].astype(np.float64) - _ZERO) @ weights
+    part: FloatArray = whole / 10.0 ** (tails.shape[1] - 1)
+    return part
+
+
+def _tail(text: str) -> float | None:
+    """Return what a fraction and an offset add, in seconds; None for anything else."""
+    added = 0.0
+    if text.startswith("."):
+        digits = len(text) - len(text[1:].lstrip("0123456789")) - 1
+        if not 1 <= digits <= 9:
+            return None
+        added, text = float(text[: digits + 1]), text[digits + 1 :]
+    if text in ("", "Z"):
+        return added
+    sign, clock = text[0], text[1:].replace(":", "")
+    if sign not in "+-" or len(clock) != 4 or not (clock.isascii() and clock.isdigit()):
+        return None
+    offset = int(clock[:2]) * 3600 + int(clock[2:]) * 60
+    return added - offset if sign == "+" else added + offset
+
+
+def _are_digits(letters: Letters) -> Mask:
+    return (letters >= _ZERO) & (letters <= _NINE)
