@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import difflib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Any, Protocol
 
@@ -56,15 +56,15 @@ class TableFile(Protocol):
 class CsvFile:
     """A CSV file whose header was read: its name, its text and its column names.
 
-    With another ``separator`` than the comma nothing is quoted. ``added`` says that the header
-    was not in the file: line 1 is then the first row.
+    With another ``separator`` than the comma nothing is quoted. ``shift`` is how many lines further
+    down its rows stand in the file: -1 where the header was not in it, more in a part of it.
     """
 
     name: str
     text: str
     header: tuple[str, ...]
     separator: str = ","
-    added: bool = False
+    shift: int = 0
 
     def error(self, problem: str, fix: str = "", *, record: int | None = None) -> InputError:
         """Return the error that names the file and, given a record, its line.
@@ -95,7 +95,7 @@ class CsvFile:
     def line_of(self, record: int) -> int:
         """Return the line that a record starts on; the header is line 1, as in an editor."""
         line, _ = next(islice(_numbered(self.name, self.text, self.separator), record + 1, None))
-        return line - self.added
+        return line + self.shift
 
 
 def open_csv(
@@ -133,7 +133,7 @@ def open_csv(
     if first is None:
         raise InputError("the file is empty", file=name, fix="write a header and rows")
     if known := header_of(first[1]):
-        return CsvFile(name, ",".join(known) + "\n" + text, tuple(known), added=True)
+        return CsvFile(name, ",".join(known) + "\n" + text, tuple(known), shift=-1)
     header = tuple(cell.strip() for cell in first[1])
     for index, column in enumerate(header):
         if column and column in header[:index]:
@@ -141,6 +141,30 @@ def open_csv(
                 f"column {shown(column)} is there twice", file=name, row=1, fix="keep one of them"
             )
     return CsvFile(name, text, header, separator)
+
+
+def in_parts(file: CsvFile, characters: int = bulk.CHUNK_CHARACTERS) -> Iterator[CsvFile]:
+    """Yield a file in parts that end at line ends, so that a large one is never there as cells.
+
+    Parameters
+    ----------
+    file
+        The file; one with quotation marks is one part.
+    characters
+        About how long a part is.
+    """
+    if len(file.text) <= characters or '"' in file.text:
+        yield file
+        return
+    start = file.text.find("\n") + 1
+    head, lines = file.text[:start], 0
+    while start < len(file.text):
+        end = file.text.find("\n", start + characters) + 1 or len(file.text)
+        part = file.text[start:end]
+        if not part.isspace():
+            yield replace(file, text=head + part, shift=file.shift + lines)
+        lines += part.count("\n")
+        start = end
 
 
 def read_columns(file: CsvFile, columns: Sequence[Column]) -> dict[str, Any]:
