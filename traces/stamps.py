@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -9,13 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from bayplan.scheduler.errors import InputError
-from bayplan.traces.columns import FloatArray, shown
+from bayplan.traces.columns import FloatArray, IntArray, shown
 
 EXAMPLE = "2017-10-09 07:01:55"
 _WIDTH = len(EXAMPLE)
 _MAX_WIDTH = _WIDTH + len(".123456789+08:00")
 _DIGITS = np.array([mark.isdigit() for mark in EXAMPLE])
 _MARKS = np.frombuffer(EXAMPLE.encode(), dtype=np.uint8)
+_OFFSET = len("+08:00")
 _GAP, _GAP_MARK = EXAMPLE.index(" "), 2
 _ZERO, _NINE = ord("0"), ord("9")
 _CLOCK = np.array([3600.0, 60.0, 1.0])
@@ -133,41 +135,58 @@ def _parsed(letters: Letters) -> tuple[Mask, FloatArray]:
 
 def _tails(tails: Letters) -> tuple[Mask, FloatArray]:
     """Return which rows end in a fraction and an offset, or less, and what these add to them."""
-    raw = np.ascontiguousarray(tails).view(f"S{tails.shape[1]}").ravel()
-    fraction = _fractions(tails)
-    if fraction is not None:
-        return np.ones(len(tails), dtype=np.bool_), fraction
+    good = np.zeros(len(tails), dtype=np.bool_)
+    added = np.zeros(len(tails))
+    lengths = np.count_nonzero(tails, axis=1)
+    for length in np.unique(lengths).tolist():
+        rows = np.flatnonzero(lengths == length)
+        good[rows], added[rows] = _alike(tails[rows, :length])
+    return good, added
+
+
+def _alike(tails: Letters) -> tuple[Mask, FloatArray]:
+    """As ``_tails``, of tails that are equally long."""
+    length = tails.shape[1]
+    for offset in (0, _OFFSET):
+        digits = length - offset - 1
+        if 1 <= digits <= 9 and _are_fractions(tails[:, : digits + 1]):
+            ends, codes = _distinct(tails[:, digits + 1 :])
+            of_end = np.array([_tail(end) for end in ends], dtype=np.float64)[codes]
+            part = (tails[:, 1 : digits + 1].astype(np.float64) - _ZERO) @ (
+                10.0 ** np.arange(digits - 1, -1, -1)
+            )
+            return ~np.isnan(of_end), part / 10.0**digits + np.nan_to_num(of_end)
+    ends, codes = _distinct(tails)
+    all_of_it = np.array([_tail(end) for end in ends], dtype=np.float64)[codes]
+    return ~np.isnan(all_of_it), np.nan_to_num(all_of_it)
+
+
+def _are_fractions(letters: Letters) -> bool:
+    return bool((letters[:, 0] == ord(".")).all() and _are_digits(letters[:, 1:]).all())
+
+
+def _distinct(letters: Letters) -> tuple[list[str], IntArray]:
+    """Return the different rows of characters as texts, and which of them each row is."""
+    if not letters.shape[1]:
+        return [""], np.zeros(len(letters), dtype=np.int64)
+    raw = np.ascontiguousarray(letters).view(f"S{letters.shape[1]}").ravel()
     texts, codes = np.unique(raw, return_inverse=True)
-    read = [_tail(text.decode("ascii", "replace")) for text in texts.tolist()]
-    added = np.array([np.nan if each is None else each for each in read])[codes]
-    return ~np.isnan(added), np.nan_to_num(added)
+    return [text.decode("ascii", "replace") for text in texts.tolist()], codes
 
 
-def _fractions(tails: Letters) -> FloatArray | None:
-    """Return fractions of a second where all tails are those, all equally long."""
-    if not 2 <= tails.shape[1] <= 10 or not (tails[:, 0] == ord(".")).all():
-        return None
-    if not _are_digits(tails[:, 1:]).all():
-        return None
-    weights = 10.0 ** np.arange(tails.shape[1] - 2, -1, -1)
-    whole: FloatArray = (tails[:, 1:].astype(np.float64) - _ZERO) @ weights
-    part: FloatArray = whole / 10.0 ** (tails.shape[1] - 1)
-    return part
-
-
-def _tail(text: str) -> float | None:
-    """Return what a fraction and an offset add, in seconds; None for anything else."""
+def _tail(text: str) -> float:
+    """Return what a fraction and an offset add, in seconds; not-a-number for anything else."""
     added = 0.0
     if text.startswith("."):
         digits = len(text) - len(text[1:].lstrip("0123456789")) - 1
         if not 1 <= digits <= 9:
-            return None
+            return math.nan
         added, text = float(text[: digits + 1]), text[digits + 1 :]
     if text in ("", "Z"):
         return added
     sign, clock = text[0], text[1:].replace(":", "")
     if sign not in "+-" or len(clock) != 4 or not (clock.isascii() and clock.isdigit()):
-        return None
+        return math.nan
     offset = int(clock[:2]) * 3600 + int(clock[2:]) * 60
     return added - offset if sign == "+" else added + offset
 
