@@ -47,7 +47,7 @@ app = App(
     default_parameter=Parameter(negative=()),
     suppress_keyboard_interrupt=False,  # `_run` says what became of it
 )
-traces = App(name="traces", help="List, describe, convert and make traces.")
+traces = App(name="traces", help="List, describe, convert, make and download traces.")
 app.command(traces)
 devices = App(name="devices", help="Describe GPU products, and the MIG layouts that they can take.")
 app.command(devices)
@@ -387,6 +387,31 @@ def convert(
     if bin_s is not None:
         raise InputError("--bin-s without --requests", fix="give a file of requests too")
     command.convert(out, pods, nodes, format, jobs, interarrival_s, parquet)
+
+
+@traces.command
+def fetch(name: str | None = None, *, to: Path | None = None) -> None:
+    """Download a public trace, and check it; without a name, list what there is.
+
+    A download that was cut short goes on where it ended when it is run again. Checksums are
+    recorded in SHA256SUMS in the folder: where a publisher states none, later downloads are
+    held to the first.
+
+    Parameters
+    ----------
+    name
+        The trace.
+    to
+        Folder to write into, made if it is not there; without it one named like the trace.
+    """
+    from bayplan.traces import fetch as fetching
+
+    if name is None:
+        if to is not None:
+            raise InputError("--to without a trace", fix="name one that is listed without --to")
+        fetching.list_sources()
+    else:
+        fetching.fetch(name, to)
 
 
 @traces.command
