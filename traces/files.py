@@ -9,12 +9,13 @@ import os
 import tarfile
 import uuid
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 from bayplan.scheduler.errors import InputError
 
 GZIP_MAGIC = b"\x1f\x8b"
-TAR_MAGIC, TAR_MAGIC_AT = b"ustar", 257
+TAR_MAGIC, TAR_MAGIC_AT, TAR_BLOCK = b"ustar", 257, 512
 UTF8_BOM = b"\xef\xbb\xbf"
 
 PathLike = str | os.PathLike[str]
@@ -59,7 +60,10 @@ def read_data(path: PathLike) -> bytes:
     InputError
         The file cannot be opened, is damaged, or is an archive of several files.
     """
-    return _only_member(path, _unpacked(path, _read_bytes(path))).removeprefix(UTF8_BOM)
+    data = _read_bytes(path)
+    if _is_archive(data):
+        return _only_member(path, data).removeprefix(UTF8_BOM)
+    return _unpacked(path, data).removeprefix(UTF8_BOM)
 
 
 def decoded(path: PathLike, data: bytes) -> str:
@@ -162,26 +166,37 @@ def _unpacked(path: PathLike, data: bytes) -> bytes:
     raise InputError(problem, file=display(path), fix="copy or download the file again")
 
 
+def _is_archive(data: bytes) -> bool:
+    """Say whether this is a tar archive, packed by gzip or not."""
+    start = data[:TAR_BLOCK]
+    if data.startswith(GZIP_MAGIC):
+        with suppress(OSError, EOFError, zlib.error), gzip.open(io.BytesIO(data)) as packed:
+            start = packed.read(TAR_BLOCK)
+    return start[TAR_MAGIC_AT : TAR_MAGIC_AT + len(TAR_MAGIC)] == TAR_MAGIC
+
+
 def _only_member(path: PathLike, data: bytes) -> bytes:
-    """Return the file in a tar archive; what is no archive is returned as it is."""
-    if data[TAR_MAGIC_AT : TAR_MAGIC_AT + len(TAR_MAGIC)] != TAR_MAGIC:
-        return data
+    """Return the file in a tar archive of one; of several, no more than the first is unpacked."""
+    found: bytes | None = None
     try:
-        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-            files = [
-                each
-                for each in archive.getmembers()
-                if each.isfile() and not Path(each.name).name.startswith("._")
-            ]
-            only = archive.extractfile(files[0]) if len(files) == 1 else None
-            if only is not None:
-                return only.read()
-    except tarfile.TarError:
+        with tarfile.open(fileobj=io.BytesIO(data), mode="r|*") as archive:
+            for member in archive:
+                if not member.isfile() or Path(member.name).name.startswith("._"):
+                    continue
+                if found is not None:
+                    problem = "this is an archive of several files"
+                    fix = "unpack it with tar -xf and name one of them"
+                    raise InputError(problem, file=display(path), fix=fix)
+                content = archive.extractfile(member)
+                found = content.read() if content is not None else None
+    except (tarfile.TarError, EOFError, OSError, zlib.error):
+        problem = "the archive is damaged"
         raise InputError(
-            "the archive is damaged", file=display(path), fix="copy or download the file again"
+            problem, file=display(path), fix="copy or download the file again"
         ) from None
-    problem = f"this is an archive of {len(files)} files"
-    raise InputError(problem, file=display(path), fix="unpack it with tar -xf and name one of them")
+    if found is None:
+        raise InputError("the archive has no file in it", file=display(path), fix="check the path")
+    return found
 
 
 def _packed(data: bytes) -> bytes:

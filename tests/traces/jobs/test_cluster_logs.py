@@ -279,9 +279,28 @@ def test_an_archive_of_several_files_is_refused(write: Write) -> None:
     with pytest.raises(InputError) as error:
         read_jobs(name)
     assert str(error.value) == (
-        "raw-traces.tar.gz: this is an archive of 2 files;"
+        "raw-traces.tar.gz: this is an archive of several files;"
         " unpack it with tar -xf and name one of them"
     )
+
+
+def test_an_archive_that_is_broken_or_empty_is_refused(write: Write) -> None:
+    def archive_of(about: tarfile.TarInfo) -> bytes:
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as archive:
+            archive.addfile(about, io.BytesIO(b"x" * about.size))
+        return buffer.getvalue()
+
+    whole, folder = tarfile.TarInfo("a.csv"), tarfile.TarInfo("folder")
+    whole.size, folder.type = 5000, tarfile.DIRTYPE
+    for data, line in (
+        (archive_of(whole)[:700], "the archive is damaged; copy or download the file again"),
+        (archive_of(folder), "the archive has no file in it; check the path"),
+    ):
+        for packed in (data, gzip.compress(data)):
+            with pytest.raises(InputError) as error:
+                read_jobs(write(packed, "t.tar"))
+            assert str(error.value) == f"t.tar: {line}"
 
 
 def test_pai_tasks_that_did_not_run_are_left_out(write: Write) -> None:
