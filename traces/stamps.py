@@ -15,12 +15,12 @@ from bayplan.traces.columns import FloatArray, IntArray, shown
 EXAMPLE = "2017-10-09 07:01:55"
 _WIDTH = len(EXAMPLE)
 _MAX_WIDTH = _WIDTH + len(".123456789+08:00")
-_DIGITS = np.array([mark.isdigit() for mark in EXAMPLE])
-_MARKS = np.frombuffer(EXAMPLE.encode(), dtype=np.uint8)
+_PARTS = tuple(slice(start, start + (2 if start else 4)) for start in (0, 5, 8, 11, 14, 17))
+"""Where year, month, day, hour, minute and second stand."""
+
 _OFFSET = len("+08:00")
-_GAP, _GAP_MARK = EXAMPLE.index(" "), 2
+_GAP = EXAMPLE.index(" ")
 _ZERO, _NINE = ord("0"), ord("9")
-_CLOCK = np.array([3600.0, 60.0, 1.0])
 
 Letters = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
@@ -69,9 +69,10 @@ def seconds_of(
         A text is no time; the message names the row.
     """
     seconds = np.full(len(texts), np.nan)
+    # What stands for no time is shorter than a time.
     known = (
         np.fromiter((text not in unknown for text in texts), np.bool_, len(texts))
-        if unknown
+        if unknown and texts and min(map(len, texts)) < _WIDTH
         else np.ones(len(texts), dtype=np.bool_)
     )
     rows = np.flatnonzero(known)
@@ -111,26 +112,37 @@ def _letters(texts: Sequence[str]) -> Letters | None:
 
 def _parsed(letters: Letters) -> tuple[Mask, FloatArray]:
     """Return which rows are stamps, and the seconds of those: both ``(n,)``."""
-    head = letters[:, :_WIDTH]
-    marks = head[:, ~_DIGITS] == _MARKS[~_DIGITS]
-    marks[:, _GAP_MARK] |= head[:, _GAP] == ord("T")
-    good = marks.all(axis=1) & _are_digits(head[:, _DIGITS]).all(axis=1)
-    values = head[:, _DIGITS].astype(np.int64) - _ZERO
-    year = values[:, :4] @ np.array([1000, 100, 10, 1])
-    month, day, *clock = (values[:, 4::2] * 10 + values[:, 5::2]).T
-    good &= (month >= 1) & (month <= 12) & (day >= 1)
+    # One row a place in the stamp: what follows then goes through memory in order.
+    places = np.ascontiguousarray(letters[:, :_WIDTH].T)
+    good = np.ones(len(letters), dtype=np.bool_)
+    for place, mark in enumerate(EXAMPLE.encode()):
+        if mark in b"0123456789":
+            places[place] -= _ZERO  # others wrap around to more than 9
+            good &= places[place] <= 9
+        else:
+            fits = places[place] == mark
+            good &= fits | (places[place] == ord("T")) if place == _GAP else fits
+    year, month, day, *clock = (_number(places[part]) for part in _PARTS)
     hours, minutes, seconds = clock
+    good &= (month >= 1) & (month <= 12) & (day >= 1)
     good &= (hours <= 23) & (minutes <= 59) & (seconds <= 59)
     first = (year - 1970).astype("datetime64[Y]").astype("datetime64[M]") + (month - 1)
     days = first.astype("datetime64[D]") + (day - 1)
     good &= days.astype("datetime64[M]") == first  # no 30th of February
-    of_day = np.array(clock).T @ _CLOCK
-    total = days.astype(np.int64) * 86400.0 + of_day
+    total = days.astype(np.int64) * 86400.0 + (hours * 3600 + minutes * 60 + seconds)
     if letters.shape[1] > _WIDTH:
         fine, more = _tails(letters[:, _WIDTH:])
         good &= fine
         total = total + more
     return good, total
+
+
+def _number(digits: Letters) -> IntArray:
+    """Return the numbers that rows of digits, most significant first, stand for."""
+    number: IntArray = digits[0].astype(np.int64)
+    for each in digits[1:]:
+        number = number * 10 + each
+    return number
 
 
 def _tails(tails: Letters) -> tuple[Mask, FloatArray]:
@@ -169,6 +181,9 @@ def _distinct(letters: Letters) -> tuple[list[str], IntArray]:
     """Return the different rows of characters as texts, and which of them each row is."""
     if not letters.shape[1]:
         return [""], np.zeros(len(letters), dtype=np.int64)
+    if (letters == letters[0]).all():  # one offset for all is the usual
+        only = letters[0].tobytes().decode("ascii", "replace")
+        return [only], np.zeros(len(letters), dtype=np.int64)
     raw = np.ascontiguousarray(letters).view(f"S{letters.shape[1]}").ravel()
     texts, codes = np.unique(raw, return_inverse=True)
     return [text.decode("ascii", "replace") for text in texts.tolist()], codes

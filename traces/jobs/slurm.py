@@ -15,11 +15,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
-from bayplan.traces.columns import Column, FloatArray, shown
+from bayplan.scheduler.errors import InputError
+from bayplan.traces.columns import Column, IntArray, shown
 from bayplan.traces.jobs.leaving import LATER_END, kept_rows
 from bayplan.traces.jobs.schema import MAX_JOB_PODS, JobTable
 from bayplan.traces.jobs.shapes import pods_on, taken
@@ -28,6 +29,7 @@ from bayplan.traces.schema import MAX_AMOUNT
 from bayplan.traces.stamps import seconds_of
 
 MARK = "|"
+EXAMPLE = "2024-05-01T08:00:00"
 ID = "JobID"
 NO_TIME = frozenset({"", "Unknown", "None", "N/A"})
 NO_LIMIT = frozenset({"", "UNLIMITED", "Partition_Limit", "INVALID"})
@@ -97,104 +99,94 @@ def jobs_from_slurm(file: TableFile) -> JobTable:
     InputError
         A column is missing or a row breaks a rule.
     """
-    columns = file.read(COLUMNS)
+    columns: dict[str, Sequence[str]] = file.read(COLUMNS)
     if not any(columns["AllocTRES"]) and not any(columns["ReqTRES"]):
         fix = "add AllocTRES to the fields that sacct prints"
         raise file.error("no row says what it got in AllocTRES", fix)
     jobs = [row for row, name in enumerate(columns[ID]) if "." not in name]
+    if len(jobs) < len(columns[ID]):
+        columns = {name: tuple(taken(cells, jobs)) for name, cells in columns.items()}
+    of_jobs = _Jobs(file, jobs)
     submitted, start, end = (
-        _seconds(file, name, columns[name], jobs, unknown)
+        seconds_of(of_jobs, name, columns[name], example=EXAMPLE, unknown=unknown)
         for name, unknown in (("Submit", frozenset[str]()), ("Start", NO_TIME), ("End", NO_TIME))
     )
-    is_job = np.zeros(len(submitted), dtype=np.bool_)
-    is_job[jobs] = True
-    kept = np.array(kept_rows(file, (end >= start)[jobs], LATER_END), dtype=np.int64)
-    rows = np.flatnonzero(is_job)[kept]
-    rows = rows[np.argsort(submitted[rows], kind="stable")]
-    return _table(file, columns, (submitted, end - start), rows.tolist())
-
-
-def _seconds(
-    file: TableFile,
-    name: str,
-    texts: Sequence[str],
-    jobs: list[int],
-    unknown: frozenset[str],
-) -> FloatArray:
-    """Return times of the rows of jobs; those of steps are not looked at."""
-    wanted = set(jobs)
-    shown_texts = [text if row in wanted else "" for row, text in enumerate(texts)]
-    skipped = unknown | {""} if len(wanted) < len(texts) else unknown
-    seconds = seconds_of(
-        file, name, shown_texts, example="2024-05-01T08:00:00", unknown=frozenset(skipped)
-    )
-    if not unknown:
-        for row in jobs:
-            if seconds[row] != seconds[row]:
-                raise file.error(f"{name} is empty", "print the time", record=row)
-    return seconds
-
-
-def _table(
-    file: TableFile,
-    columns: dict[str, Sequence[str]],
-    times: tuple[FloatArray, FloatArray],
-    rows: list[int],
-) -> JobTable:
-    submitted, work = times
-    got = _each(file, "AllocTRES", columns["AllocTRES"], rows, _tres)
-    asked = _each(file, "ReqTRES", columns["ReqTRES"], rows, _tres)
-    every = [
-        each if text else other
-        for each, other, text in zip(got, asked, taken(columns["AllocTRES"], rows), strict=True)
-    ]
-    shape = pods_on(
-        np.array([each.gpus for each in every], dtype=np.int64),
-        np.array([each.nodes for each in every], dtype=np.int64),
-    )
-    pods = shape["pods"]
-    profiles = [each.profile for each in every]
+    kept = np.array(kept_rows(file, end >= start, LATER_END), dtype=np.int64)
+    kept = kept[np.argsort(submitted[kept], kind="stable")]
+    rows = kept.tolist()
     return JobTable.of(
         name=taken(columns[ID], rows),
-        arrival_s=submitted[rows] - submitted[rows].min(),
-        work_s=work[rows],
-        cpu_milli=-(-np.array([each.cpu_milli for each in every], dtype=np.int64) // pods),
-        memory_mib=-(-np.array([each.memory_mib for each in every], dtype=np.int64) // pods),
-        gpu_models=[
-            "" if profile or not each.gpus else each.models
-            for each, profile in zip(asked, profiles, strict=True)
-        ],
-        mig_profile=profiles,
-        estimate_s=np.array(_each(file, "Timelimit", columns["Timelimit"], rows, _limit)),
+        arrival_s=submitted[kept] - submitted[kept].min(),
+        work_s=(end - start)[kept],
+        estimate_s=np.array(_each(of_jobs, "Timelimit", columns["Timelimit"], rows, _limit)),
         queue=taken(columns["Partition"], rows),
         user=taken(columns["User"], rows),
-        **shape,
+        **_shapes(of_jobs, columns, rows),
     )
+
+
+class _Jobs:
+    """The rows of jobs, without those of steps: their errors name rows of the file."""
+
+    def __init__(self, file: TableFile, rows: list[int]) -> None:
+        self.file = file
+        self.rows = rows
+
+    def error(self, problem: str, fix: str = "", *, record: int | None = None) -> InputError:
+        row = None if record is None else self.rows[record]
+        return self.file.error(problem, fix, record=row)
+
+
+def _shapes(of_jobs: _Jobs, columns: dict[str, Sequence[str]], rows: list[int]) -> dict[str, Any]:
+    """Return the columns of what jobs got, or asked for where that is empty.
+
+    Jobs are alike: what is the same for many of them is found once.
+    """
+    texts = columns["AllocTRES"], columns["ReqTRES"]
+    for name, cells in zip(("AllocTRES", "ReqTRES"), texts, strict=True):
+        _each(of_jobs, name, cells, rows, _tres)  # all can be read
+    codes: dict[tuple[str, str], int] = {}
+    pairs = zip(*(taken(cells, rows) for cells in texts), strict=True)
+    of = np.array([codes.setdefault(pair, len(codes)) for pair in pairs], dtype=np.int64)
+    got = [_tres(alloc or asked) for alloc, asked in codes]
+    models = [
+        "" if each.profile or not each.gpus else _tres(asked).models
+        for each, (_, asked) in zip(got, codes, strict=True)
+    ]
+
+    def numbers(name: str) -> IntArray:
+        return np.array([getattr(each, name) for each in got], dtype=np.int64)
+
+    shape = pods_on(numbers("gpus"), numbers("nodes"))
+    shape |= {name: -(-numbers(name) // shape["pods"]) for name in ("cpu_milli", "memory_mib")}
+    profiles = [each.profile for each in got]
+    return {name: values[of] for name, values in shape.items()} | {
+        name: [values[code] for code in of.tolist()]
+        for name, values in (("gpu_models", models), ("mig_profile", profiles))
+    }
 
 
 Read = TypeVar("Read")
 
 
 def _each(
-    file: TableFile,
+    of_jobs: _Jobs,
     name: str,
-    texts: Sequence[str],
+    cells: Sequence[str],
     rows: list[int],
     read: Callable[[str], Read],
 ) -> list[Read]:
-    """Read the cells of some rows; jobs are alike, so every text is read once."""
+    """Read the cells of some rows, every text once."""
+    wanted = [cells[row] for row in rows]
     known: dict[str, Read] = {}
-    found = []
-    for row in rows:
-        text = texts[row]
-        if text not in known:
-            try:
-                known[text] = read(text)
-            except ValueError as error:
-                problem = f"{name} is {shown(text)}, which {error}"
-                raise file.error(problem, "print it as sacct does", record=row) from None
-        found.append(known[text])
-    return found
+    for text in dict.fromkeys(wanted):
+        try:
+            known[text] = read(text)
+        except ValueError as error:
+            problem = f"{name} is {shown(text)}, which {error}"
+            record = rows[wanted.index(text)]
+            raise of_jobs.error(problem, "print it as sacct does", record=record) from None
+    return list(map(known.__getitem__, wanted))
 
 
 def _tres(text: str) -> Tres:
