@@ -15,6 +15,7 @@ import numpy as np
 
 from bayplan.traces.columns import Column, FloatArray
 from bayplan.traces.jobs.leaving import LATER_END, kept_rows
+from bayplan.traces.jobs.models import models_named
 from bayplan.traces.jobs.schema import MAX_JOB_PODS, JobTable
 from bayplan.traces.jobs.shapes import MIB_PER_GIB, MILLI_PER_CORE, each_of, shares_of, taken
 from bayplan.traces.reading import TableFile
@@ -89,7 +90,9 @@ def jobs_from_spot(file: TableFile) -> JobTable:
         work_s=columns["duration"],
         pods=_whole(file, "worker_num", columns["worker_num"]),
         cpu_milli=each_of(columns["cpu_request"], ones, MILLI_PER_CORE),
-        gpu_models=[model if has else "" for model, has in zip(models, with_gpus, strict=True)],
+        gpu_models=[
+            models_named(model) if has else "" for model, has in zip(models, with_gpus, strict=True)
+        ],
         priority=high,
         preemptible=1 - high,
         queue=columns["organization"],

@@ -22,6 +22,7 @@ from typing import Any
 from bayplan.scheduler.errors import InputError
 from bayplan.scheduler.types import GPU_MILLI, DeviceRequest, GpuShare, MigInstances, WholeGpus
 from bayplan.traces.columns import Column
+from bayplan.traces.jobs.models import models_named
 from bayplan.traces.jobs.pods import jobs_from_pods
 from bayplan.traces.jobs.schema import JobTable, columns_of
 from bayplan.traces.json_file import JsonFile
@@ -192,7 +193,7 @@ def _devices(facts: PodFacts, nodes: dict[str, NodeFacts]) -> dict[str, Any]:
                 milli = GPU_MILLI * memory_mib // whole
             shape |= {"gpu_milli": min(max(milli, 1), GPU_MILLI), "gpu_memory_mib": memory_mib}
     selected = dict(node_labels_of(facts.member.spec)).get(PRODUCT, "")
-    return shape | {"gpu_models": selected or "|".join(asks[0].models)}
+    return shape | {"gpu_models": models_named(selected) or "|".join(asks[0].models)}
 
 
 def _instances(others: Sequence[tuple[str, int]]) -> tuple[DeviceRequest, ...]:

@@ -22,6 +22,7 @@ import numpy as np
 from bayplan.scheduler.errors import InputError
 from bayplan.traces.columns import Column, IntArray, shown
 from bayplan.traces.jobs.leaving import LATER_END, kept_rows
+from bayplan.traces.jobs.models import models_named
 from bayplan.traces.jobs.schema import MAX_JOB_PODS, JobTable
 from bayplan.traces.jobs.shapes import pods_on, taken
 from bayplan.traces.reading import TableFile
@@ -207,7 +208,7 @@ def _tres(text: str) -> Tres:
         memory_mib=_mib(amounts.get("mem", "0")),
         gpus=gpus,
         nodes=nodes,
-        models="|".join(kinds),
+        models="|".join(map(models_named, kinds)),
         profile=profile[0] if profile else "",
     )
 

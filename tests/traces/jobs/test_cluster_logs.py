@@ -355,6 +355,6 @@ def test_spot_jobs_are_preemptible_and_high_priority_ones_are_not(write: Write) 
     assert jobs.pods.tolist() == [1, 94]
     assert jobs.gpu_milli.tolist() == [1000, 500]
     assert jobs.cpu_milli.tolist() == [20_000, 15_000]
-    assert jobs.gpu_models == ("A10", "A100-SXM4-80GB")
+    assert jobs.gpu_models == ("A10", "A100-80GB")  # as the catalogue calls it
     assert jobs.arrival_s.tolist() == [0, 9589663]
     assert jobs.work_s.tolist() == [2764799, 71718]

@@ -44,7 +44,7 @@ def test_pods_that_ended_are_jobs_and_those_of_a_gang_one(write: Write) -> None:
     assert jobs.arrival_s.tolist() == [0, 0, 50]
     assert jobs.work_s.tolist() == [90, 1, 100]  # of the gang: 00:01:00 to 00:02:30
     assert jobs.gpu_count.tolist() == [1, 0, 2]
-    assert jobs.gpu_models == ("H100-80GB", "", "H100-80GB")
+    assert jobs.gpu_models == ("H100-80GB-SXM", "", "H100-80GB-SXM")
     assert jobs.cpu_milli.tolist() == [1500] * 3
     assert jobs.memory_mib.tolist() == [2048] * 3
     assert jobs.priority.tolist() == [7] * 3

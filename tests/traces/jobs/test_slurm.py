@@ -28,7 +28,7 @@ def test_a_slurm_job_is_a_pod_a_node_and_steps_are_passed_over(write: Write) -> 
     assert jobs.gpu_count.tolist() == [0, 8, 1]
     assert jobs.cpu_milli.tolist() == [1000, 8000, 1000]
     assert jobs.memory_mib.tolist() == [4096, 32_000, 4096]
-    assert jobs.gpu_models == ("", "a100", "")
+    assert jobs.gpu_models == ("", "A100-40GB|A100-80GB", "")
     assert jobs.mig_profile == ("", "", "1g.10gb")
     assert jobs.queue == ("cpu", "gpu", "mig")
     assert jobs.user == ('"bob', "ann", "ann")  # nothing is quoted
@@ -39,12 +39,12 @@ def test_a_slurm_job_is_a_pod_a_node_and_steps_are_passed_over(write: Write) -> 
 def test_what_a_job_got_counts_and_what_it_asked_for_where_that_is_empty(write: Write) -> None:
     text = "JobID|Submit|Start|End|ReqTRES|AllocTRES\n"
     text += f"1|{TIMES}|cpu=1,gres/gpu=1,node=1|cpu=4,gres/gpu=2,node=1\n"
-    text += f"2|{TIMES}|cpu=1,gres/gpu:h100=1,gres/gpu:l40=2,node=3|\n"
+    text += f"2|{TIMES}|cpu=1,gres/gpu:l40s=1,gres/gpu:xyz=2,node=3|\n"
     jobs = read_jobs(write(text, "f.csv"))
     assert jobs.cpu_milli.tolist() == [4000, 334]
     assert jobs.gpu_count.tolist() == [2, 1]
     assert jobs.pods.tolist() == [1, 3]
-    assert jobs.gpu_models == ("", "h100|l40")
+    assert jobs.gpu_models == ("", "L40S|xyz")
 
 
 def test_jobs_that_run_or_never_ran_are_left_out(write: Write) -> None:
