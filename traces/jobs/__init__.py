@@ -3,7 +3,7 @@
 ``schema`` states the table; ``registry`` has the formats and the door ``read_jobs``; ``canonical``
 is our own format; ``philly``, ``philly_json``, ``helios``, ``pai``, ``alibaba``, ``lists``,
 ``gavel``, ``pollux`` and ``pods`` read published ones, ``slurm`` and ``dump`` those of a cluster of
-your own, over ``shapes`` and ``leaving``; ``info`` describes a table.
+your own, over ``shapes``, ``naming``, ``models`` and ``leaving``; ``info`` describes a table.
 """
 
 from bayplan.traces.jobs.canonical import write_jobs

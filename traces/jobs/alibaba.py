@@ -16,6 +16,7 @@ import numpy as np
 from bayplan.traces.columns import Column, FloatArray
 from bayplan.traces.jobs.leaving import LATER_END, kept_rows
 from bayplan.traces.jobs.models import models_named
+from bayplan.traces.jobs.naming import distinct
 from bayplan.traces.jobs.schema import MAX_JOB_PODS, JobTable
 from bayplan.traces.jobs.shapes import MIB_PER_GIB, MILLI_PER_CORE, each_of, shares_of, taken
 from bayplan.traces.reading import TableFile
@@ -29,7 +30,7 @@ def _number(name: str, unit: str, meaning: str, maximum: int = MAX_AMOUNT, **mor
 
 
 SPOT_COLUMNS: tuple[Column, ...] = (
-    Column("job_name", "str", "", "the job's name", required=True, unique=True),
+    Column("job_name", "str", "", "the job's name", required=True),
     Column("organization", "str", "", "who pays for it", required=True),
     Column("gpu_model", "str", "", "the GPU model that it asks for", required=True),
     _number(
@@ -44,7 +45,7 @@ SPOT_COLUMNS: tuple[Column, ...] = (
 """What is read of a list of spot and other jobs."""
 
 DLRM_COLUMNS: tuple[Column, ...] = (
-    Column("instance_sn", "str", "", "the instance's name", required=True, unique=True),
+    Column("instance_sn", "str", "", "the instance's name", required=True),
     Column("role", "str", "", "CN (CPU node) or HN (GPU node)", required=True),
     Column("app_name", "str", "", "the service that it is part of", required=True),
     _number("cpu_request", "cores", "cores", MAX_AMOUNT // MILLI_PER_CORE, required=True),
@@ -85,7 +86,7 @@ def jobs_from_spot(file: TableFile) -> JobTable:
     models = columns["gpu_model"]
     ones = np.ones(len(kinds), dtype=np.int64)
     return JobTable.of(
-        name=columns["job_name"],
+        name=distinct(columns["job_name"]),
         arrival_s=columns["submit_time"],
         work_s=columns["duration"],
         pods=_whole(file, "worker_num", columns["worker_num"]),
@@ -129,7 +130,7 @@ def jobs_from_dlrm(file: TableFile) -> JobTable:
     one = np.ones(len(rows), dtype=np.int64)
     services = taken(columns["app_name"], rows)
     return JobTable.of(
-        name=taken(columns["instance_sn"], rows),
+        name=distinct(taken(columns["instance_sn"], rows)),
         arrival_s=arrival[rows],
         work_s=(end - start)[rows],
         cpu_milli=each_of(columns["cpu_request"][rows], one, MILLI_PER_CORE),

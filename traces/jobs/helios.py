@@ -15,6 +15,7 @@ import numpy as np
 
 from bayplan.traces.columns import Column, FloatArray
 from bayplan.traces.jobs.leaving import LATER_END, kept_rows
+from bayplan.traces.jobs.naming import distinct
 from bayplan.traces.jobs.schema import JobTable
 from bayplan.traces.jobs.shapes import (
     MIB_PER_GIB,
@@ -43,7 +44,7 @@ def _text(name: str, meaning: str) -> Column:
 
 
 _COMMON: tuple[Column, ...] = (
-    Column("job_id", "str", "", "the job's name", required=True, unique=True),
+    Column("job_id", "str", "", "the job's name", required=True),
     _text("user", "who submitted it"),
     gpus_column("gpu_num"),
     _amount("cpu_num", "cores", "cores of the job", MILLI_PER_CORE, required=True),
@@ -140,7 +141,7 @@ def _jobs(
     one = np.ones(len(submitted), dtype=np.int64)
     memory = each_of(columns.get("mem_per_pod_GB", 0.0 * submitted), one, MIB_PER_GIB)
     return JobTable.of(
-        name=taken(columns["job_id"], order),
+        name=distinct(taken(columns["job_id"], order)),
         arrival_s=submitted[kept] - submitted[kept].min(),
         work_s=work[kept],
         cpu_milli=cores[kept],

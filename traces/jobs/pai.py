@@ -24,6 +24,7 @@ import numpy as np
 from bayplan.traces.columns import Column, FloatArray, IntArray
 from bayplan.traces.files import PathLike, display
 from bayplan.traces.jobs.leaving import LATER_END, kept_rows
+from bayplan.traces.jobs.naming import distinct
 from bayplan.traces.jobs.schema import MAX_JOB_PODS, JobTable
 from bayplan.traces.jobs.shapes import MIB_PER_GIB, each_of, shares_of, taken
 from bayplan.traces.reading import TableFile, open_csv
@@ -243,9 +244,12 @@ def _jobs(tasks: _Tasks, path: PathLike, table: str) -> JobTable:
     memory = each_of(tasks.plans["plan_mem"], one, MIB_PER_GIB)
     alone = (sizes[of] == 1).tolist()
     return JobTable.of(
-        name=[
-            tasks.job[row] if alone[row] else f"{tasks.job[row]}/{tasks.task[row]}" for row in rows
-        ],
+        name=distinct(
+            [
+                tasks.job[row] if alone[row] else f"{tasks.job[row]}/{tasks.task[row]}"
+                for row in rows
+            ]
+        ),
         gang=["" if alone[row] else tasks.job[row] for row in rows],
         arrival_s=(arrival - arrival.min())[of[order]],
         work_s=(last - first)[of[order]],

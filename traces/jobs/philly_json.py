@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from bayplan.scheduler.errors import InputError
-from bayplan.traces.columns import Column, FloatArray, IntArray, shown
+from bayplan.traces.columns import Column, FloatArray, IntArray
 from bayplan.traces.jobs.leaving import kept_rows
+from bayplan.traces.jobs.naming import distinct
 from bayplan.traces.jobs.schema import JobTable
 from bayplan.traces.jobs.shapes import pods_of
 from bayplan.traces.json_file import JsonFile
@@ -25,7 +26,7 @@ from bayplan.traces.reading import TableFile
 from bayplan.traces.stamps import seconds_of
 
 COLUMNS: tuple[Column, ...] = (
-    Column("jobid", "str", "", "the job's name", required=True, unique=True),
+    Column("jobid", "str", "", "the job's name", required=True),
     Column("submitted_time", "str", "", "when it was submitted", required=True),
     Column("attempts", "str", "", "when and where it ran", required=True),
     Column("vc", "str", "", "the virtual cluster", default=""),
@@ -59,7 +60,6 @@ def jobs_from_log(file: TableFile) -> JobTable:
         raise file.error("this is no JSON array of jobs", "give Philly's cluster_job_log")
     jobs = [_job(file, record, each) for record, each in enumerate(file.value)]
     names = [_text(file, record, each, "jobid") for record, each in enumerate(jobs)]
-    _check_names(file, names)
     stamps = [str(each.get("submitted_time") or "") for each in jobs]
     submitted = seconds_of(file, "submitted_time", stamps, unknown=NO_TIME)
     work, gpus = _attempts(file, jobs)
@@ -68,7 +68,7 @@ def jobs_from_log(file: TableFile) -> JobTable:
     kept = kept[np.argsort(submitted[kept], kind="stable")]
     rows = kept.tolist()
     return JobTable.of(
-        name=[names[row] for row in rows],
+        name=distinct([names[row] for row in rows]),
         arrival_s=submitted[kept] - submitted[kept].min(),
         work_s=work[kept],
         queue=[str(jobs[row].get("vc") or "") for row in rows],
@@ -89,14 +89,6 @@ def _text(file: JsonFile, record: int, job: dict[str, Any], key: str) -> str:
         said = "there is no" if value is None else f"{value!r} is no text for"
         raise file.error(f"{said} {key}", f"write a {key}", record=record)
     return value
-
-
-def _check_names(file: JsonFile, names: Sequence[str]) -> None:
-    first: dict[str, int] = {}
-    for record, name in enumerate(names):
-        if (twin := first.setdefault(name, record)) != record:
-            problem = f"jobid {shown(name)} is already job {twin + 1}"
-            raise file.error(problem, "keep one of them", record=record)
 
 
 def _attempts(file: JsonFile, jobs: Sequence[dict[str, Any]]) -> tuple[FloatArray, IntArray]:

@@ -23,6 +23,7 @@ from bayplan.scheduler.errors import InputError
 from bayplan.traces.columns import Column, IntArray, shown
 from bayplan.traces.jobs.leaving import LATER_END, kept_rows
 from bayplan.traces.jobs.models import models_named
+from bayplan.traces.jobs.naming import distinct
 from bayplan.traces.jobs.schema import MAX_JOB_PODS, JobTable
 from bayplan.traces.jobs.shapes import pods_on, taken
 from bayplan.traces.reading import TableFile
@@ -46,7 +47,7 @@ def _text(name: str, meaning: str, **more: bool) -> Column:
 
 
 COLUMNS: tuple[Column, ...] = (
-    _text(ID, "the job's name; with a dot, a step of it", required=True, unique=True),
+    _text(ID, "the job's name; with a dot, a step of it", required=True),
     _text("Submit", "when it was submitted", required=True),
     _text("Start", "when it started", required=True),
     _text("End", "when it ended", required=True),
@@ -116,7 +117,7 @@ def jobs_from_slurm(file: TableFile) -> JobTable:
     kept = kept[np.argsort(submitted[kept], kind="stable")]
     rows = kept.tolist()
     return JobTable.of(
-        name=taken(columns[ID], rows),
+        name=distinct(taken(columns[ID], rows)),
         arrival_s=submitted[kept] - submitted[kept].min(),
         work_s=(end - start)[kept],
         estimate_s=np.array(_each(of_jobs, "Timelimit", columns["Timelimit"], rows, _limit)),

@@ -13,6 +13,7 @@ import pytest
 
 from bayplan.scheduler.errors import InputError
 from bayplan.traces.jobs import JobTable, read_jobs
+from bayplan.traces.jobs.naming import distinct
 
 from .samples import PHILLY_LOG, SAMPLES, Write, read
 
@@ -76,10 +77,6 @@ def test_philly_jobs_that_did_not_run_are_left_out(write: Write, changes: dict[s
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        (
-            changed(1, jobid="application_2"),
-            "f.csv:2: jobid 'application_2' is already job 1; keep one of them",
-        ),
         (changed(1, jobid=None), "f.csv:2: there is no jobid; write a jobid"),
         (changed(1, jobid=7), "f.csv:2: 7 is no text for jobid; write a jobid"),
         (changed(1, attempts=None), "f.csv:2: attempts is no array; write [] for none"),
@@ -125,6 +122,29 @@ def test_what_is_wrong_with_a_philly_log_is_told_by_job(write: Write, text: str,
         assert said.startswith("f.csv:2: no JSON (")
     else:
         assert said == line
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "names"),
+    [
+        ("philly-json", "application_1", "application_2", ("application_2", "application_2#2")),
+        ("helios", "\n12,", "\n11,", ("11", "11#2", "13")),
+        ("acme", "dlc2", "dlc1", ("dlc1", "dlc1#2")),
+        ("spot-gpu", "437261", "239255", ("239255", "239255#2")),
+        ("dlrm", "i3", "i0", ("i0", "i1", "i2", "i0#2")),
+        ("slurm", "13_4", "12", ("12", "12#2", "14")),
+        ("pai", "worker", "ps", ("j2", "j1/ps", "j1/ps#2")),
+    ],
+)
+def test_a_job_that_is_there_twice_has_two_names(
+    name: str, old: str, new: str, names: tuple[str, ...], write: Write
+) -> None:
+    assert read(write, name, SAMPLES[name].replace(old, new)).name == names
+
+
+def test_names_that_are_made_are_of_no_other_job() -> None:
+    assert distinct(["a", "a", "a#2", "a", "b"]) == ["a", "a#3", "a#2", "a#4", "b"]
+    assert distinct(("a", "b")) == ("a", "b")
 
 
 def test_json_is_no_table_and_a_table_no_json(write: Write) -> None:
@@ -190,8 +210,6 @@ def test_seren_has_no_memory_and_jobs_that_never_started_are_left_out(write: Wri
          "f.csv:3: submit_time is '2020-06-31 18:41:01', not a time;"
          " write it as 2017-10-09 07:01:55"),
         ("helios", ",1,0\n", ",,0\n", "f.csv:3: duration is empty; write a number of seconds"),
-        ("helios", "\n12,", "\n11,",
-         "f.csv:3: job_id '11' is already in row 2; give every row its own job_id"),
         ("helios", ",16,64,", ",x,64,",
          "f.csv:2: gpu_num is 'x', not a number; write a whole number of GPUs"),
         ("acme", "+00:00,2023-05-17 11:01:08+00:00", "+0:00,2023-05-17 11:01:08+00:00",

@@ -81,8 +81,6 @@ def test_a_trailing_mark_as_of_the_flag_p_is_no_matter(write: Write) -> None:
         (f"1|{TIMES}|cpu=1,node=100001\n",
          "f.csv:2: AllocTRES is 'cpu=1,node=100001', which names 100001 nodes, more than 100000;"
          " print it as sacct does"),
-        (f"1|{TIMES}|cpu=1,node=1\n1|{TIMES}|cpu=1,node=1\n",
-         "f.csv:3: JobID '1' is already in row 2; give every row its own JobID"),
         (f"1|{TIMES}|a|b\n",
          "f.csv:2: the row has 6 cells, the header has 5; quote cells that hold commas"),
         (f"1|{TIMES}|\n",
