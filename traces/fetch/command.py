@@ -6,6 +6,7 @@ import contextlib
 import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -56,7 +57,7 @@ def fetch(name: str, to: Path | None = None, *, tries: Tries = TRIES) -> None:
     try:
         sums = read_sums(folder)
         for file in source.files:
-            said = _fetch_file(file, folder, sums, tries)
+            said = _fetch_file(replace(file, page=source.page), folder, sums, tries)
             screen.print(f"{display(folder / file.name)}: {said}")
     finally:
         if made:

@@ -119,7 +119,7 @@ def _checked(file: RemoteFile, part: Path, expected: str) -> str:
         start = stream.read(len(LFS))
     if start == LFS and not expected:
         part.unlink(missing_ok=True)
-        fix = "its publisher keeps the file elsewhere: see the page"
+        fix = f"its publisher keeps the file elsewhere: see {file.page}"
         raise InputError("a Git LFS pointer came in place of the file", file=file.url, fix=fix)
     found = sum_of(part)
     return found if expected in ("", found) else ""
@@ -176,7 +176,7 @@ def _once(
             if file.size is not None and size not in (None, file.size):
                 problem = f"the server has {size:,} bytes of it, not {file.size:,}"
                 part.unlink(missing_ok=True)
-                raise InputError(problem, file=file.url, fix="it has changed: see its page")
+                raise InputError(problem, file=file.url, fix=f"it has changed: see {file.page}")
             _keep_validator(response, tag)
             size = file.size if size is None else size
             got = _stream(response, part, start, size, progress)
@@ -243,7 +243,7 @@ def _refused(file: RemoteFile, part: Path, error: HTTPError, have: int) -> Excep
         return _CutShort(said)
     if error.code in _TRY_AGAIN:
         return _CutShort(said)
-    return InputError(said, file=file.url, fix="it may have moved: see its page")
+    return InputError(said, file=file.url, fix=f"it may have moved: see {file.page}")
 
 
 def _failed(file: RemoteFile, error: Exception) -> Exception:

@@ -45,13 +45,15 @@ class RemoteFile:
     """A file of a public trace.
 
     ``size`` is its bytes, None where they are not known exactly; ``about`` is then what its
-    publisher says, 0 for nothing. ``sha256`` is empty where nobody states it.
+    publisher says, 0 for nothing. ``sha256`` is empty where nobody states it. ``page`` is where
+    people read about it.
     """
 
     url: str
     size: int | None = None
     sha256: str = ""
     about: int = 0
+    page: str = "its page"
 
     @property
     def name(self) -> str:

@@ -116,7 +116,8 @@ def test_what_fails_leaves_no_folder_behind(run: Run, files: Files) -> None:
     assert run("two") == (
         2,
         "",
-        "bayplan: http://server/a.csv: HTTP 404, Not Found; it may have moved: see its page\n",
+        "bayplan: http://server/a.csv: HTTP 404, Not Found; it may have moved:"
+        " see http://page.example\n",
     )
     assert list(Path().iterdir()) == []
     Path("mine").mkdir()

@@ -192,7 +192,7 @@ def test_a_pointer_to_large_storage_is_no_file(server: Server, files: Files, tar
     files.content["/data.gz"] = LFS + b"v1\noid sha256:00\nsize 7\n"
     assert problem(RemoteFile(server.url("/data.gz")), target, "") == (
         "URL: a Git LFS pointer came in place of the file;"
-        " its publisher keeps the file elsewhere: see the page"
+        " its publisher keeps the file elsewhere: see its page"
     )
     assert not target.exists()
 
