@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from bayplan.traces.columns import Column, FloatArray
-from bayplan.traces.jobs.leaving import LATER_END, kept_rows
+from bayplan.traces.jobs.leaving import LATER_END, kept_rows, read_logged
 from bayplan.traces.jobs.models import models_named
 from bayplan.traces.jobs.naming import distinct
 from bayplan.traces.jobs.schema import MAX_JOB_PODS, JobTable
@@ -43,6 +43,10 @@ SPOT_COLUMNS: tuple[Column, ...] = (
     Column("job_type", "str", "", "HP or Spot", required=True),
 )
 """What is read of a list of spot and other jobs."""
+
+_OF_A_JOB = (
+    "job_name", "gpu_request", "worker_num", "submit_time", "duration", "job_type",
+)  # fmt: skip
 
 DLRM_COLUMNS: tuple[Column, ...] = (
     Column("instance_sn", "str", "", "the instance's name", required=True),
@@ -74,7 +78,7 @@ def jobs_from_spot(file: TableFile) -> JobTable:
     InputError
         A column is missing or a row breaks a rule.
     """
-    columns = file.read(SPOT_COLUMNS)
+    columns = read_logged(file, SPOT_COLUMNS, _OF_A_JOB)
     kinds = columns["job_type"]
     for record, kind in enumerate(kinds):
         if kind not in (HIGH_PRIORITY, SPOT):
@@ -119,7 +123,7 @@ def jobs_from_dlrm(file: TableFile) -> JobTable:
     InputError
         A column is missing or a row breaks a rule.
     """
-    columns = file.read(DLRM_COLUMNS)
+    columns = read_logged(file, DLRM_COLUMNS, ("instance_sn",))
     made, started, gone = (
         columns[name] for name in ("creation_time", "scheduled_time", "deletion_time")
     )

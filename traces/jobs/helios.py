@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from bayplan.traces.columns import Column, FloatArray
-from bayplan.traces.jobs.leaving import LATER_END, kept_rows
+from bayplan.traces.jobs.leaving import LATER_END, kept_rows, read_logged
 from bayplan.traces.jobs.naming import distinct
 from bayplan.traces.jobs.schema import JobTable
 from bayplan.traces.jobs.shapes import (
@@ -26,7 +26,7 @@ from bayplan.traces.jobs.shapes import (
     taken,
 )
 from bayplan.traces.reading import TableFile
-from bayplan.traces.schema import MAX_AMOUNT
+from bayplan.traces.schema import MAX_AMOUNT, NAN
 from bayplan.traces.stamps import seconds_of
 
 MAX_NODES = 10**5
@@ -55,11 +55,13 @@ _COMMON: tuple[Column, ...] = (
     _text("submit_time", "when it was submitted"),
 )  # fmt: skip
 
+_NEEDED = ("job_id", "gpu_num", "submit_time")
+
 HELIOS_COLUMNS: tuple[Column, ...] = (
     *_COMMON,
     _text("vc", "the virtual cluster"),
     _text("state", "how it ended"),
-    _amount("duration", "seconds", "how long it ran", required=True),
+    _amount("duration", "seconds", "how long it ran", required=True, default=NAN),
 )
 """What is read of a Helios log."""
 
@@ -79,7 +81,8 @@ def jobs_from_helios(file: TableFile) -> JobTable:
     """Read a Helios log: sorted by submission, equal times in the order of the file.
 
     ``arrival_s`` counts from the first submission; the virtual cluster is the queue. Each node of
-    a job is a pod with its part of the GPUs and cores.
+    a job is a pod with its part of the GPUs and cores. Jobs without a duration are left out, with a
+    warning.
 
     Parameters
     ----------
@@ -91,9 +94,11 @@ def jobs_from_helios(file: TableFile) -> JobTable:
     InputError
         A column is missing or a row breaks a rule.
     """
-    columns = file.read(HELIOS_COLUMNS)
+    columns = read_logged(file, HELIOS_COLUMNS, _NEEDED)
     submitted = seconds_of(file, "submit_time", columns["submit_time"])
-    return _jobs(columns, submitted, columns["duration"], range(len(submitted)), queue="vc")
+    work = columns["duration"]
+    rows = kept_rows(file, ~np.isnan(work), "a duration")
+    return _jobs(columns, submitted, work, rows, queue="vc")
 
 
 def jobs_from_acme(file: TableFile) -> JobTable:
@@ -113,7 +118,7 @@ def jobs_from_acme(file: TableFile) -> JobTable:
     InputError
         A column is missing or a row breaks a rule.
     """
-    columns = file.read(ACME_COLUMNS)
+    columns = read_logged(file, ACME_COLUMNS, _NEEDED)
     submitted, start, end = (
         seconds_of(file, name, columns[name], example="2023-03-01 00:18:22+08:00", unknown=unknown)
         for name, unknown in (
@@ -129,7 +134,7 @@ def _jobs(
     columns: dict[str, Any],
     submitted: FloatArray,
     work: FloatArray,
-    rows: range | list[int],
+    rows: list[int],
     **texts: str,
 ) -> JobTable:
     """Return the jobs of some rows by submission; ``texts`` are columns by the table's names."""

@@ -23,7 +23,7 @@ import numpy as np
 
 from bayplan.traces.columns import Column, FloatArray, IntArray
 from bayplan.traces.files import PathLike, display
-from bayplan.traces.jobs.leaving import LATER_END, kept_rows
+from bayplan.traces.jobs.leaving import LATER_END, kept_rows, read_logged
 from bayplan.traces.jobs.naming import distinct
 from bayplan.traces.jobs.schema import MAX_JOB_PODS, JobTable
 from bayplan.traces.jobs.shapes import MIB_PER_GIB, each_of, shares_of, taken
@@ -66,7 +66,7 @@ def _number(name: str, unit: str, meaning: str, maximum: int) -> Column:
 
 
 _IDS = (_text("job_name", "the job's name"), _text("task_name", "the task's role"))
-_STATUS = _text("status", "how it ended")
+_NAMES = ("job_name", "task_name")
 
 TASK_COLUMNS: tuple[Column, ...] = (
     *_IDS,
@@ -147,7 +147,7 @@ def jobs_from_tasks(file: TableFile, path: PathLike) -> JobTable:
     InputError
         A column is missing, a row breaks a rule, or no task ran.
     """
-    columns = file.read(TASK_COLUMNS)
+    columns = read_logged(file, TASK_COLUMNS, _NAMES)
     start, end = columns["start_time"], columns["end_time"]
     pods = columns["inst_num"]
     rows = kept_rows(file, (end >= start) & (pods >= 1), f"an instance, {LATER_END}")
@@ -185,7 +185,7 @@ def jobs_from_instances(file: TableFile, path: PathLike) -> JobTable:
     if beside is None:
         problem = f"what the instances ask for is in {TASK}.csv, which is not in the same folder"
         raise file.error(problem, "put it there")
-    columns = file.read(INSTANCE_COLUMNS)
+    columns = read_logged(file, INSTANCE_COLUMNS, _NAMES)
     start, end = columns["start_time"], columns["end_time"]
     rows = kept_rows(file, end >= start, LATER_END)
     keys: dict[tuple[str, str], int] = {}
@@ -213,7 +213,7 @@ def _plans_of(
     records: dict[tuple[str, str], int],
 ) -> dict[str, Any]:
     """Return what tasks ask for, by the task table."""
-    columns = open_csv(beside, header_of=header_of).read(TASK_COLUMNS)
+    columns = read_logged(open_csv(beside, header_of=header_of), TASK_COLUMNS, _NAMES)
     row_of = {
         pair: row
         for row, pair in enumerate(zip(columns["job_name"], columns["task_name"], strict=True))
@@ -268,7 +268,7 @@ def _submissions(
     beside = _beside(path, table, JOB)
     if beside is None:
         return first, [""] * len(jobs)
-    columns = open_csv(beside, header_of=header_of).read(JOB_TABLE_COLUMNS)
+    columns = read_logged(open_csv(beside, header_of=header_of), JOB_TABLE_COLUMNS, _NAMES)
     row_of = {job: row for row, job in enumerate(columns["job_name"])}
     rows = np.array([row_of.get(job, -1) for job in jobs])
     submitted = np.where(rows >= 0, columns["start_time"][rows], np.nan)

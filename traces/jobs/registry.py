@@ -225,6 +225,8 @@ def read_jobs(
     chosen = _named(format)
     file = open_table(path)
     chosen = chosen or _known_by_header(file)
+    if isinstance(file, JsonFile) and not chosen.json:
+        file.read(chosen.columns)  # says so
     try:
         return chosen.read(file, JobOptions(interarrival_s, path))
     except BadRow as bad:

@@ -196,9 +196,7 @@ def test_seren_has_no_memory_and_jobs_that_never_started_are_left_out(write: Wri
     never = "2,u,1,8,128,Other,CANCELLED,2023-03-01 00:18:22+08:00,,,,,\n"
     jobs = read(write, "acme", header + ran)
     assert (jobs.work_s.tolist(), jobs.memory_mib.tolist()) == ([117], [0])
-    with pytest.raises(InputError, match=r"f\.csv:3: gpu_time is empty"):
-        read(write, "acme", header + ran + never)
-    jobs, line = left_out(write, "acme", header + ran + never.replace(",,\n", ",,0\n"))
+    jobs, line = left_out(write, "acme", header + ran + never)
     assert jobs.name == ("1",)
     assert line == "f.csv: left out 1 of 2 rows, without a start and an end after it"
 
@@ -209,7 +207,8 @@ def test_seren_has_no_memory_and_jobs_that_never_started_are_left_out(write: Wri
         ("helios", "2020-06-09 18:41:01,2020", "2020-06-31 18:41:01,2020",
          "f.csv:3: submit_time is '2020-06-31 18:41:01', not a time;"
          " write it as 2017-10-09 07:01:55"),
-        ("helios", ",1,0\n", ",,0\n", "f.csv:3: duration is empty; write a number of seconds"),
+        ("helios", ",12,13,", ",,13,",
+         "f.csv:3: gpu_num is empty; write a whole number of GPUs"),
         ("helios", ",16,64,", ",x,64,",
          "f.csv:2: gpu_num is 'x', not a number; write a whole number of GPUs"),
         ("acme", "+00:00,2023-05-17 11:01:08+00:00", "+0:00,2023-05-17 11:01:08+00:00",
@@ -231,6 +230,19 @@ def test_what_is_wrong_is_told_by_file_and_row(
 ) -> None:
     assert old in SAMPLES[name]
     assert problem(write, SAMPLES[name].replace(old, new)) == line
+
+
+def test_helios_cells_may_be_empty_and_jobs_without_a_duration_are_left_out(
+    write: Write,
+) -> None:
+    text = SAMPLES["helios"].replace("FAILED,", ",").replace("13,ub,vcY,", "13,,,")
+    assert read(write, "helios", text).user == ("ub", "ua", "")
+    jobs, line = left_out(write, "helios", text.replace(",1,0\n", ",,0\n"))
+    assert jobs.name == ("11", "13")
+    assert line == "f.csv: left out 1 of 3 rows, without a duration"
+    without = "\n".join(row.rsplit(",", 2)[0] for row in text.splitlines())
+    with pytest.raises(InputError, match="there is no column 'duration'"):
+        read(write, "helios", without, format="helios")
 
 
 # --- PAI --------------------------------------------------------------------
@@ -326,9 +338,10 @@ def test_pai_tasks_that_did_not_run_are_left_out(write: Write) -> None:
         "j3,w,1.0,Waiting,,,600,1,100,T4\nj4,w,1.0,Failed,50,49,600,1,100,T4\n"
         "j5,w,0,Failed,50,60,600,1,100,T4\n"
     )
+    more += "j6,w,,Terminated,50,60,,,,\n"
     jobs, line = left_out(write, "pai", SAMPLES["pai"] + more)
     assert set(jobs.name) == {"j2", "j1/ps", "j1/worker"}
-    assert line == ("f.csv: left out 3 of 6 rows, without an instance, a start and an end after it")
+    assert line == ("f.csv: left out 4 of 7 rows, without an instance, a start and an end after it")
 
 
 def test_pai_instances_are_counted_and_ask_for_what_their_task_says(write: Write) -> None:
