@@ -33,6 +33,7 @@ COMMANDS = (
     ("traces", "list"),
     ("traces", "info"),
     ("traces", "convert"),
+    ("traces", "fetch"),
     ("traces", "synth"),
 )
 WIDTH = "80"
