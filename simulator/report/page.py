@@ -35,6 +35,9 @@ _MOST_PARTS = 15
 _ROWS_OF_ALL = 384
 """Rows of all grids of a page together: each is some kilobytes."""
 
+_ROUNDING = 1e-9
+"""Of all waiting, below which a reason is nobody's."""
+
 _HERE = Path(__file__).parent
 
 
@@ -175,7 +178,8 @@ def _reasons(waits: Sequence[Waits]) -> list[tuple[str, str]]:
 
 def _waits(run: Run) -> Waits:
     jobs = with_reasons(run)
-    seen = tuple(reason for reason in REASONS if jobs[reason].sum() > 0.0)
+    least_s = _ROUNDING * jobs["wait_s"].sum()
+    seen = tuple(reason for reason in REASONS if jobs[reason].sum() > least_s)
     tables = []
     for column, title, heading in (
         ("size", "By what jobs ask for", "asks for"),
