@@ -7,6 +7,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def write_outputs(
             _exchange(part, target, earlier, list(contents))
         else:
             part.replace(target)  # takes the place of an empty folder too
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise _cannot_write(folder, error) from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -124,6 +125,8 @@ def usable(
             raise NotADirectoryError
         if not target.parent.is_dir():
             raise FileNotFoundError
+        with suppress(FileNotFoundError):
+            target.lstat()  # raises where no file can have the name, which exists() does not
         if not target.exists():
             return ()
         present = sorted(entry.name for entry in target.iterdir())

@@ -6,7 +6,7 @@ points that look the same · ``axis`` where an axis has its marks · ``plots`` w
 ``tables`` what is told in rows · ``page`` all of it as HTML · ``command`` ``bayplan report``.
 """
 
-from bayplan.simulator.report.page import NAME, page
+from bayplan.simulator.report.page import page
 from bayplan.simulator.report.run import Run, read_run
 
-__all__ = ["NAME", "Run", "page", "read_run"]
+__all__ = ["Run", "page", "read_run"]

@@ -45,20 +45,21 @@ def grid_of(run: Run, most_rows: int = MOST_ROWS) -> Grid:
     if run.whole_stints is None:
         return _cluster(run)
     count = run.nodes["gpu_count"].to_numpy().astype(np.int64)
+    if not count.any():
+        return Grid(np.zeros((0, COLUMNS)), [], [], 1.0, True)
     offset = np.concatenate([[0], np.cumsum(count)])
     n_gpus = int(offset[-1])
     n_rows = min(n_gpus, most_rows)
-    row_of = np.arange(n_gpus) * n_rows // max(n_gpus, 1)
+    row_of = np.arange(n_gpus) * n_rows // n_gpus
     gpus, milli, start, stop = _spans(run, offset)
     cells = np.zeros((n_rows, COLUMNS + 2))
     levels = np.zeros((n_rows, COLUMNS + 2))
-    if n_rows:
-        for when, sign in ((start, 1.0), (stop, -1.0)):
-            _add(cells, levels, row_of[gpus], _column(run, when), sign * milli / GPU_MILLI)
+    for when, sign in ((start, 1.0), (stop, -1.0)):
+        _add(cells, levels, row_of[gpus], _column(run, when), sign * milli / GPU_MILLI)
     share = (cells + np.cumsum(levels, axis=1))[:, :COLUMNS]
-    per_row = np.bincount(row_of, minlength=n_rows)[:, None] if n_rows else 1.0
+    per_row = np.bincount(row_of, minlength=n_rows)[:, None]
     names, labels = _names(run, offset, row_of, n_rows)
-    return Grid(np.maximum(share / per_row, 0.0), names, labels, n_gpus / max(n_rows, 1), True)
+    return Grid(np.maximum(share / per_row, 0.0), names, labels, n_gpus / n_rows, True)
 
 
 def _spans(run: Run, offset: IntArray) -> tuple[IntArray, FloatArray, FloatArray, FloatArray]:

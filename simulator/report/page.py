@@ -28,7 +28,6 @@ from bayplan.simulator.report.tables import (
 )
 from bayplan.simulator.report.waiting import REASONS, SAID, by, longest, with_reasons
 
-NAME = "report.html"
 MOST_RUNS = 12
 LONGEST = 10
 _MOST_PARTS = 15
@@ -178,8 +177,8 @@ def _reasons(waits: Sequence[Waits]) -> list[tuple[str, str]]:
 
 def _waits(run: Run) -> Waits:
     jobs = with_reasons(run)
-    least_s = _ROUNDING * jobs["wait_s"].sum()
-    seen = tuple(reason for reason in REASONS if jobs[reason].sum() > least_s)
+    least_s = _ROUNDING * float(jobs["wait_s"].sum())
+    seen = tuple(reason for reason in REASONS if float(jobs[reason].sum()) > least_s)
     tables = []
     for column, title, heading in (
         ("size", "By what jobs ask for", "asks for"),

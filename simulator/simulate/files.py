@@ -22,8 +22,8 @@ LOG = "log.csv"
 TRACE = "trace.json"
 REPORT = "report.html"
 
-MOST_STINTS = 1_000_000
-"""Stints that are taken down where a folder is written, unless ``run.stints`` says: some 80 MB."""
+MOST_STINTS = 2_000_000
+"""Stints that are taken down where a folder is written, unless ``run.stints`` says: some 30 MB."""
 
 
 def names_of(*, stints: bool, trace: bool, log: bool) -> tuple[str, ...]:

@@ -8,11 +8,12 @@ import re
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from bayplan.scheduler.sharing import Mps
+from bayplan.scheduler.sharing import Mps, TimeSlicing
 from bayplan.scheduler.types import Node
 from bayplan.simulator.core.stints import Stints
 from bayplan.simulator.metrics import METRICS
@@ -120,14 +121,45 @@ def test_without_all_stints_the_grid_is_of_the_cluster(tmp_path: Path, stints: i
     assert "stints on GPUs " + ("none was taken down" if stints is None else "there were too many")
 
 
-@pytest.mark.parametrize("jobs", [[], [job("a", 5.0, gpu_count=0)], [job("a", 5.0, gpu_count=9)]])
-def test_runs_with_nothing_to_show_have_a_page(
-    tmp_path: Path, jobs: list[dict[str, object]]
+ODD: list[tuple[list[Node], list[dict[str, Any]], dict[str, Any]]] = [
+    ([node()], [], {}),
+    ([node()], [job("a", 5.0, gpu_count=9)], {}),
+    ([node()], [job("late", 5.0, arrival_s=100.0)], {"until_s": 50.0}),
+    ([node()], [job("a", 0.0)], {}),
+    ([node()], [job("a", 0.0, arrival_s=1e9), job("b", 1e-9, arrival_s=1e9)], {}),
+    ([node()], [job("a", 5e11), job("b", 5.0)], {}),
+    ([node()], [job("a", 5.0, cancel_s=2.0), job("b", 5.0, cancel_s=3.0)], {}),
+    ([node("n0", 0, gpu_model="")], [job("a", 5.0, gpu_count=0)], {}),
+    ([node("n0", 1, gpu_model="")], [job("a", 5.0, gpu_models="X|Y")], {}),
+    ([node("n0", 1, Mps(capacity_milli=4000))],
+     [job(f"a{i}", 5.0, gpu_milli=700) for i in range(9)], {"speeds": speeds()}),
+    ([node("n0", 1, TimeSlicing(check_memory=False))],
+     [job(f"a{i}", 50.0, gpu_milli=300, gpu_memory_mib=50_000, arrival_s=i) for i in range(6)],
+     {"speeds": speeds()}),
+    ([node()], [job("a", 5.0, user="x" * 300, queue="\u202e漢字"), job("b" * 300, 5.0)], {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("nodes", "jobs", "settings"), ODD)
+@pytest.mark.parametrize("stints", [10**6, None])
+def test_odd_runs_have_a_page(
+    tmp_path: Path,
+    nodes: list[Node],
+    jobs: list[dict[str, Any]],
+    settings: dict[str, Any],
+    stints: int | None,
 ) -> None:
-    html = page([made(tmp_path / "r", [node()], jobs)])
+    run = made(tmp_path / "r", nodes, jobs, stints=stints, **settings)
+    html = page([run])
     assert figures(html)["jobs"] == [len(jobs)]
-    if jobs and jobs[0]["gpu_count"] == 9:
-        assert "1 rejected, " in html
+    assert figures(page([run, run]))["jobs"] == [len(jobs)] * 2
+    drawn = re.findall(r' d="([^"]*)"', html)
+    assert not [path for path in drawn if "nan" in path or "inf" in path]
+
+
+def test_jobs_that_fit_nowhere_are_named_with_the_reason(tmp_path: Path) -> None:
+    html = page([made(tmp_path / "r", [node()], [job("wide", 5.0, gpu_count=9)])])
+    assert re.search(r"<li>1 rejected, [^:]+: wide</li>", html)
 
 
 def test_an_interrupted_run_says_so(tmp_path: Path) -> None:
