@@ -21,7 +21,7 @@ demo: $(READY) ## the built-in trace under six ways to share GPUs and three plac
 	  --vary sharing=exclusive,mig-static,mig-dynamic,mps,timeslice,hami \
 	  --vary placement=best-fit,worst-fit,fgd --metrics jct_mean_s,slowdown_mean,allocated_gpu_h \
 	  --csv demo/compare.csv --json demo/compare.json --plot demo/compare.svg
-	for mode in exclusive mig-dynamic mps; do \
+	@for mode in exclusive mig-dynamic mps; do \
 	  $(BIN)/bayplan simulate bench/scenarios/demo.toml --set sharing=$$mode --set run.fragmentation=true \
 	    --out demo/$$mode --quiet || exit; done
 	@$(BIN)/bayplan report demo/exclusive demo/mig-dynamic demo/mps --out demo/report.html
