@@ -208,7 +208,7 @@ def _counters(series: Series, totals: Totals, n: int) -> Iterator[_Event]:
         yield from chain(
             ({"name": "waiting", **common, "args": {"jobs": waiting}},),
             ({"name": "running", **common, "args": {"jobs": running}},),
-            ({"name": "GPUs allocated, %", **common, "args": {"%": allocated}},),
+            ({"name": "GPUs allocated", **common, "args": {"%": allocated}},),
         )
 
 

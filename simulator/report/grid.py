@@ -19,15 +19,20 @@ class Grid:
     """Shares of GPUs that were held, means over the cells.
 
     ``share`` (rows, columns) in even parts of the time; ``labels`` are (row, text) of rows whose
-    name is shown; ``gpus_a_row`` is how many GPUs a row stands for, with ``names`` one a row.
+    name is shown; ``gpus`` (rows,) is how many GPUs a row stands for, with ``names`` one a row.
     ``by_gpu`` is False where only the whole cluster is known.
     """
 
     share: FloatArray
     names: list[str]
     labels: list[tuple[int, str]]
-    gpus_a_row: float
+    gpus: IntArray
     by_gpu: bool
+
+    @property
+    def held(self) -> float:
+        """The share of all GPUs that was held over all the time."""
+        return float(np.average(self.share.mean(axis=1), weights=self.gpus))
 
 
 def grid_of(run: Run, most_rows: int = MOST_ROWS) -> Grid:
@@ -46,7 +51,7 @@ def grid_of(run: Run, most_rows: int = MOST_ROWS) -> Grid:
         return _cluster(run)
     count = run.nodes["gpu_count"].to_numpy().astype(np.int64)
     if not count.any():
-        return Grid(np.zeros((0, COLUMNS)), [], [], 1.0, True)
+        return Grid(np.zeros((0, COLUMNS)), [], [], count[:0], True)
     offset = np.concatenate([[0], np.cumsum(count)])
     n_gpus = int(offset[-1])
     n_rows = min(n_gpus, most_rows)
@@ -57,9 +62,9 @@ def grid_of(run: Run, most_rows: int = MOST_ROWS) -> Grid:
     for when, sign in ((start, 1.0), (stop, -1.0)):
         _add(cells, levels, row_of[gpus], _column(run, when), sign * milli / GPU_MILLI)
     share = (cells + np.cumsum(levels, axis=1))[:, :COLUMNS]
-    per_row = np.bincount(row_of, minlength=n_rows)[:, None]
+    per_row = np.bincount(row_of, minlength=n_rows)
     names, labels = _names(run, offset, row_of, n_rows)
-    return Grid(np.maximum(share / per_row, 0.0), names, labels, n_gpus / n_rows, True)
+    return Grid(np.maximum(share / per_row[:, None], 0.0), names, labels, per_row, True)
 
 
 def _spans(run: Run, offset: IntArray) -> tuple[IntArray, FloatArray, FloatArray, FloatArray]:
@@ -124,4 +129,5 @@ def _cluster(run: Run) -> Grid:
     total = np.interp(edges, time, np.concatenate([[0.0], held]))
     width = max(edges[1] - edges[0], 1e-9)
     share = np.diff(total)[None, :] / width
-    return Grid(share, ["all GPUs"], [(0, "all GPUs")], run.totals["n_gpus"], False)
+    gpus = np.array([max(run.totals["n_gpus"], 1)], np.int64)
+    return Grid(share, ["all GPUs"], [(0, "all GPUs")], gpus, False)

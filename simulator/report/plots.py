@@ -184,7 +184,7 @@ def heat(id: str, run: Run, grid: Grid) -> Heat | None:
     level = np.searchsorted(np.array(LEVELS), grid.share - 1e-9, side="right") - 1
     level[grid.share <= 1e-9] = -1
     paths = tuple(_cells(level, k) for k in range(len(LEVELS)))
-    busy = 100.0 * float(grid.share.mean())
+    busy = 100.0 * grid.held
     idle = int((level.max(axis=1) < 0).sum()) if grid.by_gpu else 0
     about = f"{number(busy)} % of the GPUs' time is held on average."
     if idle:
@@ -199,8 +199,10 @@ def _heat_note(run: Run, grid: Grid) -> str:
     if not grid.by_gpu:
         why = "none was taken down" if run.stints is None else "there were too many"
         return f"The whole cluster in one row, from samples: of stints on GPUs {why}."
-    if grid.gpus_a_row > 1:
-        return f"A row is about {grid.gpus_a_row:,.3g} neighbouring GPUs."
+    if (grid.gpus > 1).any():
+        few, many = int(grid.gpus.min()), int(grid.gpus.max())
+        each = f"{few:,}" if few == many else f"{few:,} or {many:,}"
+        return f"A row is {each} neighbouring GPUs."
     return "A row is a GPU."
 
 

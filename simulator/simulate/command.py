@@ -87,6 +87,8 @@ def simulate(options: Options) -> int:
 def _check_targets(options: Options, scenario: Scenario, read: Sequence[Path]) -> None:
     if options.most_events < 0:
         raise InputError(f"--trace-events {options.most_events}", fix="give 0 or more")
+    if options.trace_events and options.out is None:
+        raise InputError("--trace-events without a folder", fix="name one with --out")
     if options.out is not None:
         names = names_of(
             stints=scenario["run.stints"] != 0,

@@ -105,6 +105,8 @@ def test_what_cannot_be_reported_is_one_line(
     assert refused("report", *flags).startswith(said)
 
 
-def test_a_negative_number_of_events_is_refused(refused: Callable[..., str]) -> None:
+def test_events_that_nothing_can_have_are_refused(refused: Callable[..., str]) -> None:
     line = refused(*SMALL, "--trace-events", "-1", "--out", "r")
     assert line == "--trace-events -1; give 0 or more"
+    line = refused(*SMALL, "--trace-events", "5")
+    assert line == "--trace-events without a folder; name one with --out"

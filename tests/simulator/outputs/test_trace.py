@@ -90,13 +90,13 @@ def test_counters_are_the_series() -> None:
     events = json.loads(written(outcome, jobs))["traceEvents"]
     counted = {
         name: [(e["ts"], *e["args"].values()) for e in events if e["name"] == name]
-        for name in ("waiting", "running", "GPUs allocated, %")
+        for name in ("waiting", "running", "GPUs allocated")
     }
     n = outcome.series.time_s.size
     assert n > 4
     assert [value for _, value in counted["waiting"]] == outcome.series.waiting.tolist()
     assert [value for _, value in counted["running"]] == outcome.series.running.tolist()
-    assert [value for _, value in counted["GPUs allocated, %"]][2:] == [100.0] * (n - 2)
+    assert [value for _, value in counted["GPUs allocated"]][2:] == [100.0] * (n - 2)
     # A sample stands for the time since the one before it.
     assert [at for at, _ in counted["waiting"]][1:3] == [0, 1_000_000]
 

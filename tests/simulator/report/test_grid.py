@@ -48,8 +48,7 @@ def test_cells_are_the_shares_of_their_gpu_in_their_time(tmp_path: Path) -> None
     for row, gpu in enumerate(gpus):
         for column in (0, 1, 57, 120, 199):
             assert grid.share[row, column] == pytest.approx(plain(run, gpu, column), abs=1e-9)
-    held = run.summary["allocation_pct"] / 100
-    assert grid.share.mean() == pytest.approx(held, rel=1e-9)
+    assert grid.held == pytest.approx(run.summary["allocation_pct"] / 100, rel=1e-9)
 
 
 def test_neighbours_share_a_row_where_there_are_too_many(tmp_path: Path) -> None:
@@ -60,7 +59,8 @@ def test_neighbours_share_a_row_where_there_are_too_many(tmp_path: Path) -> None
     np.testing.assert_allclose(halved.share[1], whole.share[3:].mean(axis=0), atol=1e-9)
     drawn = heat("h", run, halved)
     assert drawn is not None
-    assert drawn.note == "A row is about 2.5 neighbouring GPUs."
+    assert drawn.note == "A row is 2 or 3 neighbouring GPUs."
+    assert halved.held == pytest.approx(whole.held) == run.summary["allocation_pct"] / 100
 
 
 def test_a_gpu_that_nobody_knows_is_spread_over_its_node(tmp_path: Path) -> None:
@@ -74,8 +74,7 @@ def test_without_stints_there_is_one_row_from_the_samples(tmp_path: Path) -> Non
     grid = grid_of(run)
     assert grid.share.shape == (1, COLUMNS)
     assert not grid.by_gpu
-    held = run.summary["allocation_pct"] / 100
-    assert grid.share.mean() == pytest.approx(held, rel=0.02)
+    assert grid.held == pytest.approx(run.summary["allocation_pct"] / 100, rel=0.02)
 
 
 def test_levels_are_drawn_once_and_full_is_the_last(tmp_path: Path) -> None:
