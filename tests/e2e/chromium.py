@@ -12,12 +12,12 @@ import json
 import os
 import select
 import shutil
-import subprocess
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -125,6 +125,11 @@ class Page:
             if event.get("method") == "Network.requestWillBeSent"
         ]
 
+    def close(self) -> None:
+        """Ask the browser to end."""
+        self._session = ""
+        self.send("Browser.close")
+
     def complaints(self) -> list[str]:
         """Return errors and warnings of the console since the page was opened."""
         said = []
@@ -145,33 +150,39 @@ def browser(program: str) -> Iterator[Page]:
     """Run a Chromium with a profile of its own, and close it."""
     to_child, ours_out = os.pipe()
     ours_in, from_child = os.pipe()
-    with TemporaryDirectory() as profile:
-
-        def move() -> None:
-            """Make the child's ends descriptors 3 and 4, whatever those are now."""
-            ends = [fcntl.fcntl(fd, fcntl.F_DUPFD, 10) for fd in (to_child, from_child)]
-            for fd, wanted in zip(ends, (3, 4), strict=True):
-                os.dup2(fd, wanted)
-                os.close(fd)
-
-        process = subprocess.Popen(
+    # Out of the way of 3 and 4, which are to be the child's: neither must close the other.
+    ends = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in (to_child, from_child)]
+    with TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        # Not by subprocess: what moves descriptors there forks, which threads of Polars forbid.
+        pid = os.posix_spawn(
+            program,
             [program, *FLAGS, f"--user-data-dir={profile}"],
-            close_fds=False,  # those that Python opens are not inherited anyway
-            preexec_fn=move,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            os.environ,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
+                (os.POSIX_SPAWN_DUP2, ends[0], 3),
+                (os.POSIX_SPAWN_DUP2, ends[1], 4),
+            ],
         )
-        os.close(to_child)
-        os.close(from_child)
+        for fd in (to_child, from_child, *ends):
+            os.close(fd)
         try:
             page = Page(ours_out, ours_in)
             yield page
-            page._session = ""
-            page.send("Browser.close")
-            process.wait(TIMEOUT_S)
+            page.close()
         finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+            _end(pid)
             os.close(ours_out)
             os.close(ours_in)
+
+
+def _end(pid: int) -> None:
+    """Wait for a process that was asked to end, and kill it if it does not."""
+    until = monotonic() + TIMEOUT_S / 10
+    while monotonic() < until:
+        if os.waitpid(pid, os.WNOHANG) != (0, 0):
+            return
+        sleep(0.05)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)

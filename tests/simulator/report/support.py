@@ -55,7 +55,7 @@ def made(
 class Text(HTMLParser):
     """A page as a tree is told: every tag with its attributes, and what stands where."""
 
-    VOID = ("meta", "link", "br", "path")
+    VOID = ("meta", "link", "br")
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -71,15 +71,10 @@ class Text(HTMLParser):
         self.tags.append((tag, given))
         if tag not in self.VOID:
             self.open.append(tag)
-        if tag == "path" and not self.get_starttag_text_ends_open():
-            self.open.append(tag)
         if tag == "tr":
             self._key = given.get("data-key") or ""
         if tag == "data" and self._key:
             self.rows.setdefault(self._key, []).append(float(given["value"] or "nan"))
-
-    def get_starttag_text_ends_open(self) -> bool:
-        return (self.get_starttag_text() or "").endswith("/>")
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
