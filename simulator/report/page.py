@@ -26,7 +26,15 @@ from bayplan.simulator.report.tables import (
     rows_of,
     waited,
 )
-from bayplan.simulator.report.waiting import REASONS, SAID, by, longest, with_reasons
+from bayplan.simulator.report.waiting import (
+    REASONS,
+    SAID,
+    Waiters,
+    by,
+    longest,
+    together,
+    with_reasons,
+)
 
 MOST_RUNS = 12
 LONGEST = 10
@@ -52,12 +60,13 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """Who waited in one run; ``reasons`` are those that anybody had."""
+    """Who waited in one run, and all of them together; ``reasons`` are those that anybody had."""
 
     run: Run
     tables: list[Table]
     longest: list[LongWait]
     reasons: tuple[str, ...]
+    everybody: Waiters
 
 
 def page(runs: Sequence[Run]) -> str:
@@ -79,6 +88,7 @@ def page(runs: Sequence[Run]) -> str:
         series=[p for p in _series(runs) if p],
         heats=_heats(runs),
         waits=waits,
+        all_waits=Table("All jobs", "run", waited([w.everybody for w in waits], len(waits))[0], 0),
         reasons=_reasons(waits),
         version=__version__,
         style=Markup((_HERE / "page.css").read_text(encoding="utf-8")),
@@ -187,6 +197,6 @@ def _waits(run: Run) -> Waits:
     ):
         rows = by(jobs, column)
         if column == "size" or any(row.name for row in rows):
-            shown, left_out = waited(rows, _MOST_PARTS)
-            tables.append(Table(title, heading, shown, left_out))
-    return Waits(run, tables, long_waits(longest(jobs, LONGEST), run.span_s[0]), seen)
+            tables.append(Table(title, heading, *waited(rows, _MOST_PARTS)))
+    shown = long_waits(longest(jobs, LONGEST), run.span_s[0])
+    return Waits(run, tables, shown, seen, together(jobs, run.name))

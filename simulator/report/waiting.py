@@ -13,7 +13,7 @@ which GPUs were taken, the reason is *unknown*.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -188,30 +188,48 @@ def by(jobs: pl.DataFrame, column: str) -> list[Waiters]:
     column
         ``size``, ``queue`` or ``user``.
     """
-    import polars as pl
-
-    finished = pl.col("status") == "finished"
-    found = jobs.group_by(column, maintain_order=True).agg(
-        pl.len().alias("jobs"),
-        finished.sum().alias("finished"),
-        pl.col("wait_s").filter(finished).mean().alias("mean_s"),
-        pl.col("wait_s").max().alias("longest_s"),
-        pl.col("wait_s").sum().alias("total_s"),
-        *(pl.col(reason).sum() for reason in REASONS),
-    )
-    rows = [
-        Waiters(
-            row[column],
-            row["jobs"],
-            row["finished"],
-            np.nan if row["mean_s"] is None else row["mean_s"],
-            row["longest_s"],
-            row["total_s"],
-            {reason: row[reason] for reason in REASONS},
-        )
-        for row in found.iter_rows(named=True)
-    ]
+    found = jobs.group_by(column, maintain_order=True).agg(_figures())
+    rows = [_waiters(row[column], row) for row in found.iter_rows(named=True)]
     if column == "size":
         rank = {name: i for i, name in enumerate(SIZES)}
         return sorted(rows, key=lambda row: (rank.get(row.name, len(rank)), row.name))
     return sorted(rows, key=lambda row: (-row.total_s, row.name))
+
+
+def together(jobs: pl.DataFrame, name: str) -> Waiters:
+    """Return how all jobs waited together.
+
+    Parameters
+    ----------
+    jobs
+        As ``with_reasons`` returns them.
+    name
+        What they are called.
+    """
+    return _waiters(name, jobs.select(_figures()).row(0, named=True))
+
+
+def _figures() -> list[pl.Expr]:
+    import polars as pl
+
+    finished = pl.col("status") == "finished"
+    return [
+        pl.len().alias("jobs"),
+        finished.sum().alias("finished"),
+        pl.col("wait_s").filter(finished).mean().alias("mean_s"),
+        pl.col("wait_s").max().fill_null(0.0).alias("longest_s"),
+        pl.col("wait_s").sum().alias("total_s"),
+        *(pl.col(reason).sum() for reason in REASONS),
+    ]
+
+
+def _waiters(name: str, row: dict[str, Any]) -> Waiters:
+    return Waiters(
+        name,
+        row["jobs"],
+        row["finished"],
+        np.nan if row["mean_s"] is None else row["mean_s"],
+        row["longest_s"],
+        row["total_s"],
+        {reason: row[reason] for reason in REASONS},
+    )

@@ -60,6 +60,14 @@ def test_the_figures_of_several_runs_stand_in_their_columns(run: Run, tmp_path: 
     assert math.isnan(found["fragmentation_pct"][1])
 
 
+def test_runs_are_compared_by_what_their_jobs_waited_for(run: Run, tmp_path: Path) -> None:
+    other = one(tmp_path / "other", ordering="sjf", strict=True)
+    html = page([run, other]).split("All jobs</h4>")[1].split("</table>")[0]
+    rows = re.findall(r'<th scope="row">(\w+)</th>.*?<data value="([^"]*)">', html)
+    assert rows == [(r.name, str(r.summary["wait_mean_s"])) for r in (run, other)]
+    assert "All jobs</h4>" not in page([run])
+
+
 def test_means_by_queue_are_the_summarys(run: Run) -> None:
     html = page([run]).split("By queue</h4>")[1].split("</table>")[0]
     rows = re.findall(r'<th scope="row">(\w)</th>.*?<data value="([^"]*)">', html)
