@@ -19,6 +19,7 @@ COMMANDS = (
     (),
     ("simulate",),
     ("compare",),
+    ("report",),
     ("scenario",),
     ("scenario", "init"),
     ("scenario", "check"),

@@ -21,6 +21,7 @@ from bayplan.simulator.core.remaking import remaking_of
 from bayplan.simulator.core.results import LogEntry, Status
 from bayplan.simulator.core.seats import Seats
 from bayplan.simulator.core.settings import Settings
+from bayplan.simulator.core.stints import StintLog
 from bayplan.simulator.core.waiting import Waiting
 
 _WAITING, _RUNNING, _FINISHED = State.WAITING, State.RUNNING, Status.FINISHED
@@ -51,6 +52,8 @@ class Floor:
         Jobs that started in this pass and found no memory.
     remaking
         How long MIG instances take to make; None: no time.
+    stints
+        Takes down who has which GPU when; None: nobody does.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class Floor:
         self.short: list[int] = []
         self.remaking = remaking_of(nodes, settings)
         self.log: list[LogEntry] | None = [] if settings.log else None
+        self.stints = StintLog(nodes, settings.stints) if settings.stints else None
         # What this model does is one kernel; a model derived from it is asked step by step.
         self._exact = progress if type(progress) is Exact else None
         self._touched: list[int] = []
@@ -338,6 +342,8 @@ class Floor:
             self.columns.use(job, 1, now)
         if self.log is not None:
             self.note("start", job, _where(placements))
+        if self.stints is not None:
+            self.stints.begin(job, placements, now)
 
     def _leave(self, job: int, *, stopped: bool) -> None:
         book, now = self.book, self.now_s
@@ -356,6 +362,8 @@ class Floor:
         self._level(-milli)
         if self.columns.tracked:
             self.columns.use(job, -1, now)
+        if self.stints is not None:
+            self.stints.end(job, now)
 
     def _remove_pods(self, job: int, placements: tuple[Placement, ...]) -> None:
         for uid in self.pods.uids(job):

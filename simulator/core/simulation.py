@@ -160,7 +160,8 @@ class Simulation:
         )
         results = book.results(floor.now_s)
         log = tuple(floor.log or ())
-        return Outcome(results, self._sampler.series(), totals, log, self.rejections())
+        stints = None if floor.stints is None else floor.stints.stints(book.rows)
+        return Outcome(results, self._sampler.series(), totals, log, self.rejections(), stints)
 
     # --- events ---------------------------------------------------------------------------
 

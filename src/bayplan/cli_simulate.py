@@ -1,4 +1,4 @@
-"""The commands about scenarios: ``simulate``, ``compare``, ``scenario``.
+"""The commands about scenarios: ``simulate``, ``compare``, ``report``, ``scenario``.
 
 ``simulate`` and ``compare`` have a flag for every key of a scenario, made from its declaration.
 """
@@ -32,9 +32,11 @@ def register(app: App, whole: Any) -> None:
     whole
         The annotation of whole numbers.
     """
+    simulate.__annotations__["trace_events"] = whole | None
     app.command(_with_keys(simulate, shown=True))
     compare.__annotations__["workers"] = whole | None
     app.command(_with_keys(compare, shown=False))
+    app.command(report)
     app.command(scenario)
 
 
@@ -44,6 +46,7 @@ def simulate(
     set_: Set = (),
     out: Path | None = None,
     plot: Path | None = None,
+    trace_events: int | None = None,
     force: bool = False,
     quiet: bool = False,
     **keys: Flag,
@@ -62,9 +65,11 @@ def simulate(
         A key and its value, such as policy.placement=fgd, or placement=fgd where one key has the
         name; give it again for more.
     out
-        Folder to write summary.json, jobs.parquet and timeseries.parquet into.
+        Folder to write report.html, summary.json, tables (Parquet) and trace.json into.
     plot
         Draw the run over time into this file, whose name ends in .svg.
+    trace_events
+        The most events of trace.json, in the folder; 0: none is written (default: 100,000).
     force
         Write into a folder that holds other things.
     quiet
@@ -72,7 +77,8 @@ def simulate(
     """
     from bayplan.simulator.simulate import command
 
-    options = command.Options(scenario, _settings(set_, keys), out, plot, force, quiet)
+    settings = _settings(set_, keys)
+    options = command.Options(scenario, settings, out, plot, trace_events, force, quiet)
     return command.simulate(options)
 
 
@@ -125,6 +131,26 @@ def compare(
         scenario, _settings(set_, keys), vary, seeds, workers, metrics, json, csv, plot, quiet
     )
     return compare_command.compare(options)
+
+
+def report(folders: tuple[Path, ...], /, *, out: Path, quiet: bool = False) -> int:
+    """Write a page about a run, or about several side by side, from their folders.
+
+    The page is one HTML file that needs no network; `bayplan simulate --out` writes the one of its
+    run.
+
+    Parameters
+    ----------
+    folders
+        Folders that `bayplan simulate --out` wrote; a dozen at most.
+    out
+        The file, such as report.html.
+    quiet
+        Print nothing but errors.
+    """
+    from bayplan.simulator.report import command
+
+    return command.report(command.Options(folders, out, quiet))
 
 
 @scenario.command
