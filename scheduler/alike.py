@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from bayplan.scheduler.kinds import Kind
 from bayplan.scheduler.shape import is_share
-from bayplan.scheduler.taking import as_asked, units_in, wish_of
+from bayplan.scheduler.taking import Taken, as_asked, units_in, wish_of
 from bayplan.scheduler.tenancy import Tenancy, gpu_class
 from bayplan.scheduler.types import DeviceRequest, Grant, Placement, Request
 from bayplan.scheduler.view import View
@@ -23,7 +23,7 @@ class _Parts(NamedTuple):
 
     device: DeviceRequest
     grants: tuple[Grant, ...]
-    parts: tuple[tuple[int, int, int, int], ...]
+    parts: Taken
     gpu_class: int
 
 
@@ -56,11 +56,9 @@ class AlikeTakings:
             known = self._new(view, device, grants, number, chosen)
             if known is None:
                 return None
-        start = view.slot_start.item(row)
-        taken = [(start + gpu, milli, mib, units) for gpu, milli, mib, units in known.parts]
-        slots = tuple([part[0] for part in taken])
         cpu, memory = request.cpu_milli, request.memory_mib
-        return Tenancy(row, cpu, memory, (), slots, tuple(taken), known.gpu_class)
+        slots, taken = _at(view.slot_start.item(row), known.parts)
+        return Tenancy(row, cpu, memory, (), slots, taken, known.gpu_class)
 
     def _new(
         self, view: View, device: DeviceRequest, grants: tuple[Grant, ...], number: int, chosen: int
@@ -80,6 +78,15 @@ class AlikeTakings:
         found = _Parts(device, grants, parts, share)
         self._known[id(device), id(grants), number, chosen] = found
         return found
+
+
+def _at(start: int, parts: Taken) -> tuple[tuple[int, ...], Taken]:
+    """Return the flat slots of a row that begins at ``start``, and what is taken of each."""
+    if len(parts) == 1:  # of most pods, and in a third of the time
+        gpu, milli, mib, units = parts[0]
+        return (start + gpu,), ((start + gpu, milli, mib, units),)
+    taken = tuple([(start + gpu, milli, mib, units) for gpu, milli, mib, units in parts])
+    return tuple([part[0] for part in taken]), taken
 
 
 def _part(kind: Kind, grant: Grant) -> tuple[int, int, int, int]:

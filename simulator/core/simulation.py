@@ -85,6 +85,8 @@ class Simulation:
         self._armed_s = self._pass_s = math.inf
         self._events = self._passes = self._away = self._samples = 0
         self._keeps = isinstance(self._partitioner, Keep)
+        self._predicts_all = self.floor.progress.every_pass
+        self._settles = self._pass.settled or self._predicts_all
         self._vain = 0
         self._rejected: list[tuple[int, str]] | None = None
         self._first_s = float(book.arrival_s.min(initial=math.inf))
@@ -288,15 +290,15 @@ class Simulation:
         self._passes += 1
         if self._report is not None and not self._passes % REPORT_EVERY:
             self._report(now, self._done)
-        if self._pass.settled or floor.progress.every_pass:
+        if self._settles:
             floor.settle()
         floor.freed()
         self._pass.run(floor)
-        if self._partitioner.run(floor):
+        if not self._keeps and self._partitioner.run(floor):
             self._pass.run(floor)
         if floor.short:
             self._kill_short()
-        floor.retime(predict_all=floor.progress.every_pass)
+        floor.retime(predict_all=self._predicts_all)
         self._arm()
         if floor.running or (len(floor.waiting) and not self._is_stuck()):
             self._hold(self._trigger.passed(self.book, now))
