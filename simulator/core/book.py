@@ -109,6 +109,7 @@ class Book:
         self.status = np.zeros(n, np.int8)
         self.preemptions = np.zeros(n, np.int32)
         self.oom_kills = np.zeros(n, np.int32)
+        self.failures = np.zeros(n, np.int32)
 
     def _classes(
         self, row_class: IntArray, pods: list[PodClass], first: IntArray
@@ -143,6 +144,7 @@ class Book:
             overhead_s=(self.overhead_s + np.where(running, idle, 0.0))[job_of_row],
             preemptions=self.preemptions[job_of_row],
             oom_kills=self.oom_kills[job_of_row],
+            failures=self.failures[job_of_row],
             rate_changes=self.rate_changes[job_of_row].astype(np.int32),
         )
 

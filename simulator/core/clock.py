@@ -17,8 +17,9 @@ class Turn(IntEnum):
     FINISH = 1
     CANCEL = 2
     RETURN = 3
-    ARRIVE = 4
-    PASS = 5
+    CHANGE = 4
+    ARRIVE = 5
+    PASS = 6
 
 
 class Clock(simpy.Environment):
@@ -33,14 +34,23 @@ class Clock(simpy.Environment):
         """Call ``call(event)`` at a time, now or later, in its turn."""
         if time_s < self._now:
             raise ValueError(f"an event at {time_s} s, and it is {self._now} s already")
-        entry: Any = (time_s, turn, next(self._eid), _Call(self, call))
+        self._add(time_s, turn, _Call(self, [call]))
+
+    def until(self, time_s: float, turn: Turn) -> simpy.Event:
+        """Return an event at a time, now or later, that a process can wait for."""
+        event = _Call(self, [])
+        self._add(max(time_s, self._now), turn, event)
+        return event
+
+    def _add(self, time_s: float, turn: Turn, event: simpy.Event) -> None:
+        entry: Any = (time_s, turn, next(self._eid), event)
         heappush(self._queue, entry)
 
 
 class _Call(simpy.Event):
-    """An event that has its one callback and its value from the beginning."""
+    """An event that has its callbacks and its value from the beginning."""
 
-    def __init__(self, env: Clock, call: Callable[[Any], None]) -> None:
+    def __init__(self, env: Clock, calls: list[Callable[[Any], None]]) -> None:
         self.env = env
-        self.callbacks = [call]
+        self.callbacks = calls
         self._ok, self._value = True, None

@@ -19,7 +19,7 @@ class Columns:
     the work that it did: an estimate that was too low leaves nothing.
     """
 
-    def __init__(self, book: Book, capacity: tuple[int, int, int], half_life_s: float) -> None:
+    def __init__(self, book: Book, half_life_s: float) -> None:
         self._book = book
         names = sorted(set(book.queue))
         index = {name: k for k, name in enumerate(names)}
@@ -28,10 +28,14 @@ class Columns:
         self._usage = DecayedUsage(half_life_s)
         self.names = tuple(names)
         self.tracked = True
-        self._capacity = np.array(capacity, np.float64)
+        self._capacity = np.zeros(3)
         self._asks = np.array(
             [(c.cpu_milli, c.memory_mib, c.gpu_milli, c.n_gpus) for c in book.classes], np.int64
         ).reshape(-1, 4)
+
+    def resize(self, cpu_milli: int, memory_mib: int, gpu_milli: int) -> None:
+        """Let the nodes have more in all, or less."""
+        self._capacity = self._capacity + np.array([cpu_milli, memory_mib, gpu_milli])
 
     def use(self, job: int, sign: int, now_s: float) -> None:
         """Let a job's queue use what it asks for (1), or no longer (-1)."""

@@ -18,7 +18,7 @@ from bayplan.simulator.core.meter import Meter
 from bayplan.simulator.core.pods import Pods
 from bayplan.simulator.core.progress import Exact, ProgressModel
 from bayplan.simulator.core.remaking import remaking_of
-from bayplan.simulator.core.results import LogEntry, Status
+from bayplan.simulator.core.results import CountArray, LogEntry, Status
 from bayplan.simulator.core.seats import Seats
 from bayplan.simulator.core.settings import Settings
 from bayplan.simulator.core.stints import StintLog
@@ -52,6 +52,10 @@ class Floor:
         Jobs that started in this pass and found no memory.
     remaking
         How long MIG instances take to make; None: no time.
+    capacity_milli
+        What the GPUs of the nodes that are there can hand out in all.
+    draining
+        Nodes that leave once they are empty.
     stints
         Takes down who has which GPU when; None: nobody does.
     """
@@ -74,7 +78,7 @@ class Floor:
         self.seats = Seats(nodes, book, settings.speeds)
         self.places = Places(nodes, settings)
         self.calendar = Calendar(book.n_jobs)
-        self.meter = Meter()
+        self.meter = Meter(float(book.arrival_s.min(initial=np.inf)))
         self.running: dict[int, None] = {}
         self.placements: dict[int, tuple[Placement, ...]] = {}
         self.decisions = 0
@@ -87,9 +91,8 @@ class Floor:
         self._touched: list[int] = []
         self._alone: list[int] = []
         self._freed: list[int] = []
-        self.capacity_milli = int(
-            engine.cluster.view.slot_capacity[: engine.cluster.view.n_slots].sum()
-        )
+        self.capacity_milli = 0
+        self.draining: set[str] = set()
         self._lifted: dict[int, tuple[Placement, ...]] = {}
         self._classes = book.classes
         self._class_of: list[int] = book.class_of.tolist()
@@ -119,12 +122,12 @@ class Floor:
         plan = engine.decide_gang(self.pods.gang(job), self.now_s)
         return plan.decisions or None
 
-    def why_not(self, job: int) -> str:
+    def why_not(self, job: int, engine: Engine) -> str:
         """Return why a job fits nowhere now, in words."""
         kind = self._classes[self._class_of[job]]
         if kind.n_pods > 1:
-            return self.engine.decide_gang(self.pods.gang(job), self.now_s).why
-        decision = self.engine.decide(self.pods.request(job), self.now_s)
+            return engine.decide_gang(self.pods.gang(job), self.now_s).why
+        decision = engine.decide(self.pods.request(job), self.now_s)
         most = max(decision.reasons, key=lambda reason: reason[1], default=None)
         return most[0].text if most else "there is no node"
 
@@ -141,7 +144,7 @@ class Floor:
     def stop(self, job: int) -> None:
         """Preempt a running job: it loses its room, and waits again."""
         self._remove_pods(job, self.placements[job])
-        self._stop(job, self.placements[job])
+        self._stop(job, self.placements[job], self.book.preemptions, "preempt")
 
     def all_in_order(self) -> list[int]:
         """Return all jobs that run or wait in the order of the policy."""
@@ -166,14 +169,14 @@ class Floor:
             for decision in decisions:
                 self.cluster.apply(Bound(decision, self.book.stint_s.item(job)))
             return True
-        self._stop(job, before)
+        self._stop(job, before, self.book.preemptions, "preempt")
         self.start(job, decisions)
         return True
 
     def drop_lifted(self) -> None:
         """Preempt the jobs that were lifted and not put anywhere."""
         for job, before in self._lifted.items():
-            self._stop(job, before)
+            self._stop(job, before, self.book.preemptions, "preempt")
         self._lifted.clear()
 
     def free_milli(self) -> int:
@@ -256,6 +259,11 @@ class Floor:
         if self.log is not None:
             self.note("kill", job, "out of memory")
 
+    def lose(self, job: int) -> None:
+        """Stop a running job because a node under it leaves; it waits again."""
+        self._remove_pods(job, self.placements[job])
+        self._stop(job, self.placements[job], self.book.failures, "lose")
+
     def give_up(self, job: int) -> None:
         """End a job that was killed too often."""
         self.book.end(job, self.now_s, Status.FAILED)
@@ -268,10 +276,11 @@ class Floor:
             self.note("return", job)
         self._wait(job)
 
-    def note(self, what: str, job: int, detail: str = "") -> None:
-        """Add an entry to the log."""
+    def note(self, what: str, job: int | None, detail: str = "") -> None:
+        """Add an entry to the log; None: it is about no job."""
         if self.log is not None:
-            self.log.append(LogEntry(self.now_s, what, self.book.uid[job], detail))
+            uid = "" if job is None else self.book.uid[job]
+            self.log.append(LogEntry(self.now_s, what, uid, detail))
 
     def freed(self) -> None:
         """Unblock what waits for room that was freed since the last time."""
@@ -371,21 +380,23 @@ class Floor:
         for placement in placements:
             self._freed.append(self.cluster.row(placement.node))
 
-    def _stop(self, job: int, placements: tuple[Placement, ...]) -> None:
-        """Note that a job whose pods are gone was preempted, and let it wait.
+    def _stop(
+        self, job: int, placements: tuple[Placement, ...], counted: CountArray, what: str
+    ) -> None:
+        """Note that a job whose pods are gone was stopped, and let it wait.
 
         A job that started at this very moment was never there: it pays for nothing.
         """
         ran = self.book.stint_s.item(job) < self.now_s
         self._leave(job, stopped=True)
         if ran:
-            self.book.preemptions[job] += 1
+            counted[job] += 1
         elif self.book.start_s.item(job) == self.now_s:
             self._started[job] = 0
             self.book.start_s[job] = np.nan
         self._wait(job)
         if self.log is not None:
-            self.note("preempt", job, _where(placements))
+            self.note(what, job, _where(placements))
 
     def _level(self, milli: int) -> None:
         meter, seats = self.meter, self.seats

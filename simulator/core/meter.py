@@ -15,11 +15,15 @@ class Meter:
     """What is handed out and used, integrated exactly between changes.
 
     ``milli``, ``busy``, ``taken`` are the levels now: milli-GPU handed out, GPUs with a tenant,
-    tenants. Call ``upto`` before any of them changes.
+    tenants. Call ``upto`` before any of them changes. ``gpus`` are there, which ``resize`` changes;
+    that counts from ``first_s``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, first_s: float) -> None:
         self.milli = self.busy = self.taken = 0
+        self.gpus = 0
+        self._since_s = first_s
+        self._there_gpu_s = 0.0
         self.allocated_gpu_s = self.busy_gpu_s = self.tenant_gpu_s = 0.0
         self._at_s = -math.inf
 
@@ -33,9 +37,19 @@ class Meter:
                 self.tenant_gpu_s += self.taken * span
             self._at_s = now_s
 
+    def resize(self, now_s: float, gpus: int) -> None:
+        """Let so many more GPUs be there from now on."""
+        if now_s > self._since_s:
+            self._there_gpu_s, self._since_s = self.there_gpu_s(now_s), now_s
+        self.gpus += gpus
 
-COUNTS = ("waiting", "running", "allocated_milli", "busy_gpus", "tenants")
-Row = tuple[float, int, int, int, float, int, int, float, float]
+    def there_gpu_s(self, now_s: float) -> float:
+        """Return the GPU-seconds that there were until now."""
+        return self._there_gpu_s + self.gpus * max(0.0, now_s - self._since_s)
+
+
+COUNTS = ("waiting", "running", "allocated_milli", "busy_gpus", "tenants", "gpus")
+Row = tuple[float, int, int, int, float, int, int, int, float, float]
 
 
 class Sampler:

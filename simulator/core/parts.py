@@ -14,15 +14,17 @@ from bayplan.scheduler.mig.rules import MigRule
 from bayplan.scheduler.ordering import OrderingPolicy, make_ordering
 from bayplan.scheduler.policies import PlacementPolicy, make_policy
 from bayplan.scheduler.sharing import Mig
-from bayplan.scheduler.types import GPU_MILLI, Node
+from bayplan.scheduler.types import Node
 from bayplan.scheduler.workload import Workload
 from bayplan.simulator.core.book import Book
 from bayplan.simulator.core.columns import Columns
 from bayplan.simulator.core.floor import Floor
+from bayplan.simulator.core.machines import Machines
 from bayplan.simulator.core.partitioning import PARTITIONERS, Partitioner
 from bayplan.simulator.core.passes import PASSES, Pass
 from bayplan.simulator.core.progress import PROGRESS, ProgressModel
 from bayplan.simulator.core.settings import Settings
+from bayplan.simulator.core.sources import Source
 from bayplan.simulator.core.target import target_workload
 from bayplan.simulator.core.triggers import TRIGGERS, Trigger
 from bayplan.simulator.core.waiting import Waiting
@@ -34,7 +36,8 @@ class Parts:
     """Objects in place of the names in ``Settings``; None: by name.
 
     Each serves one simulation alone. ``preemption`` is a pass, ``workload`` the target of policies
-    that aim at one (None: that of the trace).
+    that aim at one (None: that of the trace). ``sources`` are what happens to the cluster by
+    itself.
     """
 
     placement: PlacementPolicy | None = None
@@ -44,20 +47,28 @@ class Parts:
     progress: ProgressModel | None = None
     trigger: Trigger | None = None
     workload: Workload | None = None
+    sources: Sequence[Source] = ()
 
 
 class Assembly(NamedTuple):
     """A simulation's parts, put together."""
 
     floor: Floor
+    machines: Machines
     scheme: Pass
     partitioner: Partitioner
     trigger: Trigger
     workload: Workload | None
 
 
-def assemble(nodes: Sequence[Node], jobs: JobTable, settings: Settings, parts: Parts) -> Assembly:
-    """Put a simulation together.
+def assemble(
+    nodes: Sequence[Node],
+    spare: Sequence[Node],
+    jobs: JobTable,
+    settings: Settings,
+    parts: Parts,
+) -> Assembly:
+    """Put a simulation together; ``spare`` are nodes that are not there at the beginning.
 
     Raises
     ------
@@ -65,7 +76,8 @@ def assemble(nodes: Sequence[Node], jobs: JobTable, settings: Settings, parts: P
         A name is in no registry.
     """
     workload = parts.workload
-    has_mig = any(isinstance(sharing, Mig) for node in nodes for sharing in node.sharing)
+    every = (*nodes, *spare)
+    has_mig = any(isinstance(sharing, Mig) for node in every for sharing in node.sharing)
     if settings.fragmentation or has_mig:
         workload = workload or target_workload(jobs)
     placement = parts.placement or _placement(settings.placement, workload, jobs)
@@ -74,7 +86,7 @@ def assemble(nodes: Sequence[Node], jobs: JobTable, settings: Settings, parts: P
         rule = MigRule(settings.mig or MigRule.MAX_OPTIONS.value)
         places = Places(rule, workload.profile_mix if workload else None)
     book, cluster = Book(jobs, settings), Cluster(nodes)
-    columns = Columns(book, _capacity(nodes), settings.half_life_s)
+    columns = Columns(book, settings.half_life_s)
     # Policies that go by the sizes of past jobs are given those of the trace itself.
     history = (book.work_s * book.gpus).tolist()
     ordering = parts.ordering or make_ordering(settings.ordering, history)
@@ -83,7 +95,7 @@ def assemble(nodes: Sequence[Node], jobs: JobTable, settings: Settings, parts: P
     known = parts.preemption is None and settings.preemption != "fair-reclaim"
     columns.tracked = not (waiting.keyed and known)
     floor = Floor(
-        nodes,
+        every,
         Engine(cluster, placement, seed=settings.seed, places=places),
         book,
         columns,
@@ -93,18 +105,11 @@ def assemble(nodes: Sequence[Node], jobs: JobTable, settings: Settings, parts: P
     )
     return Assembly(
         floor,
+        Machines(floor, nodes, spare),
         parts.preemption or PASSES.make(settings.preemption, settings),
         parts.partitioning or PARTITIONERS.make(settings.partitioning, settings),
         parts.trigger or TRIGGERS.make(settings.trigger, settings),
         workload,
-    )
-
-
-def _capacity(nodes: Sequence[Node]) -> tuple[int, int, int]:
-    return (
-        sum(node.cpu_milli for node in nodes),
-        sum(node.memory_mib for node in nodes),
-        GPU_MILLI * sum(node.gpu_count for node in nodes),
     )
 
 

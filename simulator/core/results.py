@@ -49,8 +49,9 @@ class JobResults:
         Work that counts, and work that was done and then undone by preemptions and kills.
     overhead_s
         Time in which it held its room without progress: restarts.
-    preemptions, oom_kills, rate_changes
-        How often each happened to it. A start is no change of its rate.
+    preemptions, oom_kills, failures, rate_changes
+        How often each happened to it; ``failures`` are nodes that left with it. A start is no
+        change of its rate.
     """
 
     status: CodeArray
@@ -64,6 +65,7 @@ class JobResults:
     overhead_s: FloatArray
     preemptions: CountArray
     oom_kills: CountArray
+    failures: CountArray
     rate_changes: CountArray
 
 
@@ -74,9 +76,10 @@ class Series:
     ``allocated_milli`` is handed out. ``effective_milli`` is the speed of what runs: each GPU of
     a job counts 1000 × the job's rate, so a job alone on a whole reference GPU counts 1000, and
     tenants that share one well count more together. ``busy_gpus`` have a tenant,
-    ``tenants`` are the pods on them, each counted once a GPU. ``fragmentation_milli`` is what a
-    typical pod could not use of what is free (NaN where it was not asked for), ``mig_blocked``
-    the mean share of blocked places of MIG profiles (NaN without MIG).
+    ``tenants`` are the pods on them, each counted once a GPU. ``gpus`` were there.
+    ``fragmentation_milli`` is what a typical pod could not use of what is free (NaN where it was
+    not asked for), ``mig_blocked`` the mean share of blocked places of MIG profiles (NaN without
+    MIG).
     """
 
     time_s: FloatArray
@@ -86,6 +89,7 @@ class Series:
     effective_milli: FloatArray
     busy_gpus: IntArray
     tenants: IntArray
+    gpus: IntArray
     fragmentation_milli: FloatArray
     mig_blocked: FloatArray
 
@@ -94,6 +98,8 @@ class Series:
 class Totals:
     """Exact integrals over [``first_s``, ``end_s``], and counts.
 
+    ``n_gpus`` and ``capacity_milli`` are of the nodes there at the beginning; ``there_gpu_s`` are
+    the GPU-seconds that there were.
     ``first_s`` is the first arrival, ``end_s`` the last end of a job. ``tenant_gpu_s`` over
     ``busy_gpu_s`` is the mean number of tenants of a busy GPU.
     """
@@ -102,6 +108,7 @@ class Totals:
     capacity_milli: int
     first_s: float
     end_s: float
+    there_gpu_s: float
     allocated_gpu_s: float
     effective_gpu_s: float
     busy_gpu_s: float

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from bayplan.scheduler.cluster import Cluster
+from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.errors import InputError
 from bayplan.scheduler.fragmentation import fragments
 from bayplan.scheduler.mig.blocked import blocked
@@ -21,6 +23,7 @@ from bayplan.simulator.core.partitioning import Keep
 from bayplan.simulator.core.parts import Parts, assemble
 from bayplan.simulator.core.results import Outcome, Status, Totals
 from bayplan.simulator.core.settings import Settings
+from bayplan.simulator.core.sources import Events, Source, World
 from bayplan.traces.jobs import JobTable
 
 SAMPLES = 500
@@ -52,6 +55,8 @@ class Simulation:
         Policies and parameters.
     parts
         Objects in place of policies that ``settings`` names.
+    spare
+        Nodes that are not there at the beginning, and that ``parts.sources`` may let come.
     stop_after
         Names of jobs: stop when all of them have ended; None: when all jobs have.
 
@@ -68,13 +73,18 @@ class Simulation:
         settings: Settings | None = None,
         parts: Parts | None = None,
         *,
+        spare: Sequence[Node] = (),
         stop_after: Sequence[str] | None = None,
     ) -> None:
         self.settings = settings = settings or Settings()
-        assembly = assemble(nodes, jobs, settings, parts or Parts())
-        self.floor, self._pass, self._partitioner, self._trigger, self._workload = assembly
+        parts = parts or Parts()
+        assembly = assemble(nodes, spare, jobs, settings, parts)
+        self.floor, self.machines, self._pass = assembly.floor, assembly.machines, assembly.scheme
+        self._partitioner, self._trigger = assembly.partitioner, assembly.trigger
+        self._workload = assembly.workload
+        self._sources, self._alive = parts.sources, 0
         self.book = book = self.floor.book
-        self._capacity_milli = GPU_MILLI * self.floor.seats.n_gpus
+        self._n_gpus = sum(node.gpu_count for node in nodes)
         self._clock = Clock()
         self._order: list[int] = np.lexsort((np.arange(book.n_jobs), book.arrival_s)).tolist()
         self._arrivals_s: list[float] = book.arrival_s[self._order].tolist()
@@ -132,6 +142,7 @@ class Simulation:
             self._next_arrival()
             self._cancellations()
             self._clock.at(self._sampler.next_s, self._sample, Turn.SAMPLE)
+            self._begin_sources()
         until = self.settings.until_s
         clock = self._clock
         while self._left and clock.peek() < math.inf:
@@ -148,10 +159,11 @@ class Simulation:
         book = self.book
         work = (book.done_s + book.lost_s) * book.n_gpus
         totals = Totals(
-            n_gpus=floor.seats.n_gpus,
-            capacity_milli=self._capacity_milli,
+            n_gpus=self._n_gpus,
+            capacity_milli=GPU_MILLI * self._n_gpus,
             first_s=self._first_s,
             end_s=floor.now_s,
+            there_gpu_s=floor.meter.there_gpu_s(floor.now_s),
             allocated_gpu_s=floor.meter.allocated_gpu_s,
             effective_gpu_s=float(work.sum()),
             busy_gpu_s=floor.meter.busy_gpu_s,
@@ -183,15 +195,24 @@ class Simulation:
             return []  # what a layout cannot hold, another one may
         if self._rejected is None:
             book, floor = self.book, self.floor
+            engine = self._engine_of_all()
             _, firsts = np.unique(book.class_of, return_index=True)
             why = {
-                book.class_of.item(first): floor.why_not(first)
+                book.class_of.item(first): floor.why_not(first, engine)
                 for first in firsts.tolist()
-                if floor.decide(first) is None
+                if floor.decide(first, engine) is None
             }
             found = np.flatnonzero(np.isin(book.class_of, list(why))).tolist() if why else []
             self._rejected = [(job, why[book.class_of.item(job)]) for job in found]
         return self._rejected
+
+    def _engine_of_all(self) -> Engine:
+        """Return an engine that decides for all nodes that may ever be there."""
+        engine, known = self.floor.engine, self.machines.known
+        if len(known) == len(engine.cluster.nodes):
+            return engine
+        every = Cluster(known.values())
+        return Engine(every, engine.policy, seed=engine.seed, places=engine.places)
 
     def rejections(self) -> tuple[tuple[str, str], ...]:
         """Return the jobs, by name, that no node could ever hold, each with the reason.
@@ -199,6 +220,20 @@ class Simulation:
         To be asked before it runs, or after.
         """
         return tuple((self.book.uid[job], why) for job, why in self._hopeless())
+
+    def _begin_sources(self) -> None:
+        world = World(self._clock, self.floor, self.machines, self._changed)
+        for source in self._sources:
+            self._alive += 1
+            self._clock.process(self._life(source, world))
+
+    def _life(self, source: Source, world: World) -> Events:
+        yield from source.run(world)
+        self._alive -= 1
+
+    def _changed(self) -> None:
+        self._events += 1
+        self._happened()
 
     def _next_arrival(self) -> None:
         if self._next < len(self._order):
@@ -254,6 +289,8 @@ class Simulation:
 
     def _happened(self) -> None:
         """Ask for a pass, and let those who stay go at their new rates until then."""
+        if self.floor.draining:
+            self.machines.leave_empty()
         if not self._left:
             return
         now = self.floor.now_s
@@ -298,6 +335,8 @@ class Simulation:
             self._pass.run(floor)
         if floor.short:
             self._kill_short()
+        if floor.draining:
+            self.machines.leave_empty()  # whom the pass moved away
         floor.retime(predict_all=self._predicts_all)
         self._arm()
         if floor.running or (len(floor.waiting) and not self._is_stuck()):
@@ -305,7 +344,7 @@ class Simulation:
 
     def _is_stuck(self) -> bool:
         """Whether nothing runs, nobody comes, and pass after pass starts nobody who waits."""
-        if self.floor.running or self._next < len(self._order) or self._away:
+        if self.floor.running or self._next < len(self._order) or self._away or self._alive:
             self._vain = 0
         else:
             self._vain += 1
@@ -351,6 +390,7 @@ class Simulation:
             or self._next < len(self._order)
             or self._pass_s < math.inf
             or self._away
+            or self._alive
         )
 
     # --- samples --------------------------------------------------------------------------
@@ -376,6 +416,7 @@ class Simulation:
             effective,
             meter.busy,
             meter.taken,
+            meter.gpus,
             *self._fragmentation(),
         )
 

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from bayplan.scheduler.errors import InputError
+from bayplan.scheduler.types import GPU_MILLI
 from bayplan.simulator.core.results import Status
 from bayplan.simulator.metrics.figures import SHORT_S, Figures, FloatArray
 from bayplan.simulator.metrics.spread import NAN, jain, mean, percentile, ratio, time_mean, total
@@ -150,17 +151,17 @@ def _arrivals() -> Iterator[Metric]:
     yield Metric(
         "allocated_arrivals_pct", "allocated, arrivals", group, "%", "more",
         f"mean of milli-GPUs held / milli-GPUs {over}, each by the time that it stands for", "",
-        share(lambda f: f.series.allocated_milli / max(f.totals.capacity_milli, 1)),
+        share(lambda f: f.series.allocated_milli / np.maximum(GPU_MILLI * f.series.gpus, 1)),
     )  # fmt: skip
     yield Metric(
         "effective_arrivals_pct", "effective, arrivals", group, "%", "more",
         f"the same of 1000 × rate × GPUs of the jobs that run / milli-GPUs {over}", "",
-        share(lambda f: f.series.effective_milli / max(f.totals.capacity_milli, 1)),
+        share(lambda f: f.series.effective_milli / np.maximum(GPU_MILLI * f.series.gpus, 1)),
     )  # fmt: skip
     yield Metric(
         "busy_arrivals_pct", "busy, arrivals", group, "%", "",
         f"the same of GPUs with a tenant / GPUs {over}", "",
-        share(lambda f: f.series.busy_gpus / max(f.totals.n_gpus, 1)),
+        share(lambda f: f.series.busy_gpus / np.maximum(f.series.gpus, 1)),
     )  # fmt: skip
 
 
@@ -192,7 +193,7 @@ def _gpus() -> Iterator[Metric]:
     yield Metric(
         "busy_pct", "busy", group, "%", "",
         "time GPUs have a tenant / (GPUs × makespan)", "",
-        lambda f: 100 * ratio(f.totals.busy_gpu_s, f.totals.n_gpus * f.span_s),
+        lambda f: 100 * ratio(f.totals.busy_gpu_s, f.capacity_gpu_s),
     )  # fmt: skip
     yield Metric(
         "tenants_mean", "tenants", group, "pods", "",
@@ -206,7 +207,7 @@ def _gpus() -> Iterator[Metric]:
     yield Metric(
         "fragmentation_pct", "fragmented", group, "%", "less",
         "mean over time of what a typical pod cannot use of the free GPUs / GPUs", _FGD,
-        lambda f: 100 * ratio(_over_time(f, f.series.fragmentation_milli), f.totals.capacity_milli),
+        lambda f: 100 * ratio(_over_time(f, f.series.fragmentation_milli), f.capacity_milli),
     )  # fmt: skip
     yield Metric(
         "mig_blocked_pct", "MIG blocked", group, "%", "less",

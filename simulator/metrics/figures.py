@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from bayplan.scheduler.types import GPU_MILLI
 from bayplan.simulator.core.results import Outcome, Series, Status, Totals
 from bayplan.simulator.metrics.fairness import mean_jobs, rho
+from bayplan.simulator.metrics.spread import ratio
 from bayplan.traces.jobs import JobTable
 
 FloatArray = NDArray[np.float64]
@@ -62,7 +63,12 @@ class Figures:
     @property
     def capacity_gpu_s(self) -> float:
         """GPU-seconds that the cluster had in that time."""
-        return self.totals.capacity_milli / GPU_MILLI * self.span_s
+        return self.totals.there_gpu_s
+
+    @property
+    def capacity_milli(self) -> float:
+        """Milli-GPU of the GPUs that were there, the mean over that time."""
+        return GPU_MILLI * ratio(self.totals.there_gpu_s, self.span_s)
 
 
 def figures_of(outcome: Outcome, jobs: JobTable) -> Figures:
@@ -148,7 +154,8 @@ def _rho(
 ) -> FloatArray:
     """Return rho where a job that wants GPUs finished; N is who wanted them in that time."""
     fair = np.full(rows.size, np.nan)
-    capacity = outcome.totals.capacity_milli / GPU_MILLI
+    totals = outcome.totals
+    capacity = ratio(totals.there_gpu_s, totals.end_s - totals.first_s)  # the mean
     known = has_gpus & (work_s > 0) & (jct_s > 0)
     if capacity <= 0 or not known.any():
         return fair

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
+from bayplan.scheduler.types import GPU_MILLI
 from bayplan.simulator.core.results import Series, Totals
 from bayplan.simulator.metrics import Mark, Metric, Variant, figure_of, lacking, marks, metric
 from bayplan.simulator.outputs.numbers import decimals, number, time_unit
@@ -160,7 +161,7 @@ def _bars(
 
 def run_figure(series: Series, totals: Totals) -> Figure:
     """Return the picture of ``run_svg``, not yet saved."""
-    fragments = 100.0 * series.fragmentation_milli / max(totals.capacity_milli, 1)
+    fragments = 100.0 * series.fragmentation_milli / np.maximum(GPU_MILLI * series.gpus, 1)
     blocked = 100.0 * series.mig_blocked
     extra = [
         (values, label, colour)
@@ -175,9 +176,9 @@ def run_figure(series: Series, totals: Totals) -> Figure:
     panels = figure.subplots(rows, 1, sharex=True)
     unit_s, unit = time_unit(float(np.ptp(series.time_s)) if series.time_s.size else 0.0)
     time = (series.time_s - totals.first_s) / unit_s
-    capacity = max(totals.capacity_milli, 1) / 100.0
+    capacity = np.maximum(GPU_MILLI * series.gpus, 1) / 100.0
     # Often the same: the wider line below can be seen beside the narrower one above.
-    busy = series.busy_gpus * (100.0 / max(totals.n_gpus, 1))
+    busy = series.busy_gpus * (100.0 / np.maximum(series.gpus, 1))
     _line(panels[0], time, busy, "busy", "#C8C8C8", 4.0)
     _line(panels[0], time, series.allocated_milli / capacity, "allocated", _COLOURS[0], 2.2)
     _line(panels[0], time, series.effective_milli / capacity, "effective", _COLOURS[1], 0.9)

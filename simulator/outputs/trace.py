@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from bayplan.scheduler.types import GPU_MILLI
 from bayplan.simulator.core.results import Outcome, Series, Totals
 from bayplan.simulator.core.stints import IntArray, Stints
 from bayplan.traces.jobs import JobTable
@@ -194,7 +195,7 @@ def _counters(series: Series, totals: Totals, n: int) -> Iterator[_Event]:
     if not n:
         return
     kept = np.unique(np.linspace(0, series.time_s.size - 1, n).round().astype(np.int64))
-    percent = 100.0 / max(totals.capacity_milli, 1)
+    percent = 100.0 / np.maximum(GPU_MILLI * series.gpus[kept], 1)
     # A sample is the state just before its time: it stands for the time since the one before.
     since = np.append(min(totals.first_s, *series.time_s[:1]), series.time_s[kept][:-1])
     columns = (

@@ -122,7 +122,7 @@ def _names(
 
 def _cluster(run: Run) -> Grid:
     series = run.series
-    capacity = max(run.totals["capacity_milli"], 1)
+    capacity = np.maximum(GPU_MILLI * series["gpus"].to_numpy(), 1)
     time = np.concatenate([[run.span_s[0]], series["time_s"].to_numpy()])
     held = np.cumsum(np.diff(time) * series["allocated_milli"].to_numpy() / capacity)
     edges = np.linspace(*run.span_s, COLUMNS + 1)

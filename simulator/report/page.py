@@ -8,10 +8,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from bayplan import __version__
+from bayplan.scheduler.types import GPU_MILLI
 from bayplan.simulator.report.grid import MOST_ROWS, grid_of
 from bayplan.simulator.report.plots import BELOW, Heat, Plot, distribution, heat, over_time
 from bayplan.simulator.report.room import FloatArray
@@ -146,20 +148,24 @@ def _column(run: Run, name: str) -> FloatArray:
     return values
 
 
+def _capacity(run: Run) -> FloatArray:
+    return np.maximum(GPU_MILLI * _column(run, "gpus"), 1.0)
+
+
 def _allocated(run: Run) -> FloatArray:
-    return 100.0 * _column(run, "allocated_milli") / max(run.totals["capacity_milli"], 1)
+    return 100.0 * _column(run, "allocated_milli") / _capacity(run)
 
 
 def _effective(run: Run) -> FloatArray:
-    return 100.0 * _column(run, "effective_milli") / max(run.totals["capacity_milli"], 1)
+    return 100.0 * _column(run, "effective_milli") / _capacity(run)
 
 
 def _busy(run: Run) -> FloatArray:
-    return 100.0 * _column(run, "busy_gpus") / max(run.totals["n_gpus"], 1)
+    return 100.0 * _column(run, "busy_gpus") / np.maximum(_column(run, "gpus"), 1)
 
 
 def _fragmented(run: Run) -> FloatArray:
-    return 100.0 * _column(run, "fragmentation_milli") / max(run.totals["capacity_milli"], 1)
+    return 100.0 * _column(run, "fragmentation_milli") / _capacity(run)
 
 
 def _blocked(run: Run) -> FloatArray:

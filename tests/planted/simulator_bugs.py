@@ -84,7 +84,7 @@ SIMULATOR_BUGS = (
         "who ends leaves after the pass of that time",
         "simulator/core/clock.py",
         "    FINISH = 1\n",
-        "    FINISH = 6\n",
+        "    FINISH = 9\n",
         (SCHEDULES + "at_one_time_ends_come_before_arrivals_and_these_before_the_pass",),
     ),
     Bug(

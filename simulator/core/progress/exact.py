@@ -35,7 +35,8 @@ class Exact:
 
     def start_cost_s(self, book: Book, job: int) -> float:
         """Return the restart cost of a job that was stopped before, 0 for others."""
-        if not (book.preemptions.item(job) or book.oom_kills.item(job)):
+        stops = book.preemptions.item(job), book.oom_kills.item(job), book.failures.item(job)
+        if not any(stops):
             return 0.0
         gpus = max(1.0, book.gpus.item(job))
         return self._costs.restart_s + self._costs.restart_log2_s * math.log2(gpus)

@@ -22,7 +22,7 @@ def test_events_come_at_their_very_time_in_their_turn() -> None:
         clock.step()
     assert seen == [(0.1, "first"), *((later, turn.name) for turn in Turn)]
     assert [turn.name for turn in Turn] == [
-        "SAMPLE", "FINISH", "CANCEL", "RETURN", "ARRIVE", "PASS",
+        "SAMPLE", "FINISH", "CANCEL", "RETURN", "CHANGE", "ARRIVE", "PASS",
     ]  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from .support import job, node, run, speeds
 
 
 def row(at_s: float) -> Row:
-    return (at_s, 0, 0, 0, 0.0, 0, 0, 0.0, 0.0)
+    return (at_s, 0, 0, 0, 0.0, 0, 0, 0, 0.0, 0.0)
 
 
 @given(st.integers(2, 9), st.integers(0, 200), st.sampled_from((0.5, 1.0, 3.0)))
@@ -35,13 +35,22 @@ def test_a_series_that_is_short_enough_keeps_all() -> None:
 
 
 def test_levels_are_integrated_between_changes() -> None:
-    meter = Meter()
+    meter = Meter(0.0)
     for now, milli, busy, taken in [(3.0, 500, 1, 1), (5.0, 1_500, 2, 3), (9.0, 0, 0, 0)]:
         meter.upto(now)
         meter.milli, meter.busy, meter.taken = milli, busy, taken
     meter.upto(20.0)
     assert meter.allocated_gpu_s == 0.5 * 2 + 1.5 * 4
     assert (meter.busy_gpu_s, meter.tenant_gpu_s) == (1.0 * 2 + 2 * 4, 1.0 * 2 + 3 * 4)
+
+
+def test_gpus_that_are_there_count_from_the_first_arrival_on() -> None:
+    meter = Meter(10.0)
+    for now, gpus in [(0.0, 4), (5.0, 2), (20.0, -3), (20.0, 1), (30.0, 6)]:
+        meter.resize(now, gpus)
+    assert meter.gpus == 10
+    assert meter.there_gpu_s(10.0 + 2.0) == pytest.approx(6 * 10 + 4 * 10)  # not before the last
+    assert meter.there_gpu_s(40.0) == 6 * 10 + 4 * 10 + 10 * 10
 
 
 def test_samples_are_of_just_before() -> None:

@@ -14,12 +14,15 @@ from bayplan.traces.jobs import JobTable
 NAN = float("nan")
 
 
+N_GPUS = 4
+
+
 def results(n: int, **columns: Any) -> JobResults:
     """``n`` rows of finished jobs that took no time, but for the columns that are given."""
     floats = ("start_s", "finish_s", "run_s", "wait_s", "gpu_s", "work_done_s", "work_lost_s")
     values: dict[str, Any] = {name: np.zeros(n) for name in (*floats, "overhead_s")}
     values["status"] = np.full(n, Status.FINISHED, np.int8)
-    for name in ("preemptions", "oom_kills", "rate_changes"):
+    for name in ("preemptions", "oom_kills", "failures", "rate_changes"):
         values[name] = np.zeros(n, np.int32)
     for name, given in columns.items():
         values[name] = np.array(given, values[name].dtype)
@@ -30,6 +33,7 @@ def series(**columns: Any) -> Series:
     n = len(columns.get("time_s", ()))
     whole = ("waiting", "running", "allocated_milli", "busy_gpus", "tenants")
     values: dict[str, Any] = {name: np.zeros(n, np.int64) for name in whole}
+    values["gpus"] = np.full(n, N_GPUS, np.int64)
     values |= {"time_s": np.zeros(n), "effective_milli": np.zeros(n)}
     values |= {name: np.full(n, NAN) for name in ("fragmentation_milli", "mig_blocked")}
     for name, given in columns.items():
@@ -39,8 +43,8 @@ def series(**columns: Any) -> Series:
 
 def totals(**given: Any) -> Totals:
     values: dict[str, Any] = {
-        "n_gpus": 4,
-        "capacity_milli": 4000,
+        "n_gpus": N_GPUS,
+        "capacity_milli": 1000 * N_GPUS,
         "first_s": 0.0,
         "end_s": 100.0,
         "allocated_gpu_s": 0.0,
@@ -51,7 +55,9 @@ def totals(**given: Any) -> Totals:
         "passes": 0,
         "decisions": 0,
     }
-    return Totals(**values | given)
+    values |= given
+    there = values["n_gpus"] * (values["end_s"] - values["first_s"])
+    return Totals(**{"there_gpu_s": there, **values})
 
 
 def run(seed: int = 1, n: int = 300) -> tuple[Outcome, JobTable]:
@@ -94,6 +100,7 @@ def run(seed: int = 1, n: int = 300) -> tuple[Outcome, JobTable]:
         effective_milli=64000 * np.minimum(wave, 1) * 0.8,
         busy_gpus=64 * np.minimum(wave, 0.98) * 0.97,
         tenants=90 * wave,
+        gpus=np.full(500, 64),
         fragmentation_milli=5000 * (1.2 - wave),
     )
     whole = totals(

@@ -1,0 +1,82 @@
+"""What a source of events is, and what it may do to the cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Protocol
+
+import numpy as np
+import simpy
+
+from bayplan.scheduler.rows import stable_key
+from bayplan.simulator.core.clock import Clock, Turn
+from bayplan.simulator.core.floor import Floor
+from bayplan.simulator.core.machines import Machines
+
+Events = Generator[simpy.Event, None, None]
+
+
+class Source(Protocol):
+    """Something that happens to the cluster by itself: a process in simulated time.
+
+    One object serves one simulation. A source that never ends must leave every node there, or let
+    it come back, again and again: jobs that no node could hold are rejected before anything
+    happens, and all others wait for one.
+    """
+
+    def run(self, world: World) -> Events:
+        """Yield what to wait for (``world.until``), and change the world in between."""
+
+
+class World:
+    """The door of sources.
+
+    Attributes
+    ----------
+    floor
+        To be read: the cluster, who runs, who waits.
+    machines
+        To be read; nodes are changed by the methods here, so that a pass follows.
+    """
+
+    def __init__(
+        self, clock: Clock, floor: Floor, machines: Machines, happened: Callable[[], None]
+    ) -> None:
+        self._clock = clock
+        self.floor, self.machines = floor, machines
+        self._happened = happened
+
+    @property
+    def now_s(self) -> float:
+        """The time."""
+        return self._clock.now
+
+    def until(self, time_s: float) -> simpy.Event:
+        """Return an event at a time, at once if that is over; after ends, before arrivals."""
+        return self._clock.until(time_s, Turn.CHANGE)
+
+    def rng(self, *names: str) -> np.random.Generator:
+        """Return a generator of its own for something named, the same in every run of a seed."""
+        seed = self.floor.settings.seed % (1 << 64)
+        return np.random.default_rng([seed, stable_key("/".join(names))])
+
+    def up(self, name: str) -> None:
+        """Let a node come, or take pods again."""
+        self._change(self.machines.up, name)
+
+    def cordon(self, name: str) -> None:
+        """Let a node take no more pods."""
+        self._change(self.machines.cordon, name)
+
+    def drain(self, name: str) -> None:
+        """Let a node take no more pods, and leave when it is empty."""
+        self._change(self.machines.drain, name)
+
+    def down(self, name: str) -> None:
+        """Let a node leave at once, with what is on it."""
+        self._change(self.machines.down, name)
+
+    def _change(self, change: Callable[[str], None], name: str) -> None:
+        self.floor.now_s = self._clock.now
+        change(name)
+        self._happened()
