@@ -115,15 +115,19 @@ def variations(
 
 
 def resampling(variation: Variation) -> Variation:
-    """Return the variation with ``jobs.resample`` decided where it is ``auto``.
+    """Return the variation with ``jobs.resample`` decided where it is ``auto``."""
+    return replace(variation, scenario=with_resampling(variation.scenario))
+
+
+def with_resampling(scenario: Scenario) -> Scenario:
+    """Return a scenario of several seeds with ``jobs.resample`` decided where it is ``auto``.
 
     How many seeds there are says nothing about it: what a seed gives is the same among others.
     """
-    scenario = variation.scenario
     if scenario["jobs.resample"] != "auto":
-        return variation
+        return scenario
     how = "none" if scenario["jobs.synthetic.count"] else "bootstrap"
-    return replace(variation, scenario=scenario.of(jobs__resample=how))
+    return scenario.of(jobs__resample=how)
 
 
 def _check(varied: Sequence[Varied]) -> None:
