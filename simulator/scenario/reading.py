@@ -53,9 +53,28 @@ def read_scenario(
     InputError
         The file cannot be read, or is no TOML.
     """
+    return scenario_of({} if path is None else parsed(path), settings, path)
+
+
+def scenario_of(
+    content: Mapping[str, Any], settings: Settings = (), path: Path | None = None
+) -> tuple[Scenario, list[InputError]]:
+    """Return what ``read_scenario`` does of what a file says.
+
+    Parameters
+    ----------
+    content
+        Tables by their names.
+    settings
+        What is set over it.
+    path
+        Where it stands; None: nowhere, and paths are relative to where one is.
+    """
     shown = "" if path is None else display(path)
-    given, strangers = _flat({} if path is None else parsed(path))
-    problems = [InputError(f"{at}: {what}", file=shown, fix=fix) for at, what, fix in strangers]
+    given, strangers = _flat(content)
+    problems = [
+        InputError(f"{at}: {what}", file=shown or None, fix=fix) for at, what, fix in strangers
+    ]
     here: dict[str, Any] = {}
     for name, text in settings:
         try:

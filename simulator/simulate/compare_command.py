@@ -66,7 +66,7 @@ def compare(options: Options) -> int:
     refuse(problems)
     made = [resampling(each) for each in made]
     _check_targets(options, made)
-    groups, notes = _checked(made)
+    groups, notes = checked_files(made)
     compile_kernels(groups, quiet=options.quiet)
     runs, complete = _runs(options, made, seeds, groups)
     _write(options, varied, made, runs, shown)
@@ -98,8 +98,19 @@ def _check_targets(options: Options, made: Sequence[Variation]) -> None:
     check_targets([("--json", options.json), ("--csv", options.csv)], options.plot, read)
 
 
-def _checked(made: Sequence[Variation]) -> tuple[tuple[str, ...], list[str]]:
-    """Return the groups of kernels of all runs, and notes; all files are read, and so checked."""
+def checked_files(made: Sequence[Variation]) -> tuple[tuple[str, ...], list[str]]:
+    """Return the groups of kernels of all runs, and notes; all files are read, and so checked.
+
+    Parameters
+    ----------
+    made
+        The variations.
+
+    Raises
+    ------
+    InputError
+        What is wrong with their files.
+    """
     files = Files()
     groups: dict[str, None] = {}
     problems: dict[str, InputError] = {}

@@ -16,6 +16,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from bayplan.simulator.core.results import Outcome
+from bayplan.simulator.scenario.ready import Ready
+from bayplan.simulator.simulate.running import run
 from bayplan.simulator.sweep import command
 
 from .support import Bayplan, listing, started
@@ -122,12 +125,10 @@ def test_a_bug_costs_its_run_alone(
 ) -> None:
     from bayplan.simulator.sweep import work
 
-    real = work.run
-
-    def breaks(ready: object) -> object:
-        if ready.settings.ordering == "las":  # type: ignore[attr-defined]
+    def breaks(ready: Ready) -> tuple[Outcome, bool]:
+        if ready.settings.ordering == "las":
             raise ZeroDivisionError("of\nsome kind")
-        return real(ready)  # type: ignore[arg-type]
+        return run(ready)
 
     monkeypatch.setattr(work, "run", breaks)
     assert bayplan("sweep", "g.toml", "--out", "o", *ONE, "--quiet")[0] == 1
