@@ -11,6 +11,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import tempfile
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
@@ -144,16 +145,25 @@ def _cluster(address: str | None, workers: int | None, n_tasks: int) -> Iterator
 # Read when Ray is imported. The first makes it take the loopback interface for its address, as it
 # does by itself on machines of other makes; the token keeps out others who are on this machine.
 _OWN = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
+_REACH_S = 10.0
 _QUIET = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.ERROR}
 
 
 def _connect(ray: Any, address: str) -> None:
     quiet = {name: value for name, value in _QUIET.items() if name != "include_dashboard"}
     try:
+        _reach(address)
         ray.init(address=address, **quiet)
-    except (ConnectionError, RuntimeError, ValueError, AssertionError) as error:
+    except (OSError, RuntimeError, ValueError, AssertionError) as error:
         said = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
         raise InputError(
             f"--address {address!r}: no Ray cluster can be used there ({said})",
             fix="start one with `ray start --head`, or leave --address out",
         ) from None
+
+
+def _reach(address: str) -> None:
+    """Try whether anybody answers: Ray itself would try for many minutes."""
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), _REACH_S).close()
