@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bayplan.scheduler.errors import InputError
 from bayplan.simulator.compiling import compile_kernels
+from bayplan.simulator.simulate.interrupts import patient
 from bayplan.simulator.simulate.progress import runs_bar
 from bayplan.simulator.sweep import local, on_ray
 from bayplan.simulator.sweep.folder import JOURNAL, begin, check_unchanged
@@ -101,7 +102,9 @@ def _run(plan: Plan, journal: Journal, options: Options) -> str:
         bar = runs_bar("sweeping", plan.size, done=len(journal.rows), quiet=options.quiet)
         with bar as one_done, closing(_engine(options, work, tasks)) as rows:
             for row in rows:
-                journal.add(row)
+                with patient() as interrupts:  # a row that is on disk must be counted too
+                    journal.add(row)
+                    interrupts.check()
                 one_done()
     except KeyboardInterrupt:
         return "interrupted"

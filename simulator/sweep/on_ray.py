@@ -12,6 +12,7 @@ import secrets
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
@@ -137,9 +138,26 @@ def _cluster(address: str | None, workers: int | None, n_tasks: int) -> Iterator
             signal.signal(signal.SIGTERM, handler)  # Ray has put its own in its place
         yield ray, slots
     finally:
-        ray.shutdown()
+        # Tasks that Ctrl-C left running are no errors, but Ray's own threads complain of them; and
+        # to cancel them first (Ray 2.60) may bring the process down.
+        with _stderr_held():
+            ray.shutdown()
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _stderr_held() -> Iterator[None]:
+    """Drop what is written to stderr by whatever thread, be it no Python."""
+    sys.stderr.flush()
+    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
 
 
 # Read when Ray is imported. The first makes it take the loopback interface for its address, as it
