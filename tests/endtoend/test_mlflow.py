@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def asked(folder: Path, question: str) -> list[tuple[object, ...]]:
+def asked(folder: Path, question: str) -> list[tuple[Any, ...]]:
     with sqlite3.connect(folder / "runs.db") as database:
         found = database.execute(question).fetchall()
     database.close()
