@@ -16,12 +16,16 @@ TEST_WORKERS ?= auto
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-demo: $(READY) ## the built-in trace under six ways to share GPUs and three placements; writes demo/
+demo: $(READY) ## the built-in trace under six ways to share GPUs and three placements; writes demo/report.html
 	@mkdir -p demo
 	$(BIN)/bayplan compare bench/scenarios/demo.toml --set layout=fitted --seeds 1-5 \
 	  --vary sharing=exclusive,mig-static,mig-dynamic,mps,timeslice,hami \
 	  --vary placement=best-fit,worst-fit,fgd --metrics jct_mean_s,slowdown_mean,allocated_gpu_h \
 	  --csv demo/compare.csv --json demo/compare.json --plot demo/compare.svg
+	@for mode in exclusive mig-dynamic mps; do \
+	  $(BIN)/bayplan simulate bench/scenarios/demo.toml --set sharing=$$mode --set run.fragmentation=true \
+	    --out demo/$$mode --quiet || exit; done
+	@$(BIN)/bayplan report demo/exclusive demo/mig-dynamic demo/mps --out demo/report.html
 
 test: lint types unit ## all checks: lint, import contracts, types, tests
 

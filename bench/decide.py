@@ -14,7 +14,6 @@ import gc
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from statistics import median
 from typing import Any
 
@@ -71,7 +70,7 @@ def fill(n_nodes: int, mix: list[Request]) -> Cluster:
         placed = []
         misses = 0
         while misses < MISSES:
-            request = replace(mix[int(rng.integers(len(mix)))], uid=f"f{serial}")
+            request = mix[int(rng.integers(len(mix)))]._replace(uid=f"f{serial}")
             serial += 1
             decision = engine.decide(request, 0.0)
             if decision.placement is None:
@@ -82,8 +81,8 @@ def fill(n_nodes: int, mix: list[Request]) -> Cluster:
         name = cluster.name(row)
         for decision in placed:
             assert decision.placement is not None
-            there = replace(decision.placement, node=name)
-            cluster.apply(Bound(replace(decision, placement=there, rests_on=()), 0.0))
+            there = decision.placement._replace(node=name)
+            cluster.apply(Bound(decision._replace(placement=there, rests_on=()), 0.0))
             engine.cluster.apply(Gone(decision.request.uid))
     return cluster
 
@@ -101,7 +100,7 @@ def measure(cluster: Cluster, policy: str, mix: list[Request]) -> dict[str, Any]
     known: list[float] = []
     placed = 0
     for step in range(STEPS):
-        request = replace(mix[int(rng.integers(len(mix)))], uid=f"s{step}")
+        request = mix[int(rng.integers(len(mix)))]._replace(uid=f"s{step}")
         start = time.perf_counter()
         decision = engine.decide(request, 0.0)
         if decision.placement is not None:
@@ -141,7 +140,7 @@ def unseen_seconds(engine: Engine, mix: list[Request]) -> list[float]:
     times = []
     for k in range(UNSEEN):
         like = mix[int(rng.integers(len(mix)))]
-        request = replace(like, uid=f"u{k}", cpu_milli=like.cpu_milli + 1 + k)
+        request = like._replace(uid=f"u{k}", cpu_milli=like.cpu_milli + 1 + k)
         start = time.perf_counter()
         decision = engine.decide(request, 0.0)
         if decision.placement is not None:

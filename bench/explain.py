@@ -89,7 +89,7 @@ def with_ends(filled: Cluster) -> Cluster:
         for row in range(filled.view.n_rows)
     )
     for pod in filled.pods.values():
-        request = replace(pod.request, priority=int(rng.integers(2)))
+        request = pod.request._replace(priority=int(rng.integers(2)))
         decision = Decision(request, 0.0, pod.placement)
         cluster.apply(Bound(decision, 0.0, float(rng.integers(600, 86_400))))
     return cluster

@@ -1,9 +1,9 @@
 """How fast are job files read, and how much memory does it take?
 
-Files of a million jobs (half a million for openb) are made in a temporary folder and read on one
-core, each in a process of its own: the best of three reads, in seconds of that core, and the peak
-of memory above what the process had before. Canonical files have twelve columns; a table of a
-million rows takes about 200 MiB itself.
+Files of a million rows (half a million for openb and PAI, a tenth for JSON) are made in a temporary
+folder and read on one core, each in a process of its own: the best of three reads, in seconds of
+that core, and the peak of memory above what the process had before. Canonical files have twelve
+columns; a table of a million rows takes about 200 MiB itself.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from bayplan.traces.jobs import JobTable, read_jobs, write_jobs
+from bayplan.traces.series import read_series
 from measure import write_result
 
 JOBS = 1_000_000
@@ -69,7 +70,7 @@ def read_alone(path: str) -> None:
     peak_kib = 0
     for _ in range(REPEATS):
         start = time.process_time()  # of all threads: others' work on the machine is not ours
-        table = read_jobs(path)
+        table = read_series(path) if "azure" in path else read_jobs(path)
         seconds.append(time.process_time() - start)
         rows = len(table)
         del table
@@ -148,12 +149,124 @@ def openb(path: Path) -> None:
     path.write_text(header + "\n".join(lines) + "\n")
 
 
+def stamps(random: np.random.Generator, rows: int) -> tuple[list[str], list[str], list[int]]:
+    """Return submissions, ends and run times of jobs that start at once."""
+    start = np.datetime64("2020-04-01T00:00:00") + random.integers(0, 10**7, rows)
+    run = random.integers(60, 10**5, rows)
+    at, end = (np.datetime_as_string(each).tolist() for each in (start, start + run))
+    return at, end, run.tolist()
+
+
+def helios(path: Path) -> None:
+    """Write a Helios log."""
+    random = np.random.default_rng(SEED)
+    at, end, run = stamps(random, JOBS)
+    sizes = random.choice([0, 1, 1, 1, 2, 4, 8, 16], JOBS).tolist()
+    lines = [
+        f"{row},u{row % 257},vc{size},{size},{4 * size + 1},{size // 8 or 1},COMPLETED,"
+        f"{start},{start},{ends},{seconds},0".replace("T", " ")
+        for row, (start, ends, seconds, size) in enumerate(zip(at, end, run, sizes, strict=True))
+    ]
+    header = (
+        "job_id,user,vc,gpu_num,cpu_num,node_num,state,submit_time,start_time,end_time,duration,"
+        "queue\n"
+    )
+    path.write_text(header + "\n".join(lines) + "\n")
+
+
+def acme(path: Path) -> None:
+    """Write an Acme log as Seren's."""
+    random = np.random.default_rng(SEED)
+    at, end, run = stamps(random, JOBS)
+    sizes = random.choice([0, 1, 1, 1, 2, 4, 8, 16], JOBS).tolist()
+    lines = [
+        f"{row},u{row % 257},{size // 8 or 1},{size},{4 * size + 1},Eval,FAILED,"
+        f"{start}+08:00,{start}+08:00,{ends}+08:00,{seconds},0,{seconds * size}.0".replace("T", " ")
+        for row, (start, ends, seconds, size) in enumerate(zip(at, end, run, sizes, strict=True))
+    ]
+    header = (
+        "job_id,user,node_num,gpu_num,cpu_num,type,state,submit_time,start_time,end_time,duration,"
+        "queue,gpu_time\n"
+    )
+    path.write_text(header + "\n".join(lines) + "\n")
+
+
+def pai(path: Path) -> None:
+    """Write a PAI task table without a header, two tasks a job, half a million rows."""
+    random = np.random.default_rng(SEED)
+    start = random.integers(0, 10**7, JOBS // 2).tolist()
+    run = random.integers(60, 10**5, JOBS // 2).tolist()
+    lines = [
+        f"j{row // 2:024x},{'worker' if row % 2 else 'ps'},{1 + row % 3}.0,Terminated,{at}.0,"
+        f"{at + seconds}.0,600.0,29.296875,{50.0 * (row % 2)},T4"
+        for row, (at, seconds) in enumerate(zip(start, run, strict=True))
+    ]
+    path.write_text("\n".join(lines) + "\n")
+
+
+def slurm(path: Path) -> None:
+    """Write an accounting list of Slurm."""
+    random = np.random.default_rng(SEED)
+    at, end, _ = stamps(random, JOBS)
+    sizes = random.choice([1, 1, 1, 2, 4, 8, 16], JOBS).tolist()
+    lines = [
+        f"{row}|u{row % 257}|gpu|{start}|{start}|{ends}|1-00:00:00|"
+        f"billing={size},cpu={8 * size},gres/gpu:a100={size},gres/gpu={size},mem={64 * size}G,"
+        f"node={size // 8 or 1}"
+        for row, (start, ends, size) in enumerate(zip(at, end, sizes, strict=True))
+    ]
+    header = "JobID|User|Partition|Submit|Start|End|Timelimit|AllocTRES\n"
+    path.write_text(header + "\n".join(lines) + "\n")
+
+
+def azure(path: Path) -> None:
+    """Write a series of requests to a service."""
+    random = np.random.default_rng(SEED)
+    at, _, _ = stamps(random, JOBS)
+    tokens = random.integers(1, 4000, JOBS).tolist()
+    lines = [
+        f"{start.replace('T', ' ')}.{row:07},{count},{count // 9}"
+        for row, (start, count) in enumerate(zip(at, tokens, strict=True))
+    ]
+    path.write_text("TIMESTAMP,ContextTokens,GeneratedTokens\n" + "\n".join(lines) + "\n")
+
+
+def philly_json(path: Path) -> None:
+    """Write Philly's job log, a tenth as many jobs, each with an attempt on one server."""
+    random = np.random.default_rng(SEED)
+    at, end, _ = stamps(random, JOBS // 10)
+    jobs = [
+        {
+            "status": "Pass",
+            "vc": "ee9e8c",
+            "jobid": f"application_1506638472019_{row}",
+            "attempts": [
+                {
+                    "start_time": start.replace("T", " "),
+                    "end_time": ends.replace("T", " "),
+                    "detail": [{"ip": "m47", "gpus": [f"gpu{n}" for n in range(row % 8 + 1)]}],
+                }
+            ],
+            "submitted_time": start.replace("T", " "),
+            "user": f"u{row % 257}",
+        }
+        for row, (start, ends) in enumerate(zip(at, end, strict=True))
+    ]
+    path.write_text(json.dumps(jobs, indent=4))
+
+
 FILES: dict[str, Callable[[Path], None]] = {
     "jobs.csv": lambda path: write_jobs(canonical(), path),
     "jobs.csv.gz": lambda path: write_jobs(canonical(JOBS // 4), path),
     "jobs.parquet": lambda path: write_jobs(canonical(), path),
     "philly.csv": philly,
     "openb.csv": openb,
+    "helios.csv": helios,
+    "acme.csv": acme,
+    "pai.csv": pai,
+    "slurm.txt": slurm,
+    "azure.csv": azure,
+    "philly.json": philly_json,
 }
 
 

@@ -12,7 +12,6 @@ import argparse
 import gc
 import sys
 import time
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -84,7 +83,7 @@ def measure(policy: str, counts: dict[str, int], n_nodes: int) -> dict[str, Any]
     times: list[float] = []
     placed = 0
     for step in range(STEPS):
-        request = replace(requests[at + step], uid=f"s{step}")
+        request = requests[at + step]._replace(uid=f"s{step}")
         start = time.perf_counter()
         decision = engine.decide(request, 0.0)
         if decision.placement is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from random import Random
 
 from bayplan.scheduler.cluster import Cluster
@@ -179,4 +179,4 @@ _BUDGETS = ("db", "web", "api")
 def _old_pod(random: Random, shape: Request, uid: str, priority: int, gang: str) -> Request:
     pod = named(shape, uid, priority=priority, gang=gang)
     budget = (random.choice(_BUDGETS),) if random.random() < 0.25 else ()
-    return replace(pod, preemptible=random.random() < 0.85, disruption_budgets=budget)
+    return pod._replace(preemptible=random.random() < 0.85, disruption_budgets=budget)

@@ -12,7 +12,6 @@ import argparse
 import gc
 import sys
 import time
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -143,7 +142,7 @@ def measure(engine: Engine, request: Request, policy: str) -> dict[str, Any]:
 def measure_gang(engine: Engine, gpus: int) -> dict[str, Any]:
     """Return the times of a gang that is asked for again after some changes."""
     rng = np.random.default_rng(8)
-    members = tuple(replace(asker(gpus), uid=f"w{i}", gang="new") for i in range(MEMBERS))
+    members = tuple(asker(gpus)._replace(uid=f"w{i}", gang="new") for i in range(MEMBERS))
     gang = Gang("new", (Role("workers", members),))
     preempt_gang(engine, gang, NOW_S, GUARDS)  # scores the shape once
     times = []

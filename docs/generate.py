@@ -21,6 +21,7 @@ COMMANDS = (
     ("compare",),
     ("sweep",),
     ("sweep", "export"),
+    ("report",),
     ("scenario",),
     ("scenario", "init"),
     ("scenario", "check"),
@@ -35,6 +36,7 @@ COMMANDS = (
     ("traces", "list"),
     ("traces", "info"),
     ("traces", "convert"),
+    ("traces", "fetch"),
     ("traces", "synth"),
 )
 WIDTH = "80"

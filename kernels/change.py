@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bayplan.kernels._jit import kernel
-from bayplan.kernels._types import IntArray, IntTable
+from bayplan.kernels._types import CountTable, IntArray, IntTable
 
 
 @kernel
@@ -25,13 +25,18 @@ def change_room(
     slot_able: IntArray,
     slot_table: IntArray,
     able_tables: IntTable,
+    gpu_class: int,
+    class_pods: CountTable,
 ) -> None:
     """Allocate (``sign`` -1) or release (+1) on a node, and on one of its slots, in place.
 
     ``slot`` is a flat number, -1 for none; ``units`` are MIG bits, or 1 seat. ``slot_used`` is the
     sum of the units, and ``slot_able`` what ``able_tables`` (n_tables, n_masks) says of it;
-    ``slot_table`` is the slot's row there, -1 where nothing limits its clients.
+    ``slot_table`` is the slot's row there, -1 where nothing limits its clients. ``gpu_class`` is
+    the column of ``class_pods`` (n_nodes, n_classes) in which the pod is counted, -1: in none.
     """
+    if gpu_class >= 0:
+        class_pods[row, gpu_class] -= sign
     cpu_free_milli[row] += sign * cpu
     memory_free_mib[row] += sign * memory
     if slot >= 0:

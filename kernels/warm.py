@@ -16,7 +16,7 @@ GROUPS = {
     "gangs": ("gang", "island"),
     "ordering": ("order", "backfill"),
     "preempt": ("victim_order", "victims"),
-    "simulate": ("calendar", "progress", "speed", "tenants", "advance"),
+    "simulate": ("calendar", "queue", "progress", "speed", "tenants", "advance"),
 }
 """The modules needed for any decision; by the policies that FGD is compared with; where GPUs are
 governed; by the policy pwr; for speeds; for orders and backfilling; for preemption; for time.

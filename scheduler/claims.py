@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import numpy as np
@@ -74,9 +73,9 @@ def decide_rest(
             _merged(request, granted, placement.grants, lambda _, claim: claim.grants),
             chosen_of(request, granted, placement.chosen),
         )
-        return replace(decision, request=request, placement=placement)
+        return decision._replace(request=request, placement=placement)
     reasons = by_claim(engine.cluster, decision.reasons, nodes)
-    return replace(decision, request=request, reasons=reasons)
+    return decision._replace(request=request, reasons=reasons)
 
 
 def rest_of(
@@ -91,13 +90,13 @@ def rest_of(
         there[row] = nodes is None or nodes[row]
     near = near_of(request.topology, _MANY)
     if near is None or not near.required:
-        return replace(request, devices=rest), there
+        return request._replace(devices=rest), there
     # What is decided now joins what the claims hold already.
     number = _island_of(cluster, near, granted, rest)
     if number == NONE:
         there[:] = False
     wish = InIsland(TopologyLevel.GPU_ISLAND, number=number) if number != ANY else request.topology
-    return replace(request, devices=rest, topology=wish), there
+    return request._replace(devices=rest, topology=wish), there
 
 
 def _island_of(

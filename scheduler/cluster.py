@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
+from bayplan.scheduler.alike import AlikeTakings
 from bayplan.scheduler.changelog import ChangeLog
 from bayplan.scheduler.check import check_cluster
 from bayplan.scheduler.errors import Conflict, Duplicate, Unknown
@@ -38,6 +39,8 @@ from bayplan.scheduler.types import (
 from bayplan.scheduler.view import BoolArray, View
 
 _NOTED = 4096
+_NO_CLAIMS: Mapping[str, Claim] = MappingProxyType({})
+_NO_TENANCIES: Sequence[Tenancy] = ()
 
 Touched = tuple[int, ...]
 """Flat numbers of the slots that an event touched."""
@@ -77,6 +80,7 @@ class Cluster:
         self._tenancies: dict[str, Tenancy] = {}
         self._claims: dict[str, Claim] = {}
         self._on_row: dict[int, set[str]] = {}
+        self._alike = AlikeTakings()
         self._shrunk: set[str] = set()
         self._journal: list[tuple[Callable[..., Any], tuple[Any, ...]]] | None = None
         self._publish()
@@ -279,17 +283,17 @@ class Cluster:
             raise Conflict(f"pod {pod.request.uid}: node {placement.node} is gone; decide again")
         # All is checked, whatever the version says: a decision may come from a copy of this
         # cluster, or from one that was built anew, whose versions mean other states.
-        node = self.node_at(row)
-        if not suits(pod.request, placement, row, node, self.view, self._claims):
-            raise self._no_longer(decision, row)
-        own, shared = taken_by(pod.request, placement, row, self.view, self._claims)
-        new = self._new_tenancies(shared) if shared else ()
+        own = self._alike.tenancy(self.view, pod.request, placement, row)
+        shared, new = _NO_CLAIMS, _NO_TENANCIES
+        if own is None:
+            node = self.node_at(row)
+            if not suits(pod.request, placement, row, node, self.view, self._claims):
+                raise self._no_longer(decision, row)
+            own, shared = taken_by(pod.request, placement, row, self.view, self._claims)
+            new = [claim.tenancy for name, claim in shared.items() if name not in self._claims]
         if not has_room(self.view, own, new):
             raise self._no_longer(decision, row)
         return self._add_pod(pod, own, shared)
-
-    def _new_tenancies(self, shared: Mapping[str, Claim]) -> list[Tenancy]:
-        return [claim.tenancy for name, claim in shared.items() if name not in self._claims]
 
     def _no_longer(self, decision: Decision, row: int) -> Conflict:
         name = self.name(row)
@@ -350,7 +354,7 @@ class Cluster:
 
     def _checkpointed(self, event: Checkpointed) -> Touched:
         pod = self._known(event.uid)
-        self._set_pod(replace(pod, last_checkpoint_s=event.at_s))
+        self._set_pod(pod._replace(last_checkpoint_s=event.at_s))
         return ()
 
     def _set_pod(self, pod: Pod) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -225,7 +225,7 @@ class Engine:
     def explain(self, request: Request, nodes: BoolArray | None = None) -> tuple[WishReasons, ...]:
         """Return, for each alternative in order, how many nodes fit and why the others do not."""
         granted = granted_of(self.cluster, request)
-        rest, there = self._open(replace(request, constraints=None), nodes)
+        rest, there = self._open(request._replace(constraints=None), nodes)
         limits = limits_of(self.cluster, request)
         found = tuple(self._reasons(shape, there, limits) for shape in self.shapes(rest))
         if not granted:
@@ -316,15 +316,16 @@ class Engine:
             return ()
         view = self.cluster.view
         number = view.row_kind.item(ask.row)
-        if number < 0 or not view.kinds.plain[number]:
-            return self._granted_governed(ask, indices)
-        need, grant = ask.needs.by_kind[number], self._grants.grant
-        if view.kinds.kinds[number].anonymous:
+        if number < 0:
+            return self._granted_of_mixed(ask, indices)
+        kind, need = view.kinds.kinds[number], ask.needs.by_kind[number]
+        if kind.profile is not None or need.profile is not None:
+            return self._granted_of_mixed(ask, indices)
+        if kind.anonymous:
             indices = [ANONYMOUS] * len(indices)
-        milli, mib = need.milli, need.mib
-        return tuple([grant(gpu, milli, mib) for gpu in indices])
+        return self._grants.of_gpus(indices, need.milli, need.mib)
 
-    def _granted_governed(self, ask: Ask, indices: list[int]) -> tuple[Grant, ...]:
+    def _granted_of_mixed(self, ask: Ask, indices: list[int]) -> tuple[Grant, ...]:
         view = self.cluster.view
         used: dict[int, int] = {}
         grants = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from bayplan.scheduler.sharing import Sharing
 from bayplan.scheduler.types import Decision, Node
@@ -46,8 +47,7 @@ class NodeGone:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(NamedTuple):
     """A decision takes effect: the pod starts at ``start_s``. Ends a hold of the same pod."""
 
     decision: Decision

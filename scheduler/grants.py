@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bayplan.scheduler.hardware.types import MigProfile
 from bayplan.scheduler.shape import Shape
 from bayplan.scheduler.types import Grant, Slot
@@ -14,6 +16,7 @@ class GrantTable:
 
     def __init__(self) -> None:
         self._grants: dict[tuple[int | str, ...], Grant] = {}
+        self._sets: dict[tuple[int, ...], tuple[Grant, ...]] = {}
 
     def grant(
         self, gpu: int, milli: int, mib: int, start: int = 0, profile: MigProfile | None = None
@@ -29,6 +32,16 @@ class GrantTable:
                 self._grants.clear()
             grant = self._grants[key] = Grant(Slot(gpu, start, size, name), milli, mib)
         return grant
+
+    def of_gpus(self, gpus: Sequence[int], milli: int, mib: int) -> tuple[Grant, ...]:
+        """Return ``milli`` and ``mib`` of each of some GPUs; equal ones are the same object."""
+        key = (milli, mib, *gpus)
+        grants = self._sets.get(key)
+        if grants is None:
+            if len(self._sets) >= _MAX_GRANTS:
+                self._sets.clear()
+            grants = self._sets[key] = tuple([self.grant(gpu, milli, mib) for gpu in gpus])
+        return grants
 
     def split(self, grants: tuple[Grant, ...], shape: Shape) -> tuple[tuple[Grant, ...], ...]:
         """Deal the grants of a shape out to its device requests, in order."""

@@ -15,7 +15,9 @@ _HOST = ((-1, 0, 0, 0),)
 def change(view: View, sign: int, tenancy: Tenancy) -> None:
     """Allocate (``sign`` -1) or release (+1) a tenancy."""
     row = tenancy.row
-    cpu, memory = tenancy.cpu, tenancy.memory
+    cpu, memory, gpu_class = tenancy.cpu, tenancy.memory, tenancy.gpu_class
+    if gpu_class >= view.class_pods.shape[1]:
+        view.reserve_classes(gpu_class)
     for slot, milli, mib, units in tenancy.taken or _HOST:
         change_room(
             sign,
@@ -28,14 +30,12 @@ def change(view: View, sign: int, tenancy: Tenancy) -> None:
             units,
             *view.for_change,
             view.kinds.tables,
+            gpu_class,
+            view.class_pods,
         )
-        cpu = memory = 0  # once a pod
+        cpu, memory, gpu_class = 0, 0, NO_CLASS  # once a pod
     for column, amount in tenancy.resources:
         view.resources_free[row, column] += sign * amount
-    if tenancy.gpu_class != NO_CLASS:
-        if tenancy.gpu_class >= view.class_pods.shape[1]:
-            view.reserve_classes(tenancy.gpu_class)
-        view.class_pods[row, tenancy.gpu_class] -= sign
 
 
 def moved(tenancy: Tenancy, went: Mapping[int, int]) -> Tenancy:

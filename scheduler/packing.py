@@ -8,7 +8,7 @@ that a plan is always a row of decisions that the engine itself takes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bayplan.scheduler.cluster import Cluster
 from bayplan.scheduler.engine import Engine
@@ -196,8 +196,7 @@ def _moved(order: Sequence[Request], left: set[str], part: int) -> list[Request]
 def _as_it_stands(cluster: Cluster, plan: _Plan) -> list[Decision]:
     """Return a plan's decisions with the versions that the rows have after its trial."""
     return [
-        replace(
-            decision,
+        decision._replace(
             rests_on=tuple(
                 [(name, cluster.view.version.item(cluster.row(name))) for name, _ in rests_on]
             ),

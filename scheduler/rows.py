@@ -209,6 +209,7 @@ class Rows:
         numbers, able, table = self._columns_of(slots)
         own = slice(start, start + len(slots))
         view.row_kind[row] = numbers[0] if len(slots.kinds) == 1 else NO_KIND
+        view.has_mixed |= len(slots.kinds) > 1
         view.gpu_count[row] = node.gpu_count
         view.slot_start[row] = start
         view.slot_count[row] = len(slots)

@@ -47,14 +47,14 @@ def taken_by(
     """
     devices = request.devices
     if len(devices) == 1 and not devices[0].claim:
-        wish = _wish(devices[0], placement.chosen[0])
+        wish = wish_of(devices[0], placement.chosen[0])
         return _own(request, row, view, placement.grants[0], (), is_share(wish.ask)), {}
     own: Grants = ()
     share = False
     shared: dict[str, Claim] = {}
     taken: Flat = ()
     for device, chosen, grants in zip(devices, placement.chosen, placement.grants, strict=True):
-        wish = _wish(device, chosen)
+        wish = wish_of(device, chosen)
         if not device.claim:
             own += grants
             share = share or is_share(wish.ask)
@@ -75,7 +75,8 @@ def taken_by(
     return _own(request, row, view, own, taken, share), shared
 
 
-def _wish(device: DeviceRequest, chosen: int) -> DeviceRequest:
+def wish_of(device: DeviceRequest, chosen: int) -> DeviceRequest:
+    """Return the wish of a device request that a placement chose."""
     return device.alternatives[chosen - 1] if chosen else device
 
 
@@ -104,19 +105,24 @@ def suits(
         return False
     dealt = zip(request.devices, placement.chosen, placement.grants, strict=True)
     for device, chosen, grants in dealt:
-        if device.claim not in claims and not _as_asked(_wish(device, chosen), grants, row, view):
+        if device.claim not in claims and not _as_asked(wish_of(device, chosen), grants, row, view):
             return False
     return True
 
 
 def _as_asked(wish: DeviceRequest, grants: Grants, row: int, view: View) -> bool:
+    number = view.row_kind.item(row)
+    if grants and number == NOWHERE:
+        return len(grants) == wish.ask.count and _as_asked_of_mixed(wish, grants, row, view)
+    return as_asked(wish, grants, view, number)
+
+
+def as_asked(wish: DeviceRequest, grants: Grants, view: View, number: int) -> bool:
+    """Whether grants are what a device request asks for of slots of the kind of that number."""
     if len(grants) != wish.ask.count:
         return False
     if not grants:
         return True
-    number = view.row_kind.item(row)
-    if number == NOWHERE:
-        return _as_asked_of_mixed(wish, grants, row, view)
     kind = view.kinds.kinds[number]
     for need in view.kinds.needs_of(wish, number):
         for grant in grants:
@@ -172,7 +178,7 @@ def has_room(view: View, own: Tenancy, new: Sequence[Tenancy]) -> bool:
     if not _slots_free(view, row, own):
         return False
     if not new:
-        return len(own.slots) < 2 or _together_free(view, (own,))
+        return len(set(own.slots)) == len(own.slots) or _together_free(view, (own,))
     # Each by itself first: a negative one must not hide in the sum.
     return all(_slots_free(view, row, tenancy) for tenancy in new) and _together_free(
         view, (own, *new)
@@ -188,7 +194,7 @@ def _slots_free(view: View, row: int, tenancy: Tenancy) -> bool:
             start <= slot < stop
             and view.slot_free_milli.item(slot) >= milli >= 0
             and view.slot_free_mib.item(slot) >= mib >= 0
-            and (plain or _units_free(view, slot, (units,)))
+            and (plain or view.slot_table.item(slot) < 0 or _units_free(view, slot, (units,)))
         ):
             return False
     return True
@@ -263,7 +269,11 @@ def _anonymous_slots(view: View, row: int, count: int, beside: Flat) -> Flat:
 
 def units_of(view: View, flat: int, slot: Slot) -> int:
     """Return what a grant takes of a slot: the bits of a MIG instance, or 1 for a seat."""
-    kind = view.kinds.kinds[view.slot_kind.item(flat)]
+    return units_in(view.kinds.kinds[view.slot_kind.item(flat)], slot)
+
+
+def units_in(kind: Kind, slot: Slot) -> int:
+    """Return what a grant takes of a slot of a kind, as ``units_of`` does."""
     if not kind.is_dynamic_mig or kind.product is None:
         return 1
     profile = next((p for p in kind.product.profiles if p.name == slot.profile), None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from bayplan.scheduler.constraints.types import Constraints, Taint
@@ -157,8 +157,7 @@ class Topology:
     required: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What one pod asks for.
 
     ``resources`` are other countable resources by name (TPUs, NICs), sorted by name.
@@ -233,8 +232,7 @@ class Grant:
     memory_mib: int
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(NamedTuple):
     """Where a request goes: a node, and for each device request its grants.
 
     ``chosen`` says per device request which one was taken: 0 the first wish, k the k-th
@@ -246,8 +244,7 @@ class Placement:
     chosen: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What the engine says to a request at ``now_s``: a placement, or reasons.
 
     ``rests_on`` are the (node, version) pairs that the placement was made for. ``reasons`` has
@@ -264,8 +261,7 @@ class Decision:
     unmodelled: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Pod:
+class Pod(NamedTuple):
     """A pod that holds room on a node.
 
     ``held_until_s`` is set while the room is only held (filter has promised, bind has not come).

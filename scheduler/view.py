@@ -47,7 +47,8 @@ class View:
     ``gpu_count`` its GPUs, ``island`` how many of them make an island, 0 where there is none;
     ``idle_milli`` the sum of what is free of its slots; ``class_pods``
     (n_rows, n_classes) counts the running pods by GPU class (0: share of one GPU, k: k GPUs);
-    ``resources`` (n_rows, n_resources) follow ``resource_names``.
+    ``resources`` (n_rows, n_resources) follow ``resource_names``. ``has_mixed``: some row has, or
+    had, slots of different kinds.
 
     ``slot_kind`` is an index into ``kinds``; ``slot_gpu`` the index of the slot's GPU on its node,
     ``slot_first`` and ``slot_size`` its place there (size 0: all of it); ``slot_capacity`` its
@@ -64,6 +65,7 @@ class View:
 
     n_rows: int = 0
     n_slots: int = 0
+    has_mixed: bool = False
     alive: BoolArray = field(default_factory=_bools)
     schedulable: BoolArray = field(default_factory=_bools)
     cpu_milli: IntArray = field(default_factory=_ints)

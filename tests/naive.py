@@ -596,9 +596,14 @@ class Tenant:
     units: frozenset[int] = frozenset()
 
 
-def change_room(node: Node, sign: int, cpu: int, memory: int, tenant: Tenant | None) -> Node:
+def change_room(
+    node: Node, sign: int, cpu: int, memory: int, tenant: Tenant | None, gpu_class: int
+) -> Node:
     """The node after a tenant came (-1) or went (1), or a pod without GPUs."""
     slots = list(node.slots)
+    pods = [*node.class_pods, *[0] * (gpu_class + 1 - len(node.class_pods))]
+    if gpu_class >= 0:
+        pods[gpu_class] -= sign
     if tenant:
         slot = slots[tenant.index]
         slot = replace(
@@ -618,6 +623,7 @@ def change_room(node: Node, sign: int, cpu: int, memory: int, tenant: Tenant | N
         cpu=replace(node.cpu, free=node.cpu.free + sign * cpu),
         memory=replace(node.memory, free=node.memory.free + sign * memory),
         slots=tuple(slots),
+        class_pods=tuple(pods),
     )
 
 

@@ -171,17 +171,37 @@ def retime(
 # --- all three at once -------------------------------------------------------------------------
 
 
+Advanced = tuple[dict[int, Job], dict[int, float]]
+"""Jobs as they are once they have their new rates, and when they are to finish."""
+
+
 def advance(
     gpus: Sequence[Gpu],
-    alone: Sequence[int],
     base: Sequence[float],
     rates: Rates,
     jobs: Sequence[Job],
     now: Fraction,
     checkpoint: Fraction,
-) -> tuple[dict[int, Job], dict[int, float]]:
-    """The jobs that get a rate, on any of the GPUs or alone, and when they are to finish."""
-    new = retime(gpus, range(len(gpus)), base, rates) | {job: base[job] for job in alone}
+) -> Advanced:
+    """The jobs that get a rate on any of the GPUs."""
+    return expect(retime(gpus, range(len(gpus)), base, rates), jobs, now, checkpoint)
+
+
+def advance_alone(
+    alone: Sequence[int],
+    base: Sequence[float],
+    jobs: Sequence[Job],
+    now: Fraction,
+    checkpoint: Fraction,
+) -> Advanced:
+    """The jobs that run alone."""
+    return expect({job: base[job] for job in alone}, jobs, now, checkpoint)
+
+
+def expect(
+    new: Mapping[int, float], jobs: Sequence[Job], now: Fraction, checkpoint: Fraction
+) -> Advanced:
+    """Some jobs with new rates."""
     before = [jobs[job] for job in new]
     fractions = [Fraction(rate) for rate in new.values()]
     after, ends = change_rates(before, fractions, now, checkpoint)

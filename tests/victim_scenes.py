@@ -83,8 +83,7 @@ def requests(draw: st.DrawFn, uid: str) -> Request:
 @st.composite
 def crowd(draw: st.DrawFn, uid: str) -> Request:
     """Draw a pod of little value, that takes some of a GPU and hardly anything else."""
-    return replace(
-        draw(requests(uid)),
+    return draw(requests(uid))._replace(
         cpu_milli=500 * draw(st.integers(0, 2)),
         memory_mib=0,
         devices=tuple(map(DeviceRequest, draw(st.sampled_from(ASKS[1:])))),
@@ -104,8 +103,7 @@ def crowded(draw: st.DrawFn, max_nodes: int = 3) -> Scene:
         decision = engine.decide(draw(crowd(f"p{i}")), 0.0)
         if decision.placement is not None:
             cluster.apply(Bound(decision, float(draw(st.sampled_from([0, 10, 80])))))
-    asking = replace(
-        draw(crowd("asking")),
+    asking = draw(crowd("asking"))._replace(
         cpu_milli=1000 * draw(st.sampled_from([0, 1, 8])),
         priority=draw(st.integers(2, 6)),
         preemptible=draw(st.booleans()),
@@ -139,7 +137,7 @@ def scenes(draw: st.DrawFn, max_pods: int = 10, max_nodes: int = 3) -> Scene:
         cluster.apply(Bound(decision, start_s))
         if draw(st.integers(0, 3)) == 0:
             cluster.apply(Checkpointed(f"p{i}", float(draw(st.integers(int(start_s), 100)))))
-    asking = replace(draw(requests("asking")), priority=draw(st.integers(1, 6)))
+    asking = draw(requests("asking"))._replace(priority=draw(st.integers(1, 6)))
     few = st.integers(0, 2)
     guards = Guards(
         draw(st.dictionaries(st.sampled_from(["x", "y"]), few)),

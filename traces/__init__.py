@@ -2,10 +2,12 @@
 
 ``schema`` states the tables; ``registry`` has the formats and the doors ``read_pods`` and
 ``read_nodes``; ``openb`` and ``canonical`` are one format each, over the shared ``reading``,
-``cells`` and ``files``, and ``bulk`` where files are large; ``jobs`` is the job table with readers
-of its own, ``parquet`` reads and writes it too; ``clusters`` reads clusters in TOML; ``synth``
-makes traces, and ``builtin`` is the one that is shipped; ``requests`` turns tables into what the
-engine takes; ``info`` describes them, and ``console`` is where tables for people are printed.
+``cells``, ``stamps`` and ``files``, ``bulk`` where files are large and ``json_file`` where they are
+JSON; ``jobs`` is the job table with readers of its own, ``parquet`` reads and writes it too;
+``series`` is the load of services; ``fetch`` downloads public traces;
+``clusters`` reads clusters in TOML; ``synth`` makes traces, and ``builtin`` is the one that is
+shipped; ``requests`` turns tables into what the engine takes; ``info`` describes them, and
+``console`` is where tables for people are printed.
 """
 
 from bayplan.traces.builtin import BUILTIN, builtin_nodes, builtin_pods

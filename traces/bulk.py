@@ -24,7 +24,7 @@ CHUNK_CHARACTERS = 1 << 23
 
 
 def parsed(
-    text: str, header: Sequence[str], columns: Sequence[Column]
+    text: str, header: Sequence[str], columns: Sequence[Column], separator: str = ","
 ) -> dict[str, list[Any]] | None:
     """Convert the stated columns of a plain CSV text, fast.
 
@@ -39,13 +39,17 @@ def parsed(
         Its column names.
     columns
         The columns to convert; all of them are in the header.
+    separator
+        What separates cells; with another one than the comma, quotation marks are plain text.
 
     Returns
     -------
     Pieces of every column by name, as ``cells.converted`` returns them; None where the text is not
     plain or a cell cannot be converted.
     """
-    if len(header) < 2 or text.startswith(("\n", "\r")) or '"' in text:
+    if len(header) < 2 or text.startswith(("\n", "\r")):
+        return None
+    if separator == "," and '"' in text:
         return None
     if "\r" in text and "\r" in (text := text.replace("\r\n", "\n")):
         return None
@@ -53,7 +57,7 @@ def parsed(
     shared: dict[str, dict[str, str]] = {column.name: {} for column in columns}
     pieces: dict[str, list[Any]] = {column.name: [] for column in columns}
     for chunk in _chunks(text):
-        frame = _frame(chunk, len(header), places)
+        frame = _frame(chunk, len(header), places, separator)
         if frame is None:
             return None
         for index, column in places:
@@ -78,19 +82,22 @@ def _chunks(text: str) -> Iterator[str]:
         start = end
 
 
-def _frame(chunk: str, width: int, places: Sequence[tuple[int, Column]]) -> pl.DataFrame | None:
+def _frame(
+    chunk: str, width: int, places: Sequence[tuple[int, Column]], separator: str
+) -> pl.DataFrame | None:
     import polars as pl
 
     types = {"int64": pl.Int64, "float64": pl.Float64, "str": pl.String}
     schema: dict[str, Any] = {f"c{index}": pl.String for index in range(width)}
     schema |= {f"c{index}": types[column.dtype] for index, column in places}
     rows = chunk.count("\n") + (not chunk.endswith("\n"))
-    if chunk.count(",") != rows * (width - 1):
+    if chunk.count(separator) != rows * (width - 1):
         return None
     try:
         frame = pl.read_csv(
             chunk.encode(),
             has_header=False,
+            separator=separator,
             schema=schema,
             quote_char=None,
         )

@@ -18,15 +18,25 @@ from bayplan.traces.jobs import describe_jobs, known_jobs, read_jobs, write_jobs
 from bayplan.traces.jobs.registry import is_jobs_only
 from bayplan.traces.registry import known, read_nodes, read_pods
 from bayplan.traces.schema import NodeTable, PodTable
+from bayplan.traces.series import (
+    binned,
+    describe_series,
+    is_series,
+    known_series,
+    read_series,
+    write_rates,
+    write_series,
+)
 from bayplan.traces.synth import synthesize
 
 PODS, NODES, JOBS, PARQUET = "pods.csv", "nodes.csv", "jobs.csv", "jobs.parquet"
+REQUESTS, RATES = "requests.csv", "rates.csv"
 
 
 def list_traces() -> None:
     """Print the formats and the built-in trace, one line each."""
     table = Table(box=None, show_header=False, pad_edge=False)
-    for kind, name, summary in [*known(), *known_jobs()]:
+    for kind, name, summary in [*known(), *known_jobs(), *known_series()]:
         table.add_row(kind, name, summary)
     console().print(table)
 
@@ -45,6 +55,9 @@ def show_info(
         raise InputError("--nodes without a pod file", fix="give a pod file too")
     if pods is not None and nodes is None and is_jobs_only(pods, format):
         pods, jobs = None, pods
+    elif pods is not None and nodes is None and is_series(pods, format):
+        show_requests(pods, format)
+        return
     if jobs is not None:
         _show(describe_jobs(read_jobs(jobs, format, interarrival_s=interarrival_s)))
         return
@@ -78,6 +91,27 @@ def convert(
         if source is not None:
             _keep(source, target)
     _write(out, pod_table, node_table)
+
+
+def show_requests(requests: Path, format: str) -> None:
+    """Print what a request series holds."""
+    _show(describe_series(read_series(requests, format)))
+
+
+def convert_requests(out: Path, requests: Path, format: str, bin_s: float | None) -> None:
+    """Read requests in any format, and write them in our own, or their rates."""
+    series = read_series(requests, format)
+    target = out / (REQUESTS if bin_s is None else RATES)
+    _keep(requests, target)
+    if bin_s is None:
+        write_series(series, target)
+        said = f"{len(series)} requests"
+    else:
+        rates = binned(series, bin_s)
+        write_rates(rates, target)
+        said = f"{len(rates.start_s)} bins of {bin_s:g} s"
+    screen = Console(soft_wrap=True, highlight=False, markup=False)
+    screen.print(f"{said}: {target}")
 
 
 def synth(out: Path, seed: int, nodes: int, load: float) -> None:

@@ -6,13 +6,16 @@ import difflib
 import gzip
 import io
 import os
+import tarfile
 import uuid
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 from bayplan.scheduler.errors import InputError
 
 GZIP_MAGIC = b"\x1f\x8b"
+TAR_MAGIC, TAR_MAGIC_AT, TAR_BLOCK = b"ustar", 257, 512
 UTF8_BOM = b"\xef\xbb\xbf"
 
 PathLike = str | os.PathLike[str]
@@ -45,6 +48,8 @@ def read_text(path: PathLike) -> str:
 def read_data(path: PathLike) -> bytes:
     """Read a file, plain or gzip, without its byte order mark.
 
+    A tar archive of one file, as some traces are published, is that file.
+
     Parameters
     ----------
     path
@@ -53,9 +58,12 @@ def read_data(path: PathLike) -> bytes:
     Raises
     ------
     InputError
-        The file cannot be opened, or is damaged.
+        The file cannot be opened, is damaged, or is an archive of several files.
     """
-    return _unpacked(path, _read_bytes(path)).removeprefix(UTF8_BOM)
+    data = _read_bytes(path)
+    if _is_archive(data):
+        return _only_member(path, data).removeprefix(UTF8_BOM)
+    return _unpacked(path, data).removeprefix(UTF8_BOM)
 
 
 def decoded(path: PathLike, data: bytes) -> str:
@@ -156,6 +164,39 @@ def _unpacked(path: PathLike, data: bytes) -> bytes:
     except (OSError, zlib.error):
         problem = "the gzip data is damaged"
     raise InputError(problem, file=display(path), fix="copy or download the file again")
+
+
+def _is_archive(data: bytes) -> bool:
+    """Say whether this is a tar archive, packed by gzip or not."""
+    start = data[:TAR_BLOCK]
+    if data.startswith(GZIP_MAGIC):
+        with suppress(OSError, EOFError, zlib.error), gzip.open(io.BytesIO(data)) as packed:
+            start = packed.read(TAR_BLOCK)
+    return start[TAR_MAGIC_AT : TAR_MAGIC_AT + len(TAR_MAGIC)] == TAR_MAGIC
+
+
+def _only_member(path: PathLike, data: bytes) -> bytes:
+    """Return the file in a tar archive of one; of several, no more than the first is unpacked."""
+    found: bytes | None = None
+    try:
+        with tarfile.open(fileobj=io.BytesIO(data), mode="r|*") as archive:
+            for member in archive:
+                if not member.isfile() or Path(member.name).name.startswith("._"):
+                    continue
+                if found is not None:
+                    problem = "this is an archive of several files"
+                    fix = "unpack it with tar -xf and name one of them"
+                    raise InputError(problem, file=display(path), fix=fix)
+                content = archive.extractfile(member)
+                found = content.read() if content is not None else None
+    except (tarfile.TarError, EOFError, OSError, zlib.error):
+        problem = "the archive is damaged"
+        raise InputError(
+            problem, file=display(path), fix="copy or download the file again"
+        ) from None
+    if found is None:
+        raise InputError("the archive has no file in it", file=display(path), fix="check the path")
+    return found
 
 
 def _packed(data: bytes) -> bytes:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import difflib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Any, Protocol
 
@@ -22,7 +22,7 @@ from bayplan.traces.columns import (
     listed,
     shown,
 )
-from bayplan.traces.files import PathLike, display, read_text
+from bayplan.traces.files import PathLike, decoded, display, read_text
 
 CHUNK_ROWS = 1024
 """Rows converted at a time: measured twice as fast as 16384, because the cells stay in cache."""
@@ -54,11 +54,17 @@ class TableFile(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CsvFile:
-    """A CSV file whose header was read: its name, its text and its column names."""
+    """A CSV file whose header was read: its name, its text and its column names.
+
+    With another ``separator`` than the comma nothing is quoted. ``shift`` is how many lines further
+    down its rows stand in the file: -1 where the header was not in it, more in a part of it.
+    """
 
     name: str
     text: str
     header: tuple[str, ...]
+    separator: str = ","
+    shift: int = 0
 
     def error(self, problem: str, fix: str = "", *, record: int | None = None) -> InputError:
         """Return the error that names the file and, given a record, its line.
@@ -88,36 +94,77 @@ class CsvFile:
 
     def line_of(self, record: int) -> int:
         """Return the line that a record starts on; the header is line 1, as in an editor."""
-        line, _ = next(islice(_numbered(self.name, self.text), record + 1, None))
-        return line
+        line, _ = next(islice(_numbered(self.name, self.text, self.separator), record + 1, None))
+        return line + self.shift
 
 
-def open_csv(path: PathLike) -> CsvFile:
+def open_csv(
+    path: PathLike,
+    *,
+    data: bytes | None = None,
+    header_of: Callable[[Sequence[str]], Sequence[str] | None] = lambda _: None,
+    separator_of: Callable[[str], str] = lambda _: ",",
+) -> CsvFile:
     """Read a CSV file and its header.
 
     Parameters
     ----------
     path
         The file, plain or gzip.
+    data
+        Its bytes, where they are read already.
+    header_of
+        Tells the names of the columns by the cells of the first row, of files that have no
+        header; None where that row is one.
+    separator_of
+        Tells what separates the cells, by the first line.
 
     Raises
     ------
     InputError
         The file cannot be read, is empty, or has a header that names a column twice.
     """
-    name, text = display(path), read_text(path)
+    name = display(path)
+    text = read_text(path) if data is None else decoded(path, data)
     if "\r" in text and "\n" not in text:
         text = text.replace("\r", "\n")
-    first = next(_numbered(name, text), None)
+    separator = separator_of(next(_lines(text), ""))
+    first = next(_numbered(name, text, separator), None)
     if first is None:
         raise InputError("the file is empty", file=name, fix="write a header and rows")
+    if known := header_of(first[1]):
+        return CsvFile(name, ",".join(known) + "\n" + text, tuple(known), shift=-1)
     header = tuple(cell.strip() for cell in first[1])
     for index, column in enumerate(header):
         if column and column in header[:index]:
             raise InputError(
                 f"column {shown(column)} is there twice", file=name, row=1, fix="keep one of them"
             )
-    return CsvFile(name, text, header)
+    return CsvFile(name, text, header, separator)
+
+
+def in_parts(file: CsvFile, characters: int = bulk.CHUNK_CHARACTERS) -> Iterator[CsvFile]:
+    """Yield a file in parts that end at line ends, so that a large one is never there as cells.
+
+    Parameters
+    ----------
+    file
+        The file; one with quotation marks is one part.
+    characters
+        About how long a part is.
+    """
+    if len(file.text) <= characters or '"' in file.text:
+        yield file
+        return
+    start = file.text.find("\n") + 1
+    head, lines = file.text[:start], 0
+    while start < len(file.text):
+        end = file.text.find("\n", start + characters) + 1 or len(file.text)
+        part = file.text[start:end]
+        if not part.isspace():
+            yield replace(file, text=head + part, shift=file.shift + lines)
+        lines += part.count("\n")
+        start = end
 
 
 def read_columns(file: CsvFile, columns: Sequence[Column]) -> dict[str, Any]:
@@ -143,7 +190,7 @@ def read_columns(file: CsvFile, columns: Sequence[Column]) -> dict[str, Any]:
     check_header(file, columns)
     present = [(each, file.header.index(each.name)) for each in columns if each.name in file.header]
     large = present and len(file.text) >= bulk.BULK_CHARACTERS
-    parts = bulk.parsed(file.text, file.header, [each for each, _ in present]) if large else None
+    parts = _in_bulk(file, [each for each, _ in present]) if large else None
     if parts is None:
         parts, rows = _converted(file, present)
     else:
@@ -156,6 +203,10 @@ def read_columns(file: CsvFile, columns: Sequence[Column]) -> dict[str, Any]:
     except BadRow as bad:
         raise file.bad_row(bad) from None
     return values
+
+
+def _in_bulk(file: CsvFile, columns: Sequence[Column]) -> dict[str, list[Any]] | None:
+    return bulk.parsed(file.text, file.header, columns, file.separator)
 
 
 def _converted(
@@ -200,9 +251,15 @@ def _lines(text: str) -> Iterator[str]:
         yield text[start:]
 
 
-def _numbered(name: str, text: str) -> Iterator[tuple[int, list[str]]]:
+def _reader(text: str, separator: str) -> Any:
+    if separator == ",":
+        return csv.reader(_lines(text), strict=True)
+    return csv.reader(_lines(text), strict=True, delimiter=separator, quoting=csv.QUOTE_NONE)
+
+
+def _numbered(name: str, text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
     """Yield (line, cells) of the header and every record; blank lines are no records."""
-    reader = csv.reader(_lines(text), strict=True)
+    reader = _reader(text, separator)
     while True:
         line = reader.line_num + 1
         try:
@@ -220,13 +277,13 @@ def _numbered(name: str, text: str) -> Iterator[tuple[int, list[str]]]:
 
 def _chunks(file: CsvFile) -> Iterator[list[list[str]]]:
     """Yield the records below the header, many at a time."""
-    records = filter(None, csv.reader(_lines(file.text), strict=True))
+    records = filter(None, _reader(file.text, file.separator))
     try:
         next(records)
         while chunk := list(islice(records, CHUNK_ROWS)):
             yield chunk
     except csv.Error:
-        for _ in _numbered(file.name, file.text):
+        for _ in _numbered(file.name, file.text, file.separator):
             pass  # raises, with the line that the broken record starts on
         raise
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,9 +43,9 @@ def decide_within(
     """Decide among the rows that suit the constraints; reasons are counted over all candidates."""
     assert request.constraints is not None
     suitable = allowed(engine.cluster, request, nodes)
-    decision = engine.decide(replace(request, constraints=None), now_s, suitable)
+    decision = engine.decide(request._replace(constraints=None), now_s, suitable)
     reasons = decision.reasons
     if decision.placement is None:
         reasons = engine.explain(request, nodes)[0].reasons
     unmodelled = request.constraints.not_looked_at
-    return replace(decision, request=request, reasons=reasons, unmodelled=unmodelled)
+    return decision._replace(request=request, reasons=reasons, unmodelled=unmodelled)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -96,7 +96,7 @@ def without_claims(
     if len(rows) == 1:
         row = rows.pop()
         there[row] = nodes is None or nodes[row]
-    return replace(request, devices=tuple(d for d in request.devices if d not in held)), there
+    return request._replace(devices=tuple(d for d in request.devices if d not in held)), there
 
 
 def apply_all(cluster: Cluster, events: Iterable[Event]) -> Sequence[Event]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from itertools import combinations, islice
 
 import numpy as np
@@ -93,7 +92,7 @@ def _elsewhere(case: Case, pod: Pod, row: int) -> Decision | None:
         nodes = np.ones(case.cluster.view.n_rows, np.bool_)
         nodes[row] = False
     decision = case.engine.decide(request, case.now_s, nodes)
-    return None if decision.placement is None else replace(decision, rests_on=())
+    return None if decision.placement is None else decision._replace(rests_on=())
 
 
 def _placed_after(case: Case, events: list[Event]) -> Placement | None:

@@ -37,7 +37,7 @@ def _relaxed(request: Request) -> Iterator[tuple[str, Request]]:
     for i, (key, value) in enumerate(request.node_labels):
         rest = request.node_labels[:i] + request.node_labels[i + 1 :]
         text = f"drop the node label {name(key)}={name(value)}"
-        yield text, replace(request, node_labels=rest)
+        yield text, request._replace(node_labels=rest)
     for i, device in enumerate(request.devices):
         if models := _models(device):
             text = f"allow any GPU model, not only {name(' or '.join(models))}"
@@ -53,10 +53,10 @@ def _relaxed(request: Request) -> Iterator[tuple[str, Request]]:
     if request.topology is not None and request.topology.required:
         near = request.topology.level.name.lower().replace("_", " ")
         wish = replace(request.topology, required=False)
-        yield f"prefer one {near} instead of requiring it", replace(request, topology=wish)
+        yield f"prefer one {near} instead of requiring it", request._replace(topology=wish)
     if request.constraints is not None:
         for text, constraints in _unconstrained(request.constraints):
-            yield text, replace(request, constraints=constraints)
+            yield text, request._replace(constraints=constraints)
 
 
 def _unconstrained(given: Constraints) -> Iterator[tuple[str, Constraints]]:
@@ -85,14 +85,14 @@ def _tolerating(case: Case) -> Iterator[Fix]:
         return
     anything = Toleration(operator=TolerationOperator.EXISTS)
     free = replace(given, tolerations=(*given.tolerations, anything))
-    there = replace(case.request, constraints=free)
+    there = case.request._replace(constraints=free)
     placement = case.engine.decide(there, case.now_s, case.nodes).placement
     if placement is None:
         return
     for taint in case.cluster.nodes[placement.node].taints:
         more = Toleration(taint.key, TolerationOperator.EQUAL, taint.value, taint.effect)
-        relaxed = replace(
-            case.request, constraints=replace(given, tolerations=(*given.tolerations, more))
+        relaxed = case.request._replace(
+            constraints=replace(given, tolerations=(*given.tolerations, more))
         )
         found = case.engine.decide(relaxed, case.now_s, case.nodes).placement
         if found is not None:
@@ -112,4 +112,4 @@ def _any_model(device: DeviceRequest) -> DeviceRequest:
 
 
 def _with(request: Request, i: int, device: DeviceRequest) -> Request:
-    return replace(request, devices=(*request.devices[:i], device, *request.devices[i + 1 :]))
+    return request._replace(devices=(*request.devices[:i], device, *request.devices[i + 1 :]))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from bayplan.scheduler.islands import InIsland, all_of, island_of
 from bayplan.scheduler.near import most_islands
 from bayplan.scheduler.types import Placement, Request, TopologyLevel
@@ -35,4 +33,4 @@ class Islands:
 
     def pinned(self, request: Request, number: int) -> Request:
         """Return a request that must be in one island: the one of a number, or any."""
-        return replace(request, topology=InIsland(TopologyLevel.GPU_ISLAND, number=number))
+        return request._replace(topology=InIsland(TopologyLevel.GPU_ISLAND, number=number))

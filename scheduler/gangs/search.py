@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -104,7 +103,7 @@ class Search:
         """Decide for one member where the gang's wishes let it be."""
         request = room.request(member)
         decision = engine.decide(request, self.now_s, room.allowed(member, rows))
-        return decision if request is member.request else replace(decision, request=member.request)
+        return decision if request is member.request else decision._replace(request=member.request)
 
     def commit(self, member: Member, decision: Decision, room: Room) -> None:
         """Apply a decision to the trial."""

@@ -10,12 +10,16 @@ from bayplan.scheduler.needs import Needs
 from bayplan.scheduler.shape import Shape
 from bayplan.scheduler.view import View
 
-NONE_MIXED = np.zeros(0, np.int64)
-"""For clusters of ungoverned GPUs: all GPUs of a node are alike."""
+_NONE_MIXED = np.zeros(0, np.int64)
 
 
 def wanted_of(view: View, shape: Shape, needs: Needs, rows: IntArray) -> IntArray:
-    """Return the milli-GPU that a request takes of each of ``rows`` (k,), if best fit chooses."""
+    """Return the milli-GPU that a request takes of each of ``rows`` (k,), if best fit chooses.
+
+    Empty where all GPUs of every node are alike: then kernels know it of the kind.
+    """
+    if not view.has_mixed:
+        return _NONE_MIXED
     wanted = np.empty(rows.size, np.int64)
     wanted_milli(
         rows,

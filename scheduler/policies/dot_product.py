@@ -8,7 +8,7 @@ from bayplan.kernels.score import score_dot_product
 from bayplan.scheduler.needs import Needs
 from bayplan.scheduler.policies._base import Ask, Ties
 from bayplan.scheduler.policies._devices import best_fit_gpus
-from bayplan.scheduler.policies._wanted import NONE_MIXED, wanted_of
+from bayplan.scheduler.policies._wanted import wanted_of
 from bayplan.scheduler.shape import Shape
 from bayplan.scheduler.view import FloatArray, IntArray, View
 
@@ -39,7 +39,7 @@ class DotProduct:
             view.cpu_free_milli,
             view.idle_milli,
             view.row_kind,
-            NONE_MIXED if view.kinds.all_plain else wanted_of(view, shape, needs, rows),
+            wanted_of(view, shape, needs, rows),
             out,
         )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 
@@ -152,8 +151,7 @@ class _GangSearch:
 def _asking(party: Party) -> Request:
     """Return one request that stands for all members that must start."""
     requests = [member.request for member in party.needed]
-    return replace(
-        requests[0],
+    return requests[0]._replace(
         priority=min(request.priority for request in requests),
         preemptible=any(request.preemptible for request in requests),
     )

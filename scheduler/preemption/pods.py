@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -152,7 +152,7 @@ def _around_claims(
         there[row] = candidates[row]
     users = frozenset(uid for name in granted for uid in cluster.claims[name].users)
     rest = tuple(d for d in request.devices if d.claim not in granted)
-    return replace(request, devices=rest), there, users
+    return request._replace(devices=rest), there, users
 
 
 def _search(

@@ -122,7 +122,9 @@ class Run:
         return RunPlots(self._ready, self._outcome)
 
     def save(self, folder: PathLike) -> None:
-        """Write what ``bayplan simulate --out`` does, the same bytes.
+        """Write the summary, the jobs and the time series, as ``bayplan simulate --out`` does.
+
+        What that writes beside them, such as the report, needs more than a run keeps.
 
         Parameters
         ----------

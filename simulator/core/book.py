@@ -26,6 +26,9 @@ class State(IntEnum):
     ENDED = 4
 
 
+_ENDED = State.ENDED
+
+
 class Book:
     """All jobs, numbered by their first row in the job table. Read by everybody.
 
@@ -153,7 +156,7 @@ class Book:
 
     def end(self, job: int, now_s: float, status: Status) -> None:
         """Note that a job has ended."""
-        self.state[job] = State.ENDED
+        self.state[job] = _ENDED
         self.status[job] = status
         self.finish_s[job] = now_s
 

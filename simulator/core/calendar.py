@@ -40,6 +40,8 @@ class Calendar:
     def take(self, until_s: float) -> list[int]:
         """Take out the jobs that are due by a time, the earliest first."""
         n = take_due(float(until_s), self._times, self._heap, self._place, self._size, self._due)
+        if n == 1:
+            return [self._due.item(0)]
         due: list[int] = self._due[:n].tolist()
         return due
 

@@ -33,8 +33,14 @@ class Clock(simpy.Environment):
         """Call ``call(event)`` at a time, now or later, in its turn."""
         if time_s < self._now:
             raise ValueError(f"an event at {time_s} s, and it is {self._now} s already")
-        event = simpy.Event(self)
-        event._ok, event._value = True, None
-        event.callbacks = [call]
-        entry: Any = (time_s, turn, next(self._eid), event)
+        entry: Any = (time_s, turn, next(self._eid), _Call(self, call))
         heappush(self._queue, entry)
+
+
+class _Call(simpy.Event):
+    """An event that has its one callback and its value from the beginning."""
+
+    def __init__(self, env: Clock, call: Callable[[Any], None]) -> None:
+        self.env = env
+        self.callbacks = [call]
+        self._ok, self._value = True, None

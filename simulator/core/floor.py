@@ -21,7 +21,11 @@ from bayplan.simulator.core.remaking import remaking_of
 from bayplan.simulator.core.results import LogEntry, Status
 from bayplan.simulator.core.seats import Seats
 from bayplan.simulator.core.settings import Settings
+from bayplan.simulator.core.stints import StintLog
 from bayplan.simulator.core.waiting import Waiting
+
+_WAITING, _RUNNING, _FINISHED = State.WAITING, State.RUNNING, Status.FINISHED
+"""Found at once: looking a member up in its enum takes longer than what is done with it."""
 
 
 class Floor:
@@ -48,6 +52,8 @@ class Floor:
         Jobs that started in this pass and found no memory.
     remaking
         How long MIG instances take to make; None: no time.
+    stints
+        Takes down who has which GPU when; None: nobody does.
     """
 
     def __init__(
@@ -75,11 +81,12 @@ class Floor:
         self.short: list[int] = []
         self.remaking = remaking_of(nodes, settings)
         self.log: list[LogEntry] | None = [] if settings.log else None
+        self.stints = StintLog(nodes, settings.stints) if settings.stints else None
         # What this model does is one kernel; a model derived from it is asked step by step.
         self._exact = progress if type(progress) is Exact else None
-        self._touched: dict[int, None] = {}
+        self._touched: list[int] = []
         self._alone: list[int] = []
-        self._freed: set[int] = set()
+        self._freed: list[int] = []
         self.capacity_milli = int(
             engine.cluster.view.slot_capacity[: engine.cluster.view.n_slots].sum()
         )
@@ -225,7 +232,7 @@ class Floor:
         self.progress.complete(self.book, job, self.now_s)
         self._remove_pods(job, self.placements[job])
         self._leave(job, stopped=False)
-        self.book.end(job, self.now_s, Status.FINISHED)
+        self.book.end(job, self.now_s, _FINISHED)
         if self.log is not None:
             self.note("finish", job)
 
@@ -269,7 +276,7 @@ class Floor:
     def freed(self) -> None:
         """Unblock what waits for room that was freed since the last time."""
         if self._freed:
-            self.waiting.freed(self.cluster, self._freed)
+            self.waiting.freed(self._freed)
             self._freed.clear()
 
     def retime(self, *, predict_all: bool) -> None:
@@ -279,16 +286,20 @@ class Floor:
         """
         if not (self._touched or self._alone or predict_all):
             return
-        book = self.book
-        gpus = np.array(list(self._touched), np.int64)
-        alone = np.array([job for job in self._alone if job in self.running], np.int64)
-        self._touched.clear()
+        touched, self._touched = self._touched, []
+        alone = [job for job in self._alone if job in self.running]
         self._alone.clear()
         if self._exact is not None and not predict_all:
-            self.seats.advance(gpus, alone, self.now_s, self._exact.checkpoint_s, self.calendar)
+            costs_s = self._exact.checkpoint_s
+            if touched:
+                self.seats.advance(touched, self.now_s, costs_s, self.calendar)
+            if alone:
+                self.seats.advance_alone(alone, self.now_s, costs_s, self.calendar)
             return
-        jobs, rates = self.seats.retime(gpus)
-        jobs, rates = np.append(jobs, alone), np.append(rates, book.base[alone])
+        book = self.book
+        jobs, rates = self.seats.retime(np.array(touched, np.int64))
+        more = np.array(alone, np.int64)
+        jobs, rates = np.append(jobs, more), np.append(rates, book.base[more])
         if predict_all:
             book.rate[jobs] = rates
             jobs = self.runners()
@@ -300,7 +311,7 @@ class Floor:
     # --- inside ---------------------------------------------------------------------------
 
     def _wait(self, job: int) -> None:
-        self.book.state[job] = State.WAITING
+        self.book.state[job] = _WAITING
         self.book.queued_s[job] = self.now_s
         self.waiting.add(job)
 
@@ -309,7 +320,7 @@ class Floor:
         self.meter.upto(now)
         self.running[job] = None
         self.placements[job] = placements
-        book.state[job] = State.RUNNING
+        book.state[job] = _RUNNING
         book.stint_s[job] = now
         if not self._started[job]:
             self._started[job] = 1
@@ -318,14 +329,10 @@ class Floor:
         self.progress.begin(book, job, now)
         if self.remaking is not None:
             book.ready_s[job] += self.remaking.wait_s(placements, now)
-        milli = sum(
-            [grant.milli for place in placements for grants in place.grants for grant in grants]
-        )
+        gpus, milli = self.seats.sit(job, placements)
         book.held_milli[job] = milli
-        gpus = self.seats.sit(job, placements)
         if gpus:
-            for gpu in gpus:
-                self._touched[gpu] = None
+            self._touched += gpus
             if self.seats.overfull(gpus):
                 self.short.append(job)
         else:
@@ -335,6 +342,8 @@ class Floor:
             self.columns.use(job, 1, now)
         if self.log is not None:
             self.note("start", job, _where(placements))
+        if self.stints is not None:
+            self.stints.begin(job, placements, now)
 
     def _leave(self, job: int, *, stopped: bool) -> None:
         book, now = self.book, self.now_s
@@ -348,18 +357,19 @@ class Floor:
         book.rate[job] = 0.0
         self.calendar.forget(job)
         del self.running[job]
-        for gpu in self.seats.leave(job):
-            self._touched[gpu] = None
+        self._touched += self.seats.leave(job)
         del self.placements[job]
         self._level(-milli)
         if self.columns.tracked:
             self.columns.use(job, -1, now)
+        if self.stints is not None:
+            self.stints.end(job, now)
 
     def _remove_pods(self, job: int, placements: tuple[Placement, ...]) -> None:
         for uid in self.pods.uids(job):
             self.cluster.apply(Gone(uid))
         for placement in placements:
-            self._freed.add(self.cluster.row(placement.node))
+            self._freed.append(self.cluster.row(placement.node))
 
     def _stop(self, job: int, placements: tuple[Placement, ...]) -> None:
         """Note that a job whose pods are gone was preempted, and let it wait.

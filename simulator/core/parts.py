@@ -78,7 +78,7 @@ def assemble(nodes: Sequence[Node], jobs: JobTable, settings: Settings, parts: P
     # Policies that go by the sizes of past jobs are given those of the trace itself.
     history = (book.work_s * book.gpus).tolist()
     ordering = parts.ordering or make_ordering(settings.ordering, history)
-    waiting = Waiting(book, columns, ordering)
+    waiting = Waiting(cluster, book, columns, ordering)
     # Keys are of jobs alone: then nobody asks what a queue uses.
     known = parts.preemption is None and settings.preemption != "fair-reclaim"
     columns.tracked = not (waiting.keyed and known)

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bayplan.simulator.core.stints import Stints
+
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 CountArray = NDArray[np.int32]
@@ -122,7 +124,8 @@ class LogEntry(NamedTuple):
 class Outcome:
     """Everything that a simulation found; ``log`` is empty unless it was asked for.
 
-    ``rejections`` are the jobs that no node could ever hold, by name, each with the reason.
+    ``rejections`` are the jobs that no node could ever hold, by name, each with the reason;
+    ``stints`` are None unless they were asked for.
     """
 
     jobs: JobResults
@@ -130,3 +133,4 @@ class Outcome:
     totals: Totals
     log: tuple[LogEntry, ...] = ()
     rejections: tuple[tuple[str, str], ...] = ()
+    stints: Stints | None = None

@@ -11,7 +11,16 @@ from bayplan.scheduler.hardware import find_product
 from bayplan.scheduler.hardware.types import Product
 from bayplan.scheduler.sharing import Hami, Mig, Mps, TimeSlicing, sharing_of
 from bayplan.scheduler.speed import Demand, Share, SharingMode, SpeedSettings, slowdowns
-from bayplan.scheduler.timing import ALONE, HAMI, MIG, MPS, TIMESLICE, advance, retime
+from bayplan.scheduler.timing import (
+    ALONE,
+    HAMI,
+    MIG,
+    MPS,
+    TIMESLICE,
+    advance,
+    advance_alone,
+    retime,
+)
 from bayplan.scheduler.types import GPU_MILLI, Grant, Node, Placement
 from bayplan.simulator.core.book import Book
 from bayplan.simulator.core.calendar import Calendar
@@ -66,6 +75,7 @@ class Seats:
         self._jobs = np.zeros(book.n_jobs, np.int64)
         self._rates = np.zeros(book.n_jobs)
         self._finish = np.zeros(book.n_jobs)
+        self._buffer = np.zeros(1024, np.int64)
         book.demand_of[:] = codes(book.job_type)
         names = list(dict.fromkeys(book.job_type))
         demands = [_columns(speeds.demand(name)) for name in names]
@@ -116,28 +126,30 @@ class Seats:
         jobs: list[int] = self._seat_job[seats].tolist()
         return jobs
 
-    def sit(self, job: int, placements: Sequence[Placement]) -> list[int]:
-        """Seat the pods of a job, and return the shared GPUs that they are on, each once.
+    def sit(self, job: int, placements: Sequence[Placement]) -> tuple[list[int], int]:
+        """Seat the pods of a job.
 
-        On GPUs that nobody slows others down on, it goes at its speed alone.
+        Returns the shared GPUs that they are on, each once, and the milli-GPU that they take. On
+        GPUs that nobody slows others down on, it goes at its speed alone.
         """
         gpus: list[int] = []
         seats: list[int] = []
-        before = -1
+        before, milli = -1, 0
         for placement in placements:
             for grants in placement.grants:
                 for grant in grants:
                     seat, gpu, mode = self._seat(job, placement.node, grant, before)
                     seats.append(seat)
+                    milli += grant.milli
                     if mode != ALONE:
                         gpus.append(gpu)
                     before = seat
         if not seats:
-            return gpus
+            return gpus, milli
         self._first[job] = before
         self._of_job[job] = seats
         self.taken += len(seats)
-        return gpus if len(gpus) < 2 else list(dict.fromkeys(gpus))
+        return gpus if len(gpus) < 2 else list(dict.fromkeys(gpus)), milli
 
     def _seat(self, job: int, node: str, grant: Grant, before: int) -> tuple[int, int, int]:
         if not self._free:
@@ -242,21 +254,16 @@ class Seats:
         return []
 
     def advance(
-        self,
-        gpus: IntArray,
-        alone: IntArray,
-        now_s: float,
-        checkpoint_s: float,
-        calendar: Calendar,
+        self, gpus: list[int], now_s: float, checkpoint_s: float, calendar: Calendar
     ) -> None:
-        """Give new rates to the jobs on some GPUs and to those that run alone, by ``Exact``.
+        """Give new rates to the jobs on some GPUs, by ``Exact``.
 
         Settles them, and expects them in the calendar when they will be finished by then.
         """
         book = self._book
         advance(
-            gpus,
-            alone,
+            self._buffered(gpus),
+            len(gpus),
             now_s,
             checkpoint_s,
             self._gpu_ints,
@@ -273,6 +280,30 @@ class Seats:
             self._finish,
             *calendar.arrays,
         )
+
+    def advance_alone(
+        self, jobs: list[int], now_s: float, checkpoint_s: float, calendar: Calendar
+    ) -> None:
+        """Let jobs run at their speeds alone, otherwise as ``advance``."""
+        advance_alone(
+            self._buffered(jobs),
+            len(jobs),
+            now_s,
+            checkpoint_s,
+            self._book.progress,
+            self._rates,
+            self._finish,
+            *calendar.arrays,
+        )
+
+    def _buffered(self, numbers: list[int]) -> IntArray:
+        """Return an array that begins with some numbers: filling one is faster than making one."""
+        if len(numbers) > self._buffer.size:
+            self._buffer = np.zeros(2 * len(numbers), np.int64)
+        buffer = self._buffer
+        for k, number in enumerate(numbers):
+            buffer[k] = number
+        return buffer
 
     def retime(self, gpus: IntArray) -> tuple[IntArray, FloatArray]:
         """Return the jobs on some GPUs whose rate changes, and their new rates: (n,) each.

@@ -94,6 +94,8 @@ class Settings:
         When to stop at the latest; None: when all jobs have ended.
     log
         Whether to keep a log of what happened, a tuple an event.
+    stints
+        How many stints on GPUs to take down at most: the first ones; None or 0: none.
     """
 
     placement: str = "best-fit"
@@ -120,3 +122,4 @@ class Settings:
     fragmentation: bool = False
     until_s: float | None = None
     log: bool = False
+    stints: int | None = None

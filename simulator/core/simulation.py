@@ -35,6 +35,9 @@ REPORT_EVERY = 64
 
 Progress = Callable[[float, int], None]
 
+_ARRIVE, _FINISH, _PASS, _ENDED = Turn.ARRIVE, Turn.FINISH, Turn.PASS, State.ENDED
+"""Found at once: looking a member up in its enum takes longer than what is done with it."""
+
 
 class Simulation:
     """Jobs that come, wait, run at changing speed and go, on a cluster that the engine decides for.
@@ -73,7 +76,8 @@ class Simulation:
         self.book = book = self.floor.book
         self._capacity_milli = GPU_MILLI * self.floor.seats.n_gpus
         self._clock = Clock()
-        self._order = np.lexsort((np.arange(book.n_jobs), book.arrival_s)).tolist()
+        self._order: list[int] = np.lexsort((np.arange(book.n_jobs), book.arrival_s)).tolist()
+        self._arrivals_s: list[float] = book.arrival_s[self._order].tolist()
         self._next = 0
         self._done = 0
         self._left = book.n_jobs
@@ -156,7 +160,8 @@ class Simulation:
         )
         results = book.results(floor.now_s)
         log = tuple(floor.log or ())
-        return Outcome(results, self._sampler.series(), totals, log, self.rejections())
+        stints = None if floor.stints is None else floor.stints.stints(book.rows)
+        return Outcome(results, self._sampler.series(), totals, log, self.rejections(), stints)
 
     # --- events ---------------------------------------------------------------------------
 
@@ -167,6 +172,8 @@ class Simulation:
             book.end(job, book.arrival_s.item(job), Status.REJECTED)
             floor.note("reject", job)
             self._count(job)
+        self._order = [job for job in self._order if book.state.item(job) != _ENDED]
+        self._arrivals_s = book.arrival_s[self._order].tolist()
 
     def _hopeless(self) -> list[tuple[int, str]]:
         """Return the jobs that the empty cluster could not hold, each with the reason."""
@@ -192,24 +199,20 @@ class Simulation:
         return tuple((self.book.uid[job], why) for job, why in self._hopeless())
 
     def _next_arrival(self) -> None:
-        order, book = self._order, self.book
-        while self._next < len(order) and book.state.item(order[self._next]) == State.ENDED:
-            self._next += 1
-        if self._next < len(order):
-            arrival_s = book.arrival_s.item(order[self._next])
-            self._clock.at(arrival_s, self._arrive, Turn.ARRIVE)
+        if self._next < len(self._order):
+            self._clock.at(self._arrivals_s[self._next], self._arrive, _ARRIVE)
 
     def _arrive(self, _: Any) -> None:
-        floor, book, order = self.floor, self.book, self._order
+        floor, times_s, state = self.floor, self._arrivals_s, self.book.state
         now = floor.now_s = self._clock.now
-        while self._next < len(order):
-            job = order[self._next]
-            if book.arrival_s.item(job) > now:
-                break
-            self._next += 1
-            if book.state.item(job) != State.ENDED:
+        at = self._next
+        while at < len(times_s) and times_s[at] <= now:
+            job = self._order[at]
+            if state.item(job) != _ENDED:  # withdrawn in this very moment
                 self._events += 1
                 floor.arrive(job)
+            at += 1
+        self._next = at
         self._next_arrival()
         if not (self._keeps and self._pass.is_idle(floor)):
             self._happened()
@@ -222,7 +225,7 @@ class Simulation:
 
     def _cancel(self, job: int, _: Any) -> None:
         book, floor = self.book, self.floor
-        if book.state.item(job) == State.ENDED:
+        if book.state.item(job) == _ENDED:
             return
         floor.now_s = self._clock.now
         self._events += 1
@@ -273,7 +276,7 @@ class Simulation:
     def _hold(self, at_s: float) -> None:
         if at_s < self._pass_s:
             self._pass_s = at_s
-            self._clock.at(at_s, self._hold_pass, Turn.PASS)
+            self._clock.at(at_s, self._hold_pass, _PASS)
 
     def _hold_pass(self, _: Any) -> None:
         floor = self.floor
@@ -337,7 +340,7 @@ class Simulation:
         next_s = self.floor.calendar.next_s
         if next_s < self._armed_s:
             self._armed_s = next_s
-            self._clock.at(next_s, self._finish, Turn.FINISH)
+            self._clock.at(next_s, self._finish, _FINISH)
 
     def _more_to_come(self) -> bool:
         """Whether anything but samples can still happen."""

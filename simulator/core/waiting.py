@@ -6,19 +6,36 @@ import heapq
 
 import numpy as np
 
-from bayplan.scheduler.arrays import IntArray
+from bayplan.scheduler.arrays import IntArray, IntTable
 from bayplan.scheduler.cluster import Cluster
 from bayplan.scheduler.ordering import KeyedOrder, OrderingPolicy, Pending
+from bayplan.scheduler.timing import (
+    FIRST,
+    HOPE,
+    LAST,
+    NOBODY,
+    NONE,
+    PODS,
+    TIE,
+    first_class,
+    is_hopeless,
+    list_open,
+    next_open,
+    unblock,
+)
 from bayplan.scheduler.types import MigInstances
+from bayplan.scheduler.view import View
 from bayplan.simulator.core.book import Book
 from bayplan.simulator.core.classes import JobClass
 from bayplan.simulator.core.columns import Columns
 
-Entry = tuple[float, float, int, int, int]
-"""Key, time of arrival, rank of the uid, job, and how often the job had been queued."""
+Entry = tuple[float, int, int, int]
+"""Key, place by arrival and uid among equal keys, job, and how often the job had been queued."""
 
+Room = tuple[IntArray, IntArray, IntArray, IntArray, IntArray, IntArray]
 
 _MOST_FRESH = 4096
+_NOBODY, _UNKNOWN = -1, -2
 
 
 class Waiting:
@@ -30,27 +47,33 @@ class Waiting:
     heap a class; others sort whoever may be tried at each pass.
     """
 
-    def __init__(self, book: Book, columns: Columns, ordering: OrderingPolicy) -> None:
+    def __init__(
+        self, cluster: Cluster, book: Book, columns: Columns, ordering: OrderingPolicy
+    ) -> None:
         self.book = book
+        self._cluster = cluster
         self._columns = columns
         self._ordering = ordering
-        self._n = 0
+        self._n = self._n_open = self._n_fresh = self._n_freed = 0
         self._queued = bytearray(book.n_jobs)
         self._times_queued: dict[int, int] = {}
         n = len(book.classes)
         self._heaps: list[list[Entry]] = [[] for _ in range(n)]
         self._jobs: list[dict[int, None]] = [{} for _ in range(n)]
         self._class_of: list[int] = book.class_of.tolist()
-        self._arrival_s: list[float] = book.arrival_s.tolist()
-        self._rank: list[int] = book.rank.tolist()
-        self._open: set[int] = set()
-        self._blocked: set[int] = set()
-        self._fresh: list[int] = []
-        self._hopes: dict[int, int] = {}
-        self._every: list[Entry] | None = None
-        self._rooms: dict[int, tuple[int, Room]] = {}
-        self._needs: list[tuple[Room, ...]] = [_least(kind) for kind in book.classes]
+        self._there: dict[int, None] = {}
+        # The same bytes for kernels and, faster one by one, for Python.
+        self._blocked = bytearray(n)
+        self._is_blocked = np.frombuffer(self._blocked, np.bool_)
+        self._table, self._needs = _tables(book.classes)
+        self._n_listed = np.zeros(1, np.int64)
+        self._head_ties, self._hopes = self._table[TIE], self._table[HOPE]
+        self._head_keys = np.zeros(n)
+        self._first = _UNKNOWN
+        self._fresh = np.zeros(_MOST_FRESH, np.int64)
+        self._rows = np.zeros(_MOST_FRESH, np.int64)
         self._keys = self._all_keys()
+        self._ties = self._all_ties() if self._keys is not None else []
 
     def _all_keys(self) -> list[float] | None:
         if not isinstance(self._ordering, KeyedOrder):
@@ -60,6 +83,12 @@ class Waiting:
         if keys is None:
             return None
         return np.where(np.isnan(keys), np.inf, keys).tolist()  # type: ignore[no-any-return]
+
+    def _all_ties(self) -> list[int]:
+        places = np.empty(self.book.n_jobs, np.int64)
+        places[np.lexsort((self.book.rank, self.book.arrival_s))] = np.arange(self.book.n_jobs)
+        ties: list[int] = places.tolist()
+        return ties
 
     def __len__(self) -> int:
         return self._n
@@ -75,25 +104,34 @@ class Waiting:
     @property
     def has_open(self) -> bool:
         """Whether anybody who waits is of a class that may fit."""
-        return bool(self._open)
+        self._use_freed()
+        return self._n_open > 0
 
     def add(self, job: int) -> None:
         """Let a job wait."""
         number = self._class_of[job]
+        jobs = self._jobs[number]
+        if not jobs:
+            self._there[number] = None
+            if not self._blocked[number]:
+                self._n_open += 1
+                list_open(number, self._table, self._n_listed)
         if self._keys is not None:
             key, times = self._keys[job], 0
             if self._queued[job]:
                 times = self._times_queued[job] = self._times_queued.get(job, 0) + 1
                 key = self._key_again(job)
-            entry = key, self._arrival_s[job], self._rank[job], job, times
-            heapq.heappush(self._heaps[number], entry)
-            if self._every is not None:
-                heapq.heappush(self._every, entry)
+            entry = key, self._ties[job], job, times
+            heap = self._heaps[number]
+            heapq.heappush(heap, entry)
+            if heap[0] is entry:
+                self._head_keys[number], self._head_ties[number] = key, entry[1]
+                first = self._first
+                if first == _NOBODY or (first >= 0 and entry < self._heaps[first][0]):
+                    self._first = number
         self._queued[job] = 1
-        self._jobs[number][job] = None
+        jobs[job] = None
         self._n += 1
-        if number not in self._blocked:
-            self._open.add(number)
 
     def _key_again(self, job: int) -> float:
         assert isinstance(self._ordering, KeyedOrder)
@@ -108,78 +146,167 @@ class Waiting:
         jobs = self._jobs[number]
         del jobs[job]
         self._n -= 1
+        if number == self._first:
+            self._first = _UNKNOWN
         if not jobs:
-            self._heaps[number].clear()
-            self._open.discard(number)
-            self._blocked.discard(number)
-            self._hopes.pop(number, None)
+            self._remove_class(number)
+            return
+        if self._keys is None:
+            return
+        heap = self._heaps[number]
+        entry = heap[0]
+        if entry[2] == job:
+            while not self._stands(entry):
+                heapq.heappop(heap)
+                entry = heap[0]
+            self._head_keys[number], self._head_ties[number] = entry[0], entry[1]
+
+    def _remove_class(self, number: int) -> None:
+        self._heaps[number].clear()
+        del self._there[number]
+        if self._blocked[number]:
+            self._blocked[number] = 0
+        else:
+            self._n_open -= 1
+        self._head_ties[number], self._hopes[number] = NOBODY, NONE
+
+    def _stands(self, entry: Entry) -> bool:
+        """Whether an entry is not one of a job that has left, or has been queued again."""
+        job = entry[2]
+        queued = job in self._jobs[self._class_of[job]]
+        return queued and entry[3] == self._times_queued.get(job, 0)
+
+    def head(self, number: int) -> int:
+        """Return the first job of a class in which somebody waits, under an order by keys."""
+        return self._heaps[number][0][2]
+
+    # --- who may fit ----------------------------------------------------------------------
 
     def block(self, number: int) -> None:
         """Note that a class does not fit now."""
-        self._open.discard(number)
-        self._hopes.pop(number, None)
-        if self._jobs[number]:
-            self._blocked.add(number)
-
-    def freed(self, cluster: Cluster, rows: set[int]) -> None:
-        """Unblock the classes that what was freed on some rows could help."""
-        if not self._hopes or len(self._fresh) > _MOST_FRESH:
-            self._hopes.clear()  # whoever is still open is asked for without them
-            self._fresh.clear()
-        if not self._blocked and not self._hopes:
-            return
-        needs = self._needs
-        for row in rows:
-            room = self._room(cluster, row)
-            helped = [number for number in self._blocked if _holds(room, needs[number])]
-            self._blocked.difference_update(helped)
-            self._open.update(helped)
-            self._hopes.update(dict.fromkeys(helped, len(self._fresh)))
-            self._fresh.append(row)
-
-    def is_hopeless(self, cluster: Cluster, number: int) -> bool:
-        """Whether a class was blocked and the rows freed since then are too full again."""
-        since = self._hopes.get(number)
-        if since is None:
-            return False
-        needs = self._needs[number]
-        for row in dict.fromkeys(self._fresh[since:]):
-            if _holds(self._room(cluster, row), needs):
-                kind = self.book.classes[number]
-                return kind.n_pods > 1 and _too_many(cluster, kind, needs)
-        return True
-
-    def _room(self, cluster: Cluster, row: int) -> Room:
-        """Return what is free on a row, of the slot with the most free."""
-        view = cluster.view
-        version = view.version.item(row)
-        known = self._rooms.get(row)
-        if known is not None and known[0] == version:
-            return known[1]
-        start = view.slot_start.item(row)
-        stop = start + view.slot_count.item(row)
-        room = (
-            view.cpu_free_milli.item(row),
-            view.memory_free_mib.item(row),
-            max(view.slot_free_milli[start:stop].tolist(), default=0),
-            view.idle_milli.item(row),
-        )
-        self._rooms[row] = version, room
-        return room
+        self._use_freed()
+        self._hopes[number] = NONE
+        if self._jobs[number] and not self._blocked[number]:
+            self._blocked[number] = 1
+            self._n_open -= 1
 
     def unblock(self) -> None:
         """Let every class be tried again."""
-        self._open.update(self._blocked)
-        self._blocked.clear()
-        self._hopes.clear()
+        self._use_freed()
+        self._is_blocked[:] = False
+        self._hopes[:] = NONE
+        self._n_open = len(self._there)
+        for number in self._there:
+            list_open(number, self._table, self._n_listed)
 
     def is_blocked(self, job: int) -> bool:
         """Whether the job's class is known not to fit."""
-        return self._class_of[job] in self._blocked
+        self._use_freed()
+        return bool(self._blocked[self._class_of[job]])
+
+    def freed(self, rows: list[int]) -> None:
+        """Note that something was freed on some rows, which may help classes that are blocked.
+
+        Whom it helps is found out when somebody asks, by the room that there is then.
+        """
+        self._use_freed()
+        n = len(rows)
+        if not self._n:
+            self._n_fresh = 0  # nobody has a hope
+        elif n > _MOST_FRESH:
+            self.unblock()
+        else:
+            if self._n_fresh + n > _MOST_FRESH:
+                self._hopes[:] = NONE  # whoever is still open is asked for without
+                self._n_fresh = 0
+            for k, row in enumerate(rows):
+                self._rows[k] = row
+            self._n_freed = n
+
+    def _use_freed(self) -> None:
+        if self._n_freed:
+            self._n_open += unblock(
+                self._rows,
+                self._n_freed,
+                self._n_fresh,
+                self._fresh,
+                self._is_blocked,
+                self._table,
+                self._n_listed,
+                self._needs,
+                *_room(self._cluster.view),
+            )
+            self._n_fresh += self._n_freed
+            self._n_freed = 0
+
+    def is_hopeless(self, number: int) -> bool:
+        """Whether a class was blocked and the rows freed since then are too full again."""
+        self._use_freed()
+        view = self._cluster.view
+        hopeless: bool = is_hopeless(
+            number,
+            view.n_rows,
+            self._n_fresh,
+            self._fresh,
+            self._table,
+            self._needs,
+            *_room(view),
+        )
+        return hopeless
+
+    def first_class(self) -> int:
+        """Return the class of the first of all, blocked or not, under an order by keys; or -1."""
+        if self._first == _UNKNOWN:
+            self._first = first_class(self._head_keys, self._table)
+        return self._first
+
+    def first_open(self) -> int:
+        """Return the class of the first of all if it may fit, under an order by keys; or -1.
+
+        If it is hopeless it becomes blocked.
+        """
+        number = self.first_class()
+        if self._n_freed:
+            self._use_freed()
+        if number < 0 or self._blocked[number]:
+            return _NOBODY
+        if self._hopes.item(number) != NONE and self.is_hopeless(number):
+            self.block(number)
+            return _NOBODY
+        return number
+
+    def next_open(self) -> int:
+        """Return the class of the first who may fit, under an order by keys; or -1.
+
+        Classes that are hopeless become blocked. To be asked until there is none: only then is
+        ``has_open`` right again.
+        """
+        view = self._cluster.view
+        number: int = next_open(
+            self._rows,
+            self._n_freed,
+            view.n_rows,
+            self._n_fresh,
+            self._fresh,
+            self._head_keys,
+            self._is_blocked,
+            self._table,
+            self._n_listed,
+            self._needs,
+            *_room(view),
+        )
+        self._n_fresh += self._n_freed
+        self._n_freed = 0
+        if number < 0:
+            self._n_open = 0
+        return number
+
+    # --- in order -------------------------------------------------------------------------
 
     def jobs(self, *, blocked: bool = True) -> IntArray:
         """Return who waits, by number; without ``blocked`` only those that may be tried."""
-        numbers = self._open | self._blocked if blocked else self._open
+        self._use_freed()
+        numbers = [number for number in self._there if blocked or not self._blocked[number]]
         found = [job for number in numbers for job in self._jobs[number]]
         return np.array(sorted(found), np.int64)
 
@@ -197,67 +324,30 @@ class Waiting:
         """Return the rows of some jobs' columns in the order of the policy."""
         return self._ordering.order(pending, now_s)
 
-    def head(self, number: int) -> Entry | None:
-        """Return the first entry of a class under an order by keys, None when there is none."""
-        heap = self._heaps[number]
-        while heap:
-            entry = heap[0]
-            if self._stands(entry):
-                return entry
-            heapq.heappop(heap)
-        return None
 
-    def open_heads(self) -> list[tuple[Entry, int]]:
-        """Return a heap of the first entry of each class that may be tried, with its class."""
-        heads = [(head, k) for k in self._open if (head := self.head(k)) is not None]
-        heapq.heapify(heads)
-        return heads
-
-    def first(self) -> Entry | None:
-        """Return the first entry of all, blocked or not."""
-        if self._every is None:  # few ask, and those who do ask at each pass
-            self._every = [entry for heap in self._heaps for entry in heap]
-            heapq.heapify(self._every)
-        while self._every:
-            entry = self._every[0]
-            if self._stands(entry):
-                return entry
-            heapq.heappop(self._every)
-        return None
-
-    def _stands(self, entry: Entry) -> bool:
-        """Whether an entry is not one of a job that has left, or has been queued again."""
-        job = entry[3]
-        queued = job in self._jobs[self._class_of[job]]
-        return queued and entry[4] == self._times_queued.get(job, 0)
+def _room(view: View) -> Room:
+    return (
+        view.cpu_free_milli,
+        view.memory_free_mib,
+        view.idle_milli,
+        view.slot_start,
+        view.slot_count,
+        view.slot_free_milli,
+    )
 
 
-Room = tuple[int, int, int, int]
-"""CPU (millicores), memory (MiB), milli-GPU of one slot, and of all slots together."""
+def _tables(kinds: list[JobClass]) -> tuple[IntTable, IntTable]:
+    """Return classes and needs as ``kernels.queue`` takes them; nobody waits, nothing is hoped."""
+    needs = [_least(kind) for kind in kinds]
+    ends = np.cumsum([len(each) for each in needs])
+    table = np.zeros((7, len(kinds)), np.int64)
+    table[TIE], table[HOPE], table[PODS] = NOBODY, NONE, [kind.n_pods for kind in kinds]
+    table[FIRST, 1:], table[LAST] = ends[:-1], ends
+    flat = np.array([need for each in needs for need in each], np.int64).reshape(-1, 4)
+    return table, np.ascontiguousarray(flat.T)
 
 
-def _too_many(cluster: Cluster, kind: JobClass, needs: tuple[Room, ...]) -> bool:
-    """Whether the rows cannot hold so many pods, by GPUs and CPU alone."""
-    view = cluster.view
-    n_rows = view.n_rows
-    milli = min(need[3] for need in needs)
-    if not milli:
-        return False
-    fits = view.cpu_free_milli[:n_rows] >= min(need[0] for need in needs)
-    held = view.idle_milli[:n_rows] // milli
-    return int(held[fits].sum()) < kind.n_pods
-
-
-def _holds(room: Room, needs: tuple[Room, ...]) -> bool:
-    # Asked for each class that waits, at each departure: no generator, no attributes.
-    cpu, memory, slot_milli, milli = room
-    for need in needs:
-        if need[3] <= milli and need[2] <= slot_milli and need[0] <= cpu and need[1] <= memory:
-            return True
-    return False
-
-
-def _least(kind: JobClass) -> tuple[Room, ...]:
+def _least(kind: JobClass) -> list[tuple[int, int, int, int]]:
     """Return what a row must have free to hold a pod, by role: lower bounds.
 
     How much of a slot a MIG profile takes depends on the slot.
@@ -270,4 +360,4 @@ def _least(kind: JobClass) -> tuple[Room, ...]:
         if any(isinstance(ask, MigInstances) for ask in asks):
             per_slot = total = 1
         needs.append((role.cpu_milli, role.memory_mib, per_slot, total))
-    return tuple(needs)
+    return needs

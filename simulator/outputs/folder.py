@@ -6,7 +6,8 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,14 @@ from bayplan.traces.files import PathLike, display
 from bayplan.traces.jobs import JobTable
 
 SUMMARY = "summary.json"
+STINTS = "stints.parquet"
+NODES = "nodes.parquet"
 JOBS = "jobs.parquet"
 SERIES = "timeseries.parquet"
 FILES = (JOBS, SERIES, SUMMARY)
+
+Make = Callable[[Path], Iterable[bytes]]
+"""Makes a file, piece by piece, and may read those that are given whole in the folder it is for."""
 
 
 def write_outputs(
@@ -31,7 +37,8 @@ def write_outputs(
     summary: Summary,
     settings: Mapping[str, Any],
     *,
-    more: Mapping[str, bytes] | None = None,
+    more: Mapping[str, bytes | Make] | None = None,
+    facts: Mapping[str, Any] | None = None,
     force: bool = False,
 ) -> None:
     """Write ``summary.json``, ``jobs.parquet`` and ``timeseries.parquet``: same run, same bytes.
@@ -49,7 +56,9 @@ def write_outputs(
     settings
         How it was made, for ``summary.json``.
     more
-        Further files of the run by name, such as pictures.
+        Further files of the run by name, such as pictures: their bytes, or what makes them.
+    facts
+        What else is known of the run, for ``summary.json``.
     force
         Whether to write into a folder that holds other things than an earlier run.
 
@@ -60,13 +69,13 @@ def write_outputs(
     """
     target = _target(folder)
     earlier = usable(folder, names=(*FILES, *(more or ())), force=force)
-    contents = {
+    contents: dict[str, bytes | Make] = {
         JOBS: jobs_bytes(jobs, outcome.jobs),
         SERIES: series_bytes(outcome.series),
         **(more or {}),
     }
-    text = as_json(summary, settings, [*contents, SUMMARY])
-    contents[SUMMARY] = text.encode("utf-8")  # last, in every order of things
+    text = as_json(summary, settings, [*contents, SUMMARY], facts)
+    contents[SUMMARY] = text.encode("utf-8")  # last, in every order of names
     target = target.resolve() if target.is_symlink() else target
     part = target.with_name(f".{uuid.uuid4().hex}.part")
     try:
@@ -75,7 +84,7 @@ def write_outputs(
             _exchange(part, target, earlier, list(contents))
         else:
             part.replace(target)  # takes the place of an empty folder too
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise _cannot_write(folder, error) from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -116,6 +125,8 @@ def usable(
             raise NotADirectoryError
         if not target.parent.is_dir():
             raise FileNotFoundError
+        with suppress(FileNotFoundError):
+            target.lstat()  # raises where no file can have the name, which exists() does not
         if not target.exists():
             return ()
         present = sorted(entry.name for entry in target.iterdir())
@@ -175,11 +186,13 @@ def _earlier(target: Path) -> tuple[str, ...] | None:
     )
 
 
-def _fill(part: Path, contents: Mapping[str, bytes]) -> None:
+def _fill(part: Path, contents: Mapping[str, bytes | Make]) -> None:
     part.mkdir()
-    for name, data in contents.items():
+    # What is made may read what is given.
+    for name, data in sorted(contents.items(), key=lambda item: callable(item[1])):
         with (part / name).open("xb") as stream:
-            stream.write(data)
+            for piece in data(part) if callable(data) else (data,):
+                stream.write(piece)
             stream.flush()
             os.fsync(stream.fileno())
 

@@ -1,15 +1,18 @@
-"""Jobs and time series as tables and as Parquet files; Polars is imported when one is made."""
+"""Jobs, time series, stints and nodes as tables and Parquet files; Polars is imported for one."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayplan.scheduler.sharing import sharing_of
+from bayplan.scheduler.types import GPU_MILLI, Node
 from bayplan.simulator.core.results import JobResults, Series, Status
+from bayplan.simulator.core.stints import Stints
 from bayplan.traces.jobs import JobTable, columns_of
 
 if TYPE_CHECKING:
@@ -72,6 +75,58 @@ def series_bytes(series: Series) -> bytes:
     return packed(series_frame(series))
 
 
+def stints_bytes(stints: Stints, jobs: JobTable) -> bytes:
+    """Return a row a stint, by start; the end of what still ran is null.
+
+    Parameters
+    ----------
+    stints
+        Who was on which GPU.
+    jobs
+        The table that its rows are of.
+    """
+    rows = stints.row.tolist()
+    return packed(
+        _framed(
+            {
+                "job": [jobs.gang[row] or jobs.name[row] for row in rows],
+                "row": stints.row.astype(np.int32),
+                "node": [stints.names[node] for node in stints.node.tolist()],
+                "gpu": stints.gpu.astype(np.int32),
+                "slice_start": stints.slice_start.astype(np.int32),
+                "slice_size": stints.slice_size.astype(np.int32),
+                "profile": [stints.profiles[profile] for profile in stints.profile.tolist()],
+                "milli": stints.milli.astype(np.int32),
+                "start_s": stints.start_s,
+                "end_s": stints.end_s,
+            }
+        )
+    )
+
+
+def nodes_bytes(nodes: Sequence[Node]) -> bytes:
+    """Return a row a node; ``gpu_capacity_milli`` is what its GPUs hand out in all.
+
+    Parameters
+    ----------
+    nodes
+        The cluster.
+    """
+    return packed(
+        _framed(
+            {
+                "name": [node.name for node in nodes],
+                "cpu_milli": np.array([node.cpu_milli for node in nodes], np.int64),
+                "memory_mib": np.array([node.memory_mib for node in nodes], np.int64),
+                "gpu_count": np.array([node.gpu_count for node in nodes], np.int32),
+                "gpu_model": [node.gpu_model for node in nodes],
+                "gpu_memory_mib": np.array([node.gpu_memory_mib for node in nodes], np.int64),
+                "gpu_capacity_milli": np.array([_capacity_milli(node) for node in nodes], np.int64),
+            }
+        )
+    )
+
+
 def packed(frame: pl.DataFrame) -> bytes:
     """Return a table as a Parquet file: same values, same bytes, on any number of threads.
 
@@ -85,6 +140,11 @@ def packed(frame: pl.DataFrame) -> bytes:
         out, compression="zstd", compression_level=3, statistics=True, row_group_size=ROW_GROUP
     )
     return out.getvalue()
+
+
+def _capacity_milli(node: Node) -> int:
+    each = (sharing_of(node.sharing, gpu) for gpu in range(node.gpu_count))
+    return sum(getattr(sharing, "capacity_milli", GPU_MILLI) for sharing in each)
 
 
 def _arrays(value: JobResults | Series) -> dict[str, Any]:

@@ -15,7 +15,12 @@ from bayplan.simulator.metrics import Summary
 SCHEMA = "bayplan.summary/1"
 
 
-def as_json(summary: Summary, settings: Mapping[str, Any], files: Iterable[str] = ()) -> str:
+def as_json(
+    summary: Summary,
+    settings: Mapping[str, Any],
+    files: Iterable[str] = (),
+    facts: Mapping[str, Any] | None = None,
+) -> str:
     """Return a summary as JSON text, keys sorted: same run, same bytes.
 
     What says nothing is null, never NaN.
@@ -28,6 +33,8 @@ def as_json(summary: Summary, settings: Mapping[str, Any], files: Iterable[str] 
         How the run was made: plain values, lists and mappings with text keys.
     files
         Names of the files that belong to it.
+    facts
+        What else is known of the run, under keys of its own.
 
     Raises
     ------
@@ -35,6 +42,7 @@ def as_json(summary: Summary, settings: Mapping[str, Any], files: Iterable[str] 
         The settings hold what JSON has no form for.
     """
     report = {
+        **(facts or {}),
         "schema": SCHEMA,
         "files": sorted(files),
         "settings": settings,

@@ -183,7 +183,7 @@ class _Planner:
             return over
         why = "no room"
         if evict and request.uid not in self._scene.meek:
-            kind = replace(request, uid="", disruption_budgets=(), gang="")
+            kind = request._replace(uid="", disruption_budgets=(), gang="")
             if self._hopeless.get(kind) != len(self.evicted):
                 if self._make_room(request):
                     return None

@@ -83,7 +83,7 @@ def kind_of(request: Request) -> Request:
     request
         The pod.
     """
-    return replace(request, uid="", disruption_budgets=(), gang="", queue="")
+    return request._replace(uid="", disruption_budgets=(), gang="", queue="")
 
 
 def _explain_pods(found: Found, members: list[int], engine: Engine, guards: Guards) -> None:

@@ -112,6 +112,9 @@ KEYS: tuple[Key, ...] = (
         " over the arrivals", least=0.001, most=MAX_S, unit=SECONDS),
     Key("run", "fragmentation", "yes", False, "sample fragmentation too, which takes time"),
     Key("run", "log", "yes", False, "keep a log of what happened, and write it"),
+    Key("run", "stints", "whole", None, "take down who was on which GPU from when to when, so many"
+        " at most; 0: none; left out: 2,000,000 where a folder is written", least=0, most=10**8,
+        unit="stints"),
 )  # fmt: skip
 """All keys, in file order."""
 

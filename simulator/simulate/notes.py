@@ -66,6 +66,19 @@ def about_jobs(outcome: Outcome, jobs: JobTable) -> Iterator[str]:
         The table that it was given.
     """
     yield from about_rejections(outcome.rejections)
+    yield from about_failures(outcome, jobs)
+
+
+def about_failures(outcome: Outcome, jobs: JobTable) -> Iterator[str]:
+    """Yield one line about jobs that were given up, if there are any.
+
+    Parameters
+    ----------
+    outcome
+        What a simulation found.
+    jobs
+        The table that it was given.
+    """
     rows, _ = one_row_a_job(jobs.gang)
     failed = rows[outcome.jobs.status[rows] == Status.FAILED].tolist()
     if failed:

@@ -19,7 +19,7 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Parameter, Token, UnusedCliTokensError
 
 from bayplan import __version__, cli_simulate
-from bayplan.scheduler.errors import BayplanError
+from bayplan.scheduler.errors import BayplanError, InputError
 
 
 def _whole(type_: object, tokens: Sequence[Token]) -> int:
@@ -47,7 +47,7 @@ app = App(
     default_parameter=Parameter(negative=()),
     suppress_keyboard_interrupt=False,  # `_run` says what became of it
 )
-traces = App(name="traces", help="List, describe, convert and make traces.")
+traces = App(name="traces", help="List, describe, convert, make and download traces.")
 app.command(traces)
 devices = App(name="devices", help="Describe GPU products, and the MIG layouts that they can take.")
 app.command(devices)
@@ -302,7 +302,7 @@ def devices_layouts(
 
 @traces.command(name="list")
 def traces_list() -> None:
-    """List the formats of pods, nodes and jobs, and the built-in trace."""
+    """List the formats of pods, nodes, jobs and requests, and the built-in trace."""
     from bayplan.traces import command
 
     command.list_traces()
@@ -322,11 +322,12 @@ def info(
     Parameters
     ----------
     pods
-        Pod file, or a job file that is nothing else; without it the built-in trace is described.
+        Pod file, or a file of jobs or requests that is nothing else; without it the built-in
+        trace is described.
     nodes
         Node file.
     jobs
-        Job file (CSV, may be gzip, or Parquet), instead of pods.
+        Job file (CSV or JSON, may be gzip, or Parquet), instead of pods.
     format
         Format of the files: auto, or one that `bayplan traces list` names.
     interarrival_s
@@ -344,11 +345,15 @@ def convert(
     pods: Path | None = None,
     nodes: Path | None = None,
     jobs: Path | None = None,
+    requests: Path | None = None,
     format: str = "auto",
     interarrival_s: float | None = None,
+    bin_s: float | None = None,
     parquet: bool = False,
 ) -> None:
-    """Convert a trace to Bayplan's own files: pods.csv and nodes.csv, or jobs.csv, in a folder.
+    """Convert a trace to Bayplan's own files in a folder.
+
+    They are pods.csv and nodes.csv, or jobs.csv, or requests.csv.
 
     Parameters
     ----------
@@ -359,17 +364,54 @@ def convert(
     nodes
         Node file.
     jobs
-        Job file (CSV, may be gzip, or Parquet), instead of pods and nodes.
+        Job file (CSV or JSON, may be gzip, or Parquet), instead of pods and nodes.
+    requests
+        File of requests to a service (CSV, may be gzip), instead of pods, nodes and jobs.
     format
         Format of the files: auto, or one that `bayplan traces list` names.
     interarrival_s
         Mean seconds between arrivals, for job streams that state their arrivals in those.
+    bin_s
+        Write rates.csv, the rates of the requests in bins of so many seconds, rather than
+        requests.csv.
     parquet
         Write jobs.parquet rather than jobs.csv.
     """
     from bayplan.traces import command
 
+    if requests is not None:
+        if pods is not None or nodes is not None or jobs is not None or parquet:
+            raise InputError("--requests beside others", fix="convert them one by one, as CSV")
+        command.convert_requests(out, requests, format, bin_s)
+        return
+    if bin_s is not None:
+        raise InputError("--bin-s without --requests", fix="give a file of requests too")
     command.convert(out, pods, nodes, format, jobs, interarrival_s, parquet)
+
+
+@traces.command
+def fetch(name: str | None = None, *, to: Path | None = None) -> None:
+    """Download a public trace, and check it; without a name, list what there is.
+
+    A download that was cut short goes on where it ended when it is run again. Checksums are
+    recorded in SHA256SUMS in the folder: where a publisher states none, later downloads are
+    held to the first.
+
+    Parameters
+    ----------
+    name
+        The trace.
+    to
+        Folder to write into, made if it is not there; without it one named like the trace.
+    """
+    from bayplan.traces import fetch as fetching
+
+    if name is None:
+        if to is not None:
+            raise InputError("--to without a trace", fix="name one that is listed without --to")
+        fetching.list_sources()
+    else:
+        fetching.fetch(name, to)
 
 
 @traces.command

@@ -1,4 +1,4 @@
-"""The commands about scenarios: ``simulate``, ``compare``, ``sweep``, ``scenario``.
+"""The commands about scenarios: ``simulate``, ``compare``, ``sweep``, ``report``, ``scenario``.
 
 ``simulate`` and ``compare`` have a flag for every key of a scenario, made from its declaration.
 """
@@ -33,12 +33,14 @@ def register(app: App, whole: Any) -> None:
     whole
         The annotation of whole numbers.
     """
+    simulate.__annotations__["trace_events"] = whole | None
     app.command(_with_keys(simulate, shown=True))
     compare.__annotations__["workers"] = whole | None
     app.command(_with_keys(compare, shown=False))
     sweep_run.__annotations__["workers"] = whole | None
     sweep.default(sweep_run)
     app.command(sweep)
+    app.command(report)
     app.command(scenario)
 
 
@@ -48,6 +50,7 @@ def simulate(
     set_: Set = (),
     out: Path | None = None,
     plot: Path | None = None,
+    trace_events: int | None = None,
     force: bool = False,
     quiet: bool = False,
     **keys: Flag,
@@ -66,9 +69,11 @@ def simulate(
         A key and its value, such as policy.placement=fgd, or placement=fgd where one key has the
         name; give it again for more.
     out
-        Folder to write summary.json, jobs.parquet and timeseries.parquet into.
+        Folder to write report.html, summary.json, tables (Parquet) and trace.json into.
     plot
         Draw the run over time into this file, whose name ends in .svg.
+    trace_events
+        The most events of trace.json, in the folder; 0: none is written (default: 100,000).
     force
         Write into a folder that holds other things.
     quiet
@@ -76,7 +81,8 @@ def simulate(
     """
     from bayplan.simulator.simulate import command
 
-    options = command.Options(scenario, _settings(set_, keys), out, plot, force, quiet)
+    settings = _settings(set_, keys)
+    options = command.Options(scenario, settings, out, plot, trace_events, force, quiet)
     return command.simulate(options)
 
 
@@ -196,6 +202,26 @@ def export(folder: Path, /, *, mlflow: str, experiment: str = "") -> int:
     from bayplan.simulator.sweep.export import to_mlflow
 
     return to_mlflow(folder, mlflow, experiment)
+
+
+def report(folders: tuple[Path, ...], /, *, out: Path, quiet: bool = False) -> int:
+    """Write a page about a run, or about several side by side, from their folders.
+
+    The page is one HTML file that needs no network; `bayplan simulate --out` writes the one of its
+    run.
+
+    Parameters
+    ----------
+    folders
+        Folders that `bayplan simulate --out` wrote; a dozen at most.
+    out
+        The file, such as report.html.
+    quiet
+        Print nothing but errors.
+    """
+    from bayplan.simulator.report import command
+
+    return command.report(command.Options(folders, out, quiet))
 
 
 @scenario.command

@@ -22,6 +22,10 @@ from .support import Bayplan, listing, started
 
 SMALL = ("--cluster.file", "nodes.csv", "--jobs.synthetic.count", "40")
 GOVERNED = ("--cluster.gpu", "A100-80GB", "--jobs.synthetic.count", "40")
+WRITTEN = {
+    "summary.json", "jobs.parquet", "timeseries.parquet", "stints.parquet", "nodes.parquet",
+    "trace.json", "report.html",
+}  # fmt: skip
 COMPARE = ("compare", *SMALL, "--seeds", "1-2", "--workers", "1")
 
 
@@ -29,16 +33,17 @@ def test_the_builtin_trace_is_run_without_any_file(bayplan: Bayplan, folder: Pat
     code, out, err = bayplan("simulate", "--out", "run")
     assert (code, err) == (0, "")
     assert out.startswith(f"{len(builtin_jobs()):,} jobs: ")
-    assert out.endswith("\nwritten: run\n")
-    assert listing(folder / "run") == {"summary.json", "jobs.parquet", "timeseries.parquet"}
+    assert out.endswith("\nwritten: run\nreport: run/report.html\n")
+    assert listing(folder / "run") == WRITTEN
 
 
 def test_the_same_scenario_and_seed_have_the_same_bytes(bayplan: Bayplan, folder: Path) -> None:
     for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
-        assert bayplan("simulate", *SMALL, "--run.seed", seed, "--out", name, "--run.log",
+        (folder / name).mkdir()
+        assert bayplan("simulate", *SMALL, "--run.seed", seed, "--out", f"{name}/run", "--run.log",
                        "--plot", f"{name}.svg")[0] == 0  # fmt: skip
-    for file in ("summary.json", "jobs.parquet", "timeseries.parquet", "log.csv"):
-        a, b, c = ((folder / name / file).read_bytes() for name in "abc")
+    for file in {*WRITTEN, "log.csv"} - {"nodes.parquet"}:
+        a, b, c = ((folder / name / "run" / file).read_bytes() for name in "abc")
         assert a == b != c
     assert (folder / "a.svg").read_bytes() == (folder / "b.svg").read_bytes()
     assert ElementTree.fromstring((folder / "a.svg").read_text()).tag.endswith("svg")
@@ -170,9 +175,7 @@ def test_names_that_nothing_knows_are_told_and_the_run_goes_on(bayplan: Bayplan)
 def test_a_plot_goes_into_the_new_folder(bayplan: Bayplan, folder: Path) -> None:
     for _ in range(2):  # new, and an earlier run's
         assert bayplan("simulate", *SMALL, "--plot", "o/x.svg", "--out", "o", "--quiet")[0] == 0
-        assert listing(folder / "o") == {
-            "summary.json", "jobs.parquet", "timeseries.parquet", "x.svg"
-        }  # fmt: skip
+        assert listing(folder / "o") == {*WRITTEN, "x.svg"}
     code, _, err = bayplan("simulate", *SMALL, "--plot", "p/x/x.svg", "--out", "p", "--quiet")
     assert (code, err) == (
         2,
@@ -183,13 +186,12 @@ def test_a_plot_goes_into_the_new_folder(bayplan: Bayplan, folder: Path) -> None
 def test_the_current_folder_takes_a_run(
     bayplan: Bayplan, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted = {"summary.json", "jobs.parquet", "timeseries.parquet"}
     assert bayplan("simulate", *SMALL, "--out", ".", "--force", "--quiet")[0] == 0
-    assert listing(folder) >= {"nodes.csv", *wanted}
+    assert listing(folder) >= {"nodes.csv", *WRITTEN}
     (folder / "empty").mkdir()
     monkeypatch.chdir(folder / "empty")
     assert bayplan("simulate", "--jobs.synthetic.count", "5", "--out", ".", "--quiet")[0] == 0
-    assert listing(Path.cwd()) == wanted
+    assert listing(Path.cwd()) == WRITTEN
 
 
 def test_jobs_too_long_for_any_table_are_one_line(refused: Callable[..., str]) -> None:

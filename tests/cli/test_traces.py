@@ -10,6 +10,7 @@ import pytest
 from bayplan.scheduler.policies import policy_names
 from bayplan.traces import FORMATS, builtin_pods, read_nodes, read_pods
 from bayplan.traces.jobs import JOB_FORMATS, read_jobs
+from bayplan.traces.series import SERIES_FORMATS, read_series
 
 from .support import NODES, PODS, Bayplan, listing
 
@@ -26,6 +27,8 @@ def test_traces_list_names_the_builtin_trace_and_the_formats(bayplan: Bayplan) -
     code, out, err = bayplan("traces", "list")
     assert (code, err) == (0, "")
     names = [line.split()[:3] for line in out.splitlines() if not line.startswith(" ")]
+    series = [names.pop() for _ in SERIES_FORMATS][::-1]
+    assert series == [["request", "format", each.name] for each in SERIES_FORMATS]
     assert [words[:2] for words in names[: -len(JOB_FORMATS)]] == [
         ["trace", "builtin"],
         *(["format", each.name] for each in FORMATS),
@@ -195,3 +198,34 @@ def test_bad_input_about_jobs_is_one_line(
     (folder / "stream.csv").write_text(STREAM, encoding="utf-8")
     (folder / "jobs.csv").write_text("name,work_s,gpu_count\na,1,1\n", encoding="utf-8")
     assert refused("traces", *arguments) == line
+
+
+AZURE = (
+    "TIMESTAMP,ContextTokens,GeneratedTokens\n"
+    "2023-11-16 18:17:03.5000000,4808,10\n2023-11-16 18:18:04.0000000,3180,8\n"
+)
+
+
+def test_requests_are_described_and_converted_or_binned(bayplan: Bayplan, folder: Path) -> None:
+    Path("azure.csv").write_text(AZURE)
+    code, out, err = bayplan("traces", "info", "azure.csv")
+    assert (code, err) == (0, "")
+    words = [line.split() for line in out.splitlines()]
+    assert ["requests", "2"] in words
+    assert ["busiest", "minute", "0.02", "requests", "per", "second"] in words
+    code, out, err = bayplan("traces", "convert", "--requests", "azure.csv", "--out", ".")
+    assert (code, out, err) == (0, "2 requests: requests.csv\n", "")
+    assert read_series("requests.csv").arrival_s.tolist() == [0, 60.5]
+    binned = ("traces", "convert", "--requests", "requests.csv", "--bin-s", "30", "--out", ".")
+    assert bayplan(*binned) == (0, "3 bins of 30 s: rates.csv\n", "")
+    assert Path("rates.csv").read_text().splitlines()[1].startswith("0,0.0333")
+    for flags, said in (
+        (("--requests", "azure.csv", "--jobs", "azure.csv"), "--requests beside others"),
+        (("--pods", "pods.csv", "--bin-s", "3"), "--bin-s without --requests"),
+        (("--requests", "azure.csv", "--bin-s", "0"), "a bin of 0 s"),
+        (("--requests", "requests.csv"), "this would overwrite the file that is read"),
+        (("--requests", "pods.csv"), "match no format of requests"),
+    ):
+        code, out, err = bayplan("traces", "convert", *flags, "--out", ".")
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert said in err

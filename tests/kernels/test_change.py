@@ -23,6 +23,7 @@ class Change:
     cpu: int
     memory: int
     tenant: naive.Tenant | None
+    gpu_class: int
 
 
 @st.composite
@@ -46,7 +47,9 @@ def changes(draw: st.DrawFn, sign: int | None = None) -> Change:
         some = draw(st.sets(st.sampled_from(units))) if units else set()
         tenant = naive.Tenant(index, draw(amount), draw(amount), frozenset(some))
     host = draw(st.integers(0, 4_000)), draw(st.integers(0, 1_024))
-    return Change(cluster, row, sign, *host, draw(st.sampled_from([tenant, tenant, None])))
+    tenant = draw(st.sampled_from([tenant, tenant, None]))
+    n_classes = max(len(node.class_pods) for node in cluster.nodes)
+    return Change(cluster, row, sign, *host, tenant, draw(st.integers(-1, n_classes - 1)))
 
 
 def change_room(arrays: dict[str, Any], each: Change, sign: int) -> None:
@@ -60,7 +63,7 @@ def change_room(arrays: dict[str, Any], each: Change, sign: int) -> None:
             "mib": tenant.mib,
             "units": strategies.bits(tenant.units) if is_mig else 1,
         }
-    host = {"row": each.row, "cpu": each.cpu, "memory": each.memory}
+    host = {"row": each.row, "cpu": each.cpu, "memory": each.memory, "gpu_class": each.gpu_class}
     call(change.change_room, arrays, host, taken, sign=sign)
 
 
@@ -75,7 +78,7 @@ def test_a_change_touches_the_room_of_its_node_alone(each: Change) -> None:
     change_room(arrays, each, each.sign)
     nodes = list(each.cluster.nodes)
     nodes[each.row] = naive.change_room(
-        nodes[each.row], each.sign, each.cpu, each.memory, each.tenant
+        nodes[each.row], each.sign, each.cpu, each.memory, each.tenant, each.gpu_class
     )
     after = replace(each.cluster, nodes=tuple(nodes))
     assert_same(arrays, strategies.cluster_arguments(after))

@@ -130,6 +130,16 @@ BUGS = (
         (BOUND + "a_decision_is_refused_when_its_node_no_longer_suits",),
     ),
     Bug(
+        "what was taken of one kind of GPU is believed of all",
+        "scheduler/alike.py",
+        "number = view.row_kind.item(row)",
+        "number = 0",
+        (
+            "tests/scheduler/test_alike.py::"
+            "test_what_is_remembered_of_one_kind_of_gpu_is_not_believed_of_another",
+        ),
+    ),
+    Bug(
         "room is promised twice",
         "scheduler/cluster.py",
         "if not has_room(self.view, own, new):",
@@ -159,9 +169,9 @@ BUGS = (
     ),
     Bug(
         "class counts are not released",
-        "scheduler/ledger.py",
-        "view.class_pods[row, tenancy.gpu_class] -= sign",
-        "view.class_pods[row, tenancy.gpu_class] -= min(sign, 0)",
+        "kernels/change.py",
+        "class_pods[row, gpu_class] -= sign",
+        "class_pods[row, gpu_class] -= min(sign, 0)",
         (CLUSTER + "pods_are_counted_by_gpu_class_until_they_leave",),
     ),
     Bug(

@@ -6,6 +6,9 @@ from .bugs import Bug
 
 MEMORY = "tests/simulator/core/test_out_of_memory.py::test_"
 RATES = "tests/simulator/core/test_rates.py::test_"
+STINTS = "tests/simulator/core/test_stints.py::test_"
+TRACE = "tests/simulator/outputs/test_trace.py::test_"
+WAITING = "tests/simulator/report/test_waiting.py::test_"
 SCHEDULES = "tests/simulator/core/test_schedules.py::test_"
 
 SIMULATOR_BUGS = (
@@ -22,7 +25,7 @@ SIMULATOR_BUGS = (
     Bug(
         "who stays beside nobody goes on as if beside somebody",
         "simulator/core/floor.py",
-        "        for gpu in self.seats.leave(job):\n            self._touched[gpu] = None\n",
+        "        self._touched += self.seats.leave(job)\n",
         "        self.seats.leave(job)\n",
         (RATES + "two_tenants_by_hand",),
     ),
@@ -86,9 +89,9 @@ SIMULATOR_BUGS = (
     ),
     Bug(
         "who just fits is not tried again",
-        "simulator/core/waiting.py",
-        "if need[3] <= milli and",
-        "if need[3] < milli and",
+        "kernels/queue.py",
+        "if needs[MILLI, k] > idle_milli[row]:",
+        "if needs[MILLI, k] >= idle_milli[row]:",
         (SCHEDULES + "first_in_first_out_passes_by_who_does_not_fit",),
     ),
     Bug(
@@ -97,5 +100,34 @@ SIMULATOR_BUGS = (
         "                return False\n            trial.keep()\n",
         "                pass\n            trial.keep()\n",
         (SCHEDULES + "who_would_delay_the_first_is_not_backfilled",),
+    ),
+    # --- stints, traces, reports -----------------------------------------------------------
+    Bug(
+        "only one GPU of a job is left when it ends",
+        "simulator/core/stints.py",
+        "while at < n and jobs[at] == job:",
+        "while at == first:",
+        (STINTS + "a_gang_has_a_stint_a_gpu_by_the_first_row_of_its_job",),
+    ),
+    Bug(
+        "tenants of one GPU are drawn over each other",
+        "simulator/outputs/trace.py",
+        "if free_us <= start_us:",
+        "if free_us <= end_us:",
+        (TRACE + "a_trace_keeps_the_rules_of_the_format_and_has_every_stint",),
+    ),
+    Bug(
+        "a job waits for room on GPUs that it may not use",
+        "simulator/report/room.py",
+        'usable = nodes.filter(nodes["gpu_model"].is_in(named)) if named else nodes',
+        "usable = nodes",
+        (WAITING + "a_job_waits_for_the_gpus_that_it_may_use",),
+    ),
+    Bug(
+        "a GPU of which anything is free counts as one that can be had",
+        "simulator/report/room.py",
+        "own.after // milli - own.before // milli",
+        "(own.after > 0).astype(int) - (own.before > 0)",
+        (WAITING + "enough_in_all_but_not_on_one_gpu_is_in_pieces",),
     ),
 )

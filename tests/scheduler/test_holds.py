@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from bayplan.scheduler.cluster import Cluster
@@ -86,4 +84,4 @@ def test_a_hold_stays_when_what_should_replace_it_does_not_fit() -> None:
 
 
 def elsewhere_for(uid: str, decision: Decision) -> Decision:
-    return replace(decision, request=whole(uid))
+    return decision._replace(request=whole(uid))

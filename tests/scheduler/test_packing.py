@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -181,5 +179,5 @@ def test_a_claim_that_pods_share_counts_once() -> None:
     alone = [whole(uid, cpu_milli=5_000) for uid in ("w0", "w1")]
     found = pack_all(engine, [*sharing, *alone], 0.0)
     assert [each.request.uid for each in found if each.placement] == ["s0", "w0"]
-    engine.cluster.apply(Bound(engine.decide(replace(sharing[0], cpu_milli=0), 0.0), 0.0))
+    engine.cluster.apply(Bound(engine.decide(sharing[0]._replace(cpu_milli=0), 0.0), 0.0))
     assert pack_all(engine, [sharing[1], alone[0]], 0.0)[0].request.uid == "s1"

@@ -92,7 +92,7 @@ def test_a_dear_gpu_that_is_awake_comes_before_a_cheap_one_that_sleeps() -> None
     engine = engine_of(host("cheap", "T4", 2), host("dear", "A100-80GB", 2))
     pod = share("p", 400, cpu_milli=1_000)
     (device,) = pod.devices
-    bind(engine, replace(pod, devices=(replace(device, models=("A100-80GB",)),)))
+    bind(engine, pod._replace(devices=(replace(device, models=("A100-80GB",)),)))
     asleep = T4_W + T4_PACKAGE_W
     assert added(engine, share("q", 400, cpu_milli=1_000)) == [asleep, 0]
     assert where(engine.decide(share("q", 400, cpu_milli=1_000), 0.0)) == ("dear", (0,))

@@ -77,7 +77,7 @@ def _change(side: Side, given: Any) -> object:
 
 def _pod(side: Side, given: Any) -> object:
     request, number, keep = given
-    decision = side.engines[number % 2].decide(replace(request, uid=f"p{number}"), 1.0)
+    decision = side.engines[number % 2].decide(request._replace(uid=f"p{number}"), 1.0)
     if decision.placement is None:
         return decision.reasons
     side.tell(Held(decision, 9.0) if keep else Bound(decision, 1.0))
@@ -85,7 +85,7 @@ def _pod(side: Side, given: Any) -> object:
 
 
 def _gang(side: Side, request: Request) -> object:
-    members = tuple(replace(request, uid=f"m{i}") for i in range(2))
+    members = tuple(request._replace(uid=f"m{i}") for i in range(2))
     plan = side.engines[0].decide_gang(Gang("m", (Role("w", members),)), 1.0)
     for decision in plan.decisions:
         side.tell(Bound(decision, 1.0))
@@ -93,14 +93,14 @@ def _gang(side: Side, request: Request) -> object:
 
 
 def _victims(side: Side, request: Request) -> object:
-    found = preempt(side.engines[0], replace(request, uid="new", priority=5), 2.0)
+    found = preempt(side.engines[0], request._replace(uid="new", priority=5), 2.0)
     for uid in found.nodes[0].uids if found.nodes else ():
         side.tell(Gone(uid))
     return found.nodes, found.why
 
 
 def _why(side: Side, request: Request) -> object:
-    return explain_pod(side.engines[1], replace(request, uid="why"), 2.0)
+    return explain_pod(side.engines[1], request._replace(uid="why"), 2.0)
 
 
 STEPS: dict[str, Callable[[Side, Any], object]] = {

@@ -5,8 +5,6 @@ The GPUs are A100s: 108 multiprocessors, 81,920 MiB.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from bayplan.scheduler.cluster import Cluster
@@ -202,7 +200,7 @@ def test_shares_of_two_gpus_go_to_two_gpus() -> None:
     assert where(bind(engine, share("p", 700))) == ("n", (0,))
     pair = shares("pair", 300, count=2)
     assert where(bind(engine, pair)) == ("n", (0, 1))
-    assert reasons(engine.decide(replace(pair, uid="again"), 0.0)) == [Reason.GPU_FREE]
+    assert reasons(engine.decide(pair._replace(uid="again"), 0.0)) == [Reason.GPU_FREE]
     assert reasons(engine.decide(shares("three", 1, count=3), 0.0)) == [Reason.GPU_COUNT]
 
 

@@ -201,7 +201,7 @@ class ClusterMachine(RuleBasedStateMachine):
 
     def new_uid(self, request: Request) -> Request:
         self.uids += 1
-        return replace(request, uid=f"p{self.uids}")
+        return request._replace(uid=f"p{self.uids}")
 
     @rule(
         request=requests,

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -196,7 +195,7 @@ def test_so_does_the_series_of_gpus_that_are_shared_in_different_ways(
 ) -> None:
     requests = [Request("r", 1000, 0, (DeviceRequest(ask),)) for ask in ASKS]
     workload = typical_workload([*requests, Request("c", 1000)], coverage=1.0)
-    arrivals = [replace(requests[row], uid=f"{i}") for i, row in enumerate(order)]
+    arrivals = [requests[row]._replace(uid=f"{i}") for i, row in enumerate(order)]
     cluster = Cluster(SHARED)
     decisions, _ = pack(Engine(cluster, make_policy(policy, workload)), cluster, arrivals)
     again = Cluster(SHARED)

@@ -92,7 +92,7 @@ class Refuses(Spy):
     def decide(
         self, request: Request, now_s: float, nodes: Any = None, *, why: bool = True
     ) -> Decision:
-        decision = replace(super().decide(request, now_s, nodes), placement=None)
+        decision = super().decide(request, now_s, nodes)._replace(placement=None)
         self.answers[-1] = decision
         return decision
 
@@ -105,7 +105,7 @@ class OnlyEven(Spy):
     ) -> Decision:
         decision = super().decide(request, now_s, nodes)
         if len(self.asked) % 2:
-            decision = self.answers[-1] = replace(decision, placement=None)
+            decision = self.answers[-1] = decision._replace(placement=None)
         return decision
 
 

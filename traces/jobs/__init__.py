@@ -1,8 +1,9 @@
 """Jobs: pods that start together, and the work that they do.
 
 ``schema`` states the table; ``registry`` has the formats and the door ``read_jobs``; ``canonical``
-is our own format, ``philly``, ``lists``, ``gavel`` and ``pods`` read others' over ``shapes``;
-``info`` describes a table.
+is our own format; ``philly``, ``philly_json``, ``helios``, ``pai``, ``alibaba``, ``lists``,
+``gavel``, ``pollux`` and ``pods`` read published ones, ``slurm`` and ``dump`` those of a cluster of
+your own, over ``shapes``, ``naming``, ``models`` and ``leaving``; ``info`` describes a table.
 """
 
 from bayplan.traces.jobs.canonical import write_jobs

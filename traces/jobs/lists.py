@@ -1,14 +1,17 @@
-"""Readers for the job lists of published simulators: Muri, Chronus and Tiresias.
+"""Readers for the job lists of published simulators: Muri, Chronus, Tiresias and ElasticFlow.
 
 References
 ----------
 https://github.com/Rivendile/Muri; https://github.com/S-Lab-System-Group/ChronusArtifact;
-https://github.com/SymbioticLab/Tiresias.
+https://github.com/SymbioticLab/Tiresias; https://github.com/microsoft/elasticflow-traces
+(``elasticflow-traces.tar.gz``, columns in its README) and https://github.com/pkusys/ElasticFlow
+(``ElasticFlow/traces_for_ElasticFlow/``), whose simulator has its own names for them.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -67,6 +70,26 @@ TIRESIAS_COLUMNS: tuple[Column, ...] = (
     Column("interval", "float64", "seconds", "time since the job before", required=True),
 )
 """What is read of a Tiresias list."""
+
+ELASTICFLOW_COLUMNS: tuple[Column, ...] = (
+    JOB_ID,
+    _time("submission_time", "seconds", "when it is submitted"),
+    MODEL,
+    _time("deadline", "seconds", "when it should be done"),
+    NUM_GPU,
+    _time("duration", "seconds", "how long it runs"),
+)
+"""What is read of an ElasticFlow list as it was published."""
+
+ELASTICFLOW_SIMULATOR_COLUMNS: tuple[Column, ...] = (
+    JOB_ID,
+    _time("submit_time", "seconds", "when it is submitted"),
+    MODEL,
+    _time("ddl", "seconds", "when it should be done"),
+    NUM_GPU,
+    _time("duration", "seconds", "how long it runs"),
+)
+"""What is read of a list of ElasticFlow's simulator."""
 
 
 def jobs_from_muri(file: TableFile) -> JobTable:
@@ -140,6 +163,50 @@ def jobs_from_tiresias(file: TableFile) -> JobTable:
         name=columns["job_id"],
         arrival_s=columns["submit_time"],
         work_s=columns["duration"],
+        job_type=columns["model_name"],
+        **pods_of(columns["num_gpu"]),
+    )
+
+
+def jobs_from_elasticflow(file: TableFile) -> JobTable:
+    """Read an ElasticFlow list as it was published.
+
+    Parameters
+    ----------
+    file
+        A file with the columns of ``ELASTICFLOW_COLUMNS``.
+
+    Raises
+    ------
+    InputError
+        A column is missing or a row breaks a rule.
+    """
+    return _with_deadlines(file.read(ELASTICFLOW_COLUMNS), "submission_time", "deadline")
+
+
+def jobs_from_elasticflow_simulator(file: TableFile) -> JobTable:
+    """Read a list of ElasticFlow's simulator.
+
+    Parameters
+    ----------
+    file
+        A file with the columns of ``ELASTICFLOW_SIMULATOR_COLUMNS``.
+
+    Raises
+    ------
+    InputError
+        A column is missing or a row breaks a rule.
+    """
+    return _with_deadlines(file.read(ELASTICFLOW_SIMULATOR_COLUMNS), "submit_time", "ddl")
+
+
+def _with_deadlines(columns: dict[str, Any], arrival: str, deadline: str) -> JobTable:
+    """Return jobs whose deadlines are on the clock of their arrivals."""
+    return JobTable.of(
+        name=columns["job_id"],
+        arrival_s=columns[arrival],
+        work_s=columns["duration"],
+        deadline_s=columns[deadline],
         job_type=columns["model_name"],
         **pods_of(columns["num_gpu"]),
     )

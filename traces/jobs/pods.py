@@ -17,6 +17,7 @@ from bayplan.traces.jobs.schema import (
     JobTable,
     check_alike,
 )
+from bayplan.traces.jobs.shapes import taken
 from bayplan.traces.reading import TableFile
 from bayplan.traces.schema import (
     MAX_AMOUNT,
@@ -81,7 +82,7 @@ def jobs_from_pods(pods: PodTable) -> JobTable:
     first, counts = _grouped(columns)
     work = columns.pop("duration_s")
     del columns["node"]
-    values = {name: _taken(column, first) for name, column in columns.items()}
+    values = {name: taken(column, first) for name, column in columns.items()}
     return JobTable.of(**values, work_s=work[first], pods=np.array(counts, dtype=np.int64))
 
 
@@ -130,10 +131,6 @@ def jobs_from_openb(file: TableFile) -> JobTable:
         problem = f"deletion_time {gone:.15g} is before scheduled_time {start[record]:.15g}"
         raise file.error(problem, "correct one of them", record=record)
     return JobTable.of(**openb.shapes_of(columns), arrival_s=created, work_s=work)
-
-
-def _taken(column: Any, rows: list[int]) -> Any:
-    return [column[row] for row in rows] if isinstance(column, tuple) else column[rows]
 
 
 def _check(pods: PodTable) -> None:

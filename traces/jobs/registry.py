@@ -8,9 +8,23 @@ from dataclasses import dataclass
 
 from bayplan.traces import parquet
 from bayplan.traces.columns import BadRow, Column, listed
-from bayplan.traces.files import PathLike
-from bayplan.traces.jobs import canonical, gavel, lists, philly, pods
+from bayplan.traces.files import PathLike, read_data
+from bayplan.traces.jobs import (
+    alibaba,
+    canonical,
+    dump,
+    gavel,
+    helios,
+    lists,
+    pai,
+    philly,
+    philly_json,
+    pods,
+    pollux,
+    slurm,
+)
 from bayplan.traces.jobs.schema import JOB_COLUMNS, JobTable
+from bayplan.traces.json_file import JsonFile, is_json, json_from
 from bayplan.traces.reading import TableFile, open_csv
 from bayplan.traces.registry import (
     AUTO,
@@ -27,10 +41,11 @@ class JobOptions:
     """What some formats leave open.
 
     ``interarrival_s`` is the mean time between arrivals, in seconds, of a stream that states its
-    arrivals in such times.
+    arrivals in such times. ``path`` is where the file is, for those that have others beside it.
     """
 
     interarrival_s: float | None = None
+    path: PathLike = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +53,15 @@ class JobFormat:
     """A job format: its name, one line about it, its columns and its reader.
 
     A reader raises ``InputError`` for what is wrong with the file's own columns, and ``BadRow``,
-    by row of the file, for what the job table refuses.
+    by row of the file, for what the job table refuses. The columns of a ``json`` format are keys
+    of its first object.
     """
 
     name: str
     summary: str
     columns: tuple[Column, ...]
     read: Callable[[TableFile, JobOptions], JobTable]
+    json: bool = False
 
 
 def _plain(read: Callable[[TableFile], JobTable]) -> Callable[[TableFile, JobOptions], JobTable]:
@@ -78,6 +95,61 @@ JOB_FORMATS: tuple[JobFormat, ...] = (
         _plain(philly.jobs_from_philly),
     ),
     JobFormat(
+        "philly-json",
+        "Microsoft Philly 2017, as published: cluster_job_log",
+        philly_json.COLUMNS,
+        _plain(philly_json.jobs_from_log),
+        json=True,
+    ),
+    JobFormat(
+        "helios",
+        "SenseTime Helios 2020: cluster_log.csv",
+        helios.HELIOS_COLUMNS,
+        _plain(helios.jobs_from_helios),
+    ),
+    JobFormat(
+        "acme",
+        "Shanghai AI Lab Acme 2023: trace_seren.csv and trace_kalos.csv",
+        helios.ACME_COLUMNS,
+        _plain(helios.jobs_from_acme),
+    ),
+    JobFormat(
+        "pai",
+        "Alibaba PAI 2020: pai_task_table, with pai_job_table beside it or not",
+        pai.TASK_COLUMNS,
+        lambda file, options: pai.jobs_from_tasks(file, options.path),
+    ),
+    JobFormat(
+        "pai-instances",
+        "Alibaba PAI 2020: pai_instance_table, with pai_task_table beside it",
+        pai.INSTANCE_COLUMNS,
+        lambda file, options: pai.jobs_from_instances(file, options.path),
+    ),
+    JobFormat(
+        "dlrm",
+        "Alibaba 2025 inference of recommendation models: disaggregated_DLRM_trace.csv",
+        alibaba.DLRM_COLUMNS,
+        _plain(alibaba.jobs_from_dlrm),
+    ),
+    JobFormat(
+        "spot-gpu",
+        "Alibaba 2026 spot and other GPU jobs: job_info_df.csv",
+        alibaba.SPOT_COLUMNS,
+        _plain(alibaba.jobs_from_spot),
+    ),
+    JobFormat(
+        "elasticflow",
+        "Microsoft ITP 2021 with models and deadlines: elasticflow-traces",
+        lists.ELASTICFLOW_COLUMNS,
+        _plain(lists.jobs_from_elasticflow),
+    ),
+    JobFormat(
+        "elasticflow-sim",
+        "job lists of ElasticFlow's simulator: traces_for_ElasticFlow/*.csv",
+        lists.ELASTICFLOW_SIMULATOR_COLUMNS,
+        _plain(lists.jobs_from_elasticflow_simulator),
+    ),
+    JobFormat(
         "itp",
         "Microsoft ITP 2021, as published with ElasticFlow: cluster*.csv",
         philly.ITP_COLUMNS,
@@ -107,6 +179,25 @@ JOB_FORMATS: tuple[JobFormat, ...] = (
         gavel.COLUMNS,
         lambda file, options: gavel.jobs_from_stream(file, options.interarrival_s),
     ),
+    JobFormat(
+        "pollux",
+        "workloads of Pollux, Sia and ElasticFlow: workload-*.csv",
+        pollux.COLUMNS,
+        _plain(pollux.jobs_from_pollux),
+    ),
+    JobFormat(
+        "slurm",
+        "accounting of your own Slurm cluster: sacct -P -o JobID,Submit,Start,End,AllocTRES",
+        slurm.COLUMNS,
+        _plain(slurm.jobs_from_slurm),
+    ),
+    JobFormat(
+        "kubernetes",
+        "pods of your own cluster that ended: kubectl get pods,nodes -A -o json",
+        dump.COLUMNS,
+        _plain(dump.jobs_from_dump),
+        json=True,
+    ),
 )
 """Every job format, in the order in which ``auto`` tries them."""
 
@@ -119,7 +210,8 @@ def read_jobs(
     Parameters
     ----------
     path
-        A CSV file, plain or gzip, or a Parquet file by the name ``.parquet``.
+        A CSV or JSON file, plain or gzip, a tar archive of one, or a Parquet file by the name
+        ``.parquet``.
     format
         Name of a format, or ``auto`` to know it by its columns.
     interarrival_s
@@ -133,14 +225,16 @@ def read_jobs(
     chosen = _named(format)
     file = open_table(path)
     chosen = chosen or _known_by_header(file)
+    if isinstance(file, JsonFile) and not chosen.json:
+        file.read(chosen.columns)  # says so
     try:
-        return chosen.read(file, JobOptions(interarrival_s))
+        return chosen.read(file, JobOptions(interarrival_s, path))
     except BadRow as bad:
         raise file.bad_row(bad) from None
 
 
 def open_table(path: PathLike) -> TableFile:
-    """Open a table: Parquet by the name ``.parquet``, else CSV.
+    """Open a table: Parquet by the name ``.parquet``, JSON by its first character, else CSV.
 
     Parameters
     ----------
@@ -152,7 +246,12 @@ def open_table(path: PathLike) -> TableFile:
     InputError
         The file cannot be read.
     """
-    return parquet.open_parquet(path) if is_parquet(path) else open_csv(path)
+    if is_parquet(path):
+        return parquet.open_parquet(path)
+    data = read_data(path)
+    if is_json(data):
+        return json_from(path, data)
+    return open_csv(path, data=data, header_of=pai.header_of, separator_of=slurm.separator_of)
 
 
 def is_parquet(path: PathLike) -> bool:
@@ -160,9 +259,9 @@ def is_parquet(path: PathLike) -> bool:
     return os.fspath(path).endswith(parquet.SUFFIX)
 
 
-def matching(header: tuple[str, ...]) -> JobFormat | None:
-    """Return the first format whose required columns are all in a header, or None."""
-    return next((each for each in JOB_FORMATS if not absent(each.columns, header)), None)
+def matching(file: TableFile) -> JobFormat | None:
+    """Return the first format whose required columns a file has, or None."""
+    return next((each for each in _of_kind(file) if not absent(each.columns, file.header)), None)
 
 
 def is_jobs_only(path: PathLike, format: str) -> bool:
@@ -185,9 +284,12 @@ def is_jobs_only(path: PathLike, format: str) -> bool:
         return format in names and format not in {each.name for each in FORMATS}
     if is_parquet(path):
         return True
-    header = open_csv(path).header
-    return any(not absent(each.columns, header) for each in JOB_FORMATS) and all(
-        absent(each.pod_columns, header) and absent(each.node_columns, header) for each in FORMATS
+    file = open_table(path)
+    if isinstance(file, JsonFile):
+        return True
+    return matching(file) is not None and all(
+        absent(each.pod_columns, file.header) and absent(each.node_columns, file.header)
+        for each in FORMATS
     )
 
 
@@ -206,11 +308,16 @@ def _named(name: str) -> JobFormat | None:
     raise unknown_format(name, [each.name for each in JOB_FORMATS])
 
 
+def _of_kind(file: TableFile) -> list[JobFormat]:
+    """Return the formats that a file may be of: JSON is no table."""
+    return [each for each in JOB_FORMATS if each.json == isinstance(file, JsonFile)]
+
+
 def _known_by_header(file: TableFile) -> JobFormat:
-    if found := matching(file.header):
+    if found := matching(file):
         return found
     check_separator(file)
-    lacks = [(absent(each.columns, file.header), each) for each in JOB_FORMATS]
+    lacks = [(absent(each.columns, file.header), each) for each in _of_kind(file)]
     for names, each in lacks:
         if all_slips(names, file.header):
             return each  # its reader says which column

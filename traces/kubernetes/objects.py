@@ -68,7 +68,7 @@ def read_objects(paths: Sequence[PathLike]) -> Objects:
     gc.disable()
     try:
         for path in paths:
-            for thing in _items(_loaded(path), path):
+            for thing in items_of(_loaded(path), path):
                 key = _key(thing)
                 if key not in seen:
                     seen.add(key)
@@ -191,7 +191,21 @@ def _stdin_text(data: bytes) -> str:
         raise InputError(NO_TEXT, file="stdin", fix=HOW) from None
 
 
-def _items(loaded: object, path: PathLike) -> Iterator[Object]:
+def items_of(loaded: object, path: PathLike) -> Iterator[Object]:
+    """Yield the objects of a dump: of a List, of several, or what is one itself.
+
+    Parameters
+    ----------
+    loaded
+        What stands in the JSON.
+    path
+        The file, for errors.
+
+    Raises
+    ------
+    InputError
+        Something of it is no Kubernetes object.
+    """
     file = "stdin" if str(path) == STDIN else display(path)
     for index, top in enumerate(loaded if isinstance(loaded, list) else [loaded]):
         if not isinstance(top, dict) or not isinstance(top.get("kind"), str):

@@ -88,8 +88,7 @@ def _squeeze_in(cluster: Cluster, pod: BoundPod, groups: _Groups) -> bool:
         left -= count
         if count:
             devices.append(DeviceRequest(WholeGpus(count)))
-    less = replace(
-        request,
+    less = request._replace(
         cpu_milli=min(request.cpu_milli, max(0, view.cpu_free_milli.item(row))),
         memory_mib=min(request.memory_mib, max(0, view.memory_free_mib.item(row))),
         devices=tuple(devices),

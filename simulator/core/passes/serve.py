@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
-
 from bayplan.simulator.core.floor import Floor
 
 
@@ -34,27 +32,19 @@ class Serve:
         waiting = floor.waiting
         if not waiting.keyed or not self._strict:
             return not waiting.has_open
-        first = waiting.first()
-        return first is None or waiting.is_blocked(first[3])
+        first = waiting.first_class()
+        return first < 0 or waiting.is_blocked(waiting.head(first))
 
     def _by_class(self, floor: Floor) -> None:
         waiting = floor.waiting
-        heads = waiting.open_heads()
-        while heads:
-            entry, number = heappop(heads)
-            if waiting.is_hopeless(floor.cluster, number) or not floor.try_start(entry[3]):
+        while (number := waiting.next_open()) >= 0:
+            if not floor.try_start(waiting.head(number)):
                 waiting.block(number)
-            elif (head := waiting.head(number)) is not None:
-                heappush(heads, (head, number))
 
     def _strictly(self, floor: Floor) -> None:
         waiting = floor.waiting
-        while (entry := waiting.first()) is not None:
-            job = entry[3]
-            if waiting.is_blocked(job):
-                return
-            number = floor.book.class_of.item(job)
-            if waiting.is_hopeless(floor.cluster, number) or not floor.try_start(job):
+        while (number := waiting.first_open()) >= 0:
+            if not floor.try_start(waiting.head(number)):
                 waiting.block(number)
                 return
 
@@ -63,7 +53,7 @@ class Serve:
         for job in waiting.in_order(floor.now_s, blocked=self._strict).tolist():
             if not waiting.is_blocked(job):
                 number = floor.book.class_of.item(job)
-                if not waiting.is_hopeless(floor.cluster, number) and floor.try_start(job):
+                if not waiting.is_hopeless(number) and floor.try_start(job):
                     continue
                 waiting.block(number)
             if self._strict:

@@ -31,7 +31,7 @@ class Exact:
         """Let a job that was stopped before start with its restart cost."""
         book.since_s[job] = now_s
         book.ready_s[job] = now_s + self.start_cost_s(book, job)
-        book.safe_s[job] = book.done_s[job]
+        book.safe_s[job] = book.done_s.item(job)
 
     def start_cost_s(self, book: Book, job: int) -> float:
         """Return the restart cost of a job that was stopped before, 0 for others."""
@@ -84,7 +84,7 @@ class Exact:
     def complete(self, book: Book, job: int, now_s: float) -> None:
         """Call the work done: the end was predicted, and only rounding is between."""
         self._book_overhead(book, job, now_s)
-        book.done_s[job] = book.work_s[job]
+        book.done_s[job] = book.work_s.item(job)
 
     def _book_overhead(self, book: Book, job: int, now_s: float) -> None:
         ready, start = book.ready_s.item(job), book.stint_s.item(job)

@@ -338,5 +338,5 @@ def test_equal_constraints_are_answered_alike(history: list[Event], request: Req
     cluster = cluster_of(history)
     again = request
     if request.constraints is not None:
-        again = replace(request, constraints=replace(request.constraints))
+        again = request._replace(constraints=replace(request.constraints))
     assert np.array_equal(constraint_reasons(cluster, request), constraint_reasons(cluster, again))

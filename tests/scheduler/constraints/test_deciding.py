@@ -108,7 +108,7 @@ def test_constraints_hold_for_every_alternative() -> None:
         ((Reason.TAINT, 1), (Reason.GPU_COUNT, 1)),
         ((Reason.TAINT, 1),),
     ]
-    tolerant = replace(request, constraints=Constraints(tolerations=(Toleration("gpu"),)))
+    tolerant = request._replace(constraints=Constraints(tolerations=(Toleration("gpu"),)))
     assert node_of(engine.decide(tolerant, 0.0)) == "n0"
 
 
@@ -201,9 +201,9 @@ def test_decisions_keep_the_constraints_and_choose_the_highest_score(
     engine = Engine(cluster, make_policy(policy))
     nodes = None if mask is None else np.array(mask)
     for i, pod in enumerate(queue):
-        request = replace(pod, uid=f"p{i}")
+        request = pod._replace(uid=f"p{i}")
         suits = [code == 0 for code in naive.constraint_reasons(cluster, request)]
-        plain = engine.feasible(replace(request, constraints=None), nodes)
+        plain = engine.feasible(request._replace(constraints=None), nodes)
         feasible = engine.feasible(request, nodes)
         assert feasible.tolist() == (plain & suits).tolist()
         decision = engine.decide(request, 0.0, nodes)

@@ -23,7 +23,7 @@ from .support import A100, engine_of, node, run, share, whole
 
 
 def waits_until(engine: Engine, *members: Request) -> float | None:
-    named = tuple(replace(member, gang="g") for member in members)
+    named = tuple(member._replace(gang="g") for member in members)
     found = explain_gang(engine, Gang("g", (Role("r", named),)), 0.0)
     assert not found.starts
     return next((fix.at_s for fix in found.fixes if fix.kind is FixKind.WAIT), None)

@@ -38,7 +38,7 @@ def gangs(draw: st.DrawFn) -> Gang:
         like = draw(pods("m"))
         devices = tuple(replace(device, claim="") for device in like.devices)
         members = tuple(
-            replace(like, uid=f"m{number}-{i}", devices=devices, gang="g")
+            like._replace(uid=f"m{number}-{i}", devices=devices, gang="g")
             for i in range(draw(st.integers(1, 4)))
         )
         least = draw(st.sampled_from([None, None, 1]))

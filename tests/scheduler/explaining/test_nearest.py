@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 
 from hypothesis import given
@@ -63,7 +62,7 @@ def distance(engine: Engine, shape: Shape, row: int) -> Fraction:
 
 @given(worlds(), pods("new"))
 def test_the_nearest_miss_lacks_least(engine: Engine, request: Request) -> None:
-    request = replace(request, constraints=None)
+    request = request._replace(constraints=None)
     found = explain_pod(engine, request, NOW, max_fixes=0)
     claims = engine.cluster.claims
     if found.placement or any(device.claim in claims for device in request.devices):

@@ -434,8 +434,8 @@ def test_a_taint_is_told_and_tolerated() -> None:
 def test_what_every_pod_takes_goes_without_saying() -> None:
     room = replace(node("n0", 2), resources=(("nic", 4), ("pods", 1)))
     engine = engine_of(room)
-    run(engine, replace(whole("a"), resources=(("pods", 1),)))
-    asked = replace(whole("p", 2, cpu_milli=1_000), resources=(("nic", 1), ("pods", 1)))
+    run(engine, whole("a")._replace(resources=(("pods", 1),)))
+    asked = whole("p", 2, cpu_milli=1_000)._replace(resources=(("nic", 1), ("pods", 1)))
     found = explain_pod(engine, asked, 0.0)
     first, _, nearest = found.text.split("\n")[:3]
     assert first == "Pod p does not fit the only node: 2 GPUs, 1 CPU, 1 nic."

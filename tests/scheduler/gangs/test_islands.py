@@ -147,7 +147,7 @@ def test_victims_of_a_gang_make_room_in_islands(scene: tuple[Cluster, Gang], ran
 
 def _ranked(asked: Gang, rank: int) -> Gang:
     (role,) = asked.roles
-    members = tuple(replace(request, priority=rank) for request in role.members)
+    members = tuple(request._replace(priority=rank) for request in role.members)
     return replace(asked, roles=(replace(role, members=members),))
 
 

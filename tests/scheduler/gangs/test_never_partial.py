@@ -28,7 +28,7 @@ def named(gang: Gang, name: str) -> Gang:
     """A gang none of whose members is in the cluster yet, by its name."""
     roles = tuple(
         replace(
-            role, members=tuple(replace(each, uid=f"{name}-{each.uid}") for each in role.members)
+            role, members=tuple(each._replace(uid=f"{name}-{each.uid}") for each in role.members)
         )
         for role in gang.roles
     )

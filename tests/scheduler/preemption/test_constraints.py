@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -81,7 +80,7 @@ def test_only_nodes_that_suit_a_pod_lose_some(constraints: Constraints, nodes: s
 def test_members_that_keep_apart_evict_on_different_nodes() -> None:
     engine = full()
     apart = labelled(pod_anti_affinity=(PodTerm("zone", WEB),), tolerations=TOLERANT)
-    members = tuple(replace(new(apart), uid=f"m{i}", gang="new") for i in range(2))
+    members = tuple(new(apart)._replace(uid=f"m{i}", gang="new") for i in range(2))
     answer = preempt_gang(engine, Gang("new", (Role("m", members),)), 100.0)
     assert answer.plan is not None
     placements = [decision.placement for decision in answer.plan.decisions]

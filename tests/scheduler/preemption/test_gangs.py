@@ -29,7 +29,7 @@ def gangs(draw: st.DrawFn) -> Gang:
     for number in range(draw(st.integers(1, 2))):
         kind = draw(crowd("member") | requests("member"))
         members = [
-            replace(kind, uid=f"m{number}-{i}", priority=draw(st.integers(2, 5)), gang="new")
+            kind._replace(uid=f"m{number}-{i}", priority=draw(st.integers(2, 5)), gang="new")
             for i in range(draw(st.integers(1, 3)))
         ]
         least = draw(st.sampled_from([None, None, 1]))
@@ -137,7 +137,7 @@ def test_all_members_fit_nobody_leaves_in_vain_and_guards_hold(
 
 
 def gang_of(n: int, request: Request, **more: object) -> Gang:
-    members = tuple(replace(request, uid=f"w{i}", gang="new") for i in range(n))
+    members = tuple(request._replace(uid=f"w{i}", gang="new") for i in range(n))
     return replace(Gang("new", (Role("w", members),)), **more)  # type: ignore[arg-type]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -201,7 +200,7 @@ def test_nodes_are_in_the_order_of_the_rules() -> None:
     only = {name: engine.cluster.row(name) for name in names}
 
     def put(name: str, request: Request, start_s: float = 90.0) -> None:
-        bind(engine, replace(request, node_labels=()), start_s)
+        bind(engine, request._replace(node_labels=()), start_s)
         assert engine.cluster.pods[request.uid].placement.node == name, only
 
     put("budget", whole("b", disruption_budgets=("x",)))
@@ -255,7 +254,7 @@ def test_a_shared_claim_is_free_when_its_last_user_leaves() -> None:
     assert best(engine, whole("new", priority=5)).uids == ("u0", "u1")
     # Who shares the claim itself needs CPU only, and its users stay.
     bind(engine, Request("cpu", 9_000))
-    asking = replace(sharer("u2", "c", priority=5), cpu_milli=5_000)
+    asking = sharer("u2", "c", priority=5)._replace(cpu_milli=5_000)
     assert best(engine, asking).uids == ("cpu",)
 
 

@@ -57,12 +57,16 @@ def test_it_is_what_the_command_line_gives(
     run.save(tmp_path / "a")
     flags = ["--jobs.limit", "200", "--jobs.load", "1.5", "--placement", "fgd", "--run.seed", "3"]
     flags[4] = "--policy.placement"
-    assert cli._run(["simulate", *flags, "--out", "b"]) == 0
-    for name in ("summary.json", "jobs.parquet", "timeseries.parquet"):
+    assert cli._run(["simulate", *flags, "--out", "b", "--quiet"]) == 0
+    for name in ("jobs.parquet", "timeseries.parquet"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    capsys.readouterr()
+    assert cli._run(["simulate", *flags]) == 0
     shown = capsys.readouterr().out.splitlines()
-    assert str(run).splitlines() == [line.rstrip() for line in shown[:-1]]
+    assert str(run).splitlines() == [line.rstrip() for line in shown]
+    theirs = json.loads((tmp_path / "b" / "summary.json").read_text())
     report = json.loads((tmp_path / "a" / "summary.json").read_text())
+    assert report["summary"] == theirs["summary"]
     known = {key: value for key, value in run.summary.items() if not math.isnan(value)}
     assert known == {key: v for key, v in report["summary"].items() if v is not None}
 

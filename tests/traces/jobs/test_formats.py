@@ -11,53 +11,12 @@ import numpy as np
 import pytest
 
 from bayplan.scheduler.errors import InputError
-from bayplan.traces.jobs import JobTable, read_jobs
+from bayplan.traces.jobs import read_jobs
 from bayplan.traces.jobs.registry import JOB_FORMATS
 
-Write = Callable[..., str]
+from .samples import SAMPLES, Write, read
+
 Published = Callable[[str], Path]
-
-SAMPLES = {
-    "canonical": "name,work_s,gpu_count\na,1,1\n",
-    "pods": "name,cpu_milli,memory_mib,gpu_count,gpu_milli,duration_s\na,1,1,1,500,9\n",
-    "openb": (
-        "name,cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec,qos,pod_phase,"
-        "creation_time,deletion_time,scheduled_time\n"
-        "a,4000,8192,1,460,T4|P100,LS,Running,100,400,150\n"
-        "b,1000,2048,0,0,T4,BE,Running,90,95,\n"
-        "c,1000,2048,2,1500,,BE,Running,90,95,90\n"
-    ),
-    "philly": (
-        "timestamp,duration,num_gpus,gpu_time,cluster\n"
-        "2017-10-09 07:01:55,66.0,1,66.0,11cb48\n"
-        "2017-10-08 07:01:55,10.5,12,126,6214e9\n"
-        "2017-10-09 07:01:55,67.0,16,1072.0,11cb48\n\n"
-    ),
-    "itp": "job_id,submission_time,duration,num_gpu\n965d,1932025,2429,64\nfb10,5,1532,1\n",
-    "muri": (
-        "job_id,num_gpu,submit_time,iterations,model_name,batch_size,duration,interval,"
-        "iteration_time,resource_time_0,resource_time_1,resource_time_2,priority\n"
-        "0,1,0,5853661,dqn,128,2868294000,46122000,490,446,8,0,1\n"
-        "1,32,201694000,100,vgg16,128,4472936000,201694000,509,435,8,0.5,0\n"
-    ),
-    "chronus": (
-        "job_id,user,num_gpu,submit_time,iterations,model_name,duration,interval,"
-        "expect_time_list,expect_value_list,best_effort,job_type\n"
-        "0,vc_a,1,10,5,vgg16,7,14,159-189,10-8,0,soft\n1,vc_b,0,20,5,dqn,8,14,20,10,1,best\n"
-    ),
-    "tiresias": (
-        "job_id,num_gpu,submit_time,iterations,model_name,duration,interval\n"
-        "0,1,0,606,vgg19,164,30\n1,8,30,133,vgg11,147,23\n"
-    ),
-    "gavel": (
-        "job_id,arrival_unit,job_type,scale_factor,v100_duration_s,total_steps\n"
-        "0,0.0,ResNet-18 (batch size 64),8,68344.5,17\n1,0.25,LM (batch size 5),1,31016.5,3\n"
-    ),
-}
-
-
-def read(write: Write, name: str, text: str = "", format: str = "auto") -> JobTable:
-    return read_jobs(write(text or SAMPLES[name], "f.csv"), format, interarrival_s=400)
 
 
 def problem(write: Write, text: str, interarrival_s: float | None = 400.0) -> str:
@@ -151,8 +110,8 @@ def test_gavel_needs_to_know_the_time_between_arrivals(write: Write) -> None:
         ("philly", "2017-10-09 07:01:55,67", "yesterday,67",
          "f.csv:4: timestamp is 'yesterday', not a time;"
          " write it as 2017-10-09 07:01:55"),
-        ("philly", "2017-10-08 07", "2017-10-08T07",
-         "f.csv:3: timestamp is '2017-10-08T07:01:55', not a time;"
+        ("philly", "2017-10-08 07", "2017-10-08x07",
+         "f.csv:3: timestamp is '2017-10-08x07:01:55', not a time;"
          " write it as 2017-10-09 07:01:55"),
         ("philly", "2017-10-08", "2017-10-0٣",
          "f.csv:3: timestamp is '2017-10-0٣ 07:01:55', not a time;"
