@@ -45,7 +45,7 @@ unit: $(READY) ## pytest, then kernels and what plans with them again as plain P
 
 endtoend: $(EXTRAS) ## sweeps on a Ray cluster of its own, MLflow, notebooks; installs them (500 MB)
 	$(BIN)/python -m bayplan.kernels.warm
-	BAYPLAN_REQUIRE_EXTRAS=1 $(BIN)/pytest -m endtoend tests/endtoend
+	BAYPLAN_REQUIRE_EXTRAS=1 $(BIN)/pytest -m endtoend tests/e2e
 
 thorough: $(READY) ## over 20,000 random examples of what the engine promises, by promise
 	$(BIN)/python -m bayplan.kernels.warm

@@ -1,22 +1,19 @@
-"""Every test here needs something that is installed beside Bayplan, and says what."""
+"""Some tests here need what is installed beside Bayplan: they say what, and have a mark."""
 
 from __future__ import annotations
 
 import os
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 
 REQUIRED = "BAYPLAN_REQUIRE_EXTRAS"
 """Where this is set, what is not installed is a failure: nothing is left out unnoticed."""
 
-_HERE = Path(__file__).parent
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if _HERE in item.path.parents:
+        if item.get_closest_marker("extra"):
             item.add_marker(pytest.mark.endtoend)
 
 
