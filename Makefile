@@ -6,11 +6,12 @@ PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+EXTRAS := $(VENV)/.extras
 export BAYPLAN_DATA ?= $(CURDIR)/../shared/data
 # Two processes on a two-core machine; more cores are used where they are.
 TEST_WORKERS ?= auto
 
-.PHONY: help demo test lint types unit thorough bench reproduce docs clean
+.PHONY: help demo test lint types unit endtoend thorough bench reproduce docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -38,9 +39,13 @@ types: $(READY) ## mypy, strict
 
 unit: $(READY) ## pytest, then kernels and what plans with them again as plain Python
 	$(BIN)/python -m bayplan.kernels.warm
-	$(BIN)/pytest -n $(TEST_WORKERS)
+	$(BIN)/pytest -n $(TEST_WORKERS) -m 'not endtoend'
 	NUMBA_DISABLE_JIT=1 HYPOTHESIS_PROFILE=small $(BIN)/pytest -n $(TEST_WORKERS) -q tests/kernels \
 	  $(addprefix tests/scheduler/,gangs preemption explaining queues test_trial.py)
+
+endtoend: $(EXTRAS) ## sweeps on a Ray cluster of its own, MLflow, notebooks; installs them (500 MB)
+	$(BIN)/python -m bayplan.kernels.warm
+	BAYPLAN_REQUIRE_EXTRAS=1 $(BIN)/pytest -m endtoend tests/e2e
 
 thorough: $(READY) ## over 20,000 random examples of what the engine promises, by promise
 	$(BIN)/python -m bayplan.kernels.warm
@@ -83,4 +88,9 @@ $(READY): pyproject.toml requirements.lock
 	@echo "Making $(VENV) and installing into it; this takes about a minute."
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar=on -c requirements.lock -e '.[dev]'
+	@touch $@
+
+$(EXTRAS): $(READY)
+	$(BIN)/python -m pip install --disable-pip-version-check -q -c requirements.lock \
+	  -e '.[dev,ray,mlflow,notebooks]'
 	@touch $@

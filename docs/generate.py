@@ -19,6 +19,8 @@ COMMANDS = (
     (),
     ("simulate",),
     ("compare",),
+    ("sweep",),
+    ("sweep", "export"),
     ("report",),
     ("scenario",),
     ("scenario", "init"),

@@ -5,13 +5,38 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from threading import Thread, current_thread, main_thread
 from typing import Any, TypeVar
 
+from bayplan.scheduler.errors import InputError
+
 Result = TypeVar("Result")
+
+
+def workers_for(asked: int | None, n_tasks: int) -> int:
+    """Return how many processes to use: what was asked for, or one a core, at most one a task.
+
+    Parameters
+    ----------
+    asked
+        What ``--workers`` says; None where it says nothing.
+    n_tasks
+        How many tasks there are.
+
+    Raises
+    ------
+    InputError
+        Less than one was asked for.
+    """
+    if asked is None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+        return max(1, min(cores, n_tasks))
+    if asked < 1:
+        raise InputError(f"--workers {asked}", fix="give 1 or more")
+    return asked
 
 
 def spread(
@@ -19,8 +44,10 @@ def spread(
     start: Callable[[], None],
     run: Callable[..., Result],
     workers: int,
+    *,
+    in_order: bool = True,
 ) -> Generator[Result, None, None]:
-    """Call a function for each task on processes of their own, and yield what it returns in order.
+    """Call a function for each task on processes of their own, and yield what it returns.
 
     Parameters
     ----------
@@ -32,13 +59,20 @@ def spread(
         A function of a module.
     workers
         How many processes; there are never more than tasks.
+    in_order
+        Whether what is returned comes in the order of the tasks, or else as it is done.
+
+    Raises
+    ------
+    BrokenProcessPool
+        A process was killed.
     """
     context = get_context("spawn")
     pool = ProcessPoolExecutor(min(workers, len(tasks)), context, _start, (start,))
     try:
         with _signals_held_back():
             futures = [pool.submit(run, *task) for task in tasks]
-        for future in futures:
+        for future in futures if in_order else as_completed(futures):
             yield future.result()
     except BaseException:
         # Interrupted or failed: workers in the middle of a run are ended, not waited for.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from rich.console import Console
+import io
+from collections.abc import Iterable
+
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 MIN_WIDTH = 80
@@ -20,3 +23,18 @@ def console(*, stderr: bool = False) -> Console:
 def plain(text: str) -> Text:
     """Return a text as it stands: no markup in it, and control characters written out."""
     return Text(text if text.isprintable() else repr(text)[1:-1])
+
+
+def as_text(parts: Iterable[RenderableType]) -> str:
+    """Return what is printed of some parts, 80 columns wide, without colours.
+
+    Parameters
+    ----------
+    parts
+        Tables, texts; strings are taken as they stand.
+    """
+    screen = Console(file=io.StringIO(), width=MIN_WIDTH, color_system=None)
+    with screen.capture() as captured:
+        for part in parts:
+            screen.print(plain(part) if isinstance(part, str) else part)
+    return "\n".join(line.rstrip() for line in captured.get().rstrip().splitlines())

@@ -1,11 +1,11 @@
-"""Jobs, time series, stints and nodes as Parquet files; Polars is imported when one is written."""
+"""Jobs, time series, stints and nodes as tables and Parquet files; Polars is imported for one."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,11 +15,14 @@ from bayplan.simulator.core.results import JobResults, Series, Status
 from bayplan.simulator.core.stints import Stints
 from bayplan.traces.jobs import JobTable, columns_of
 
+if TYPE_CHECKING:
+    import polars as pl
+
 ROW_GROUP = 2**18
 """Rows that are packed together: stated, so that it does not follow the number of threads."""
 
 
-def jobs_bytes(jobs: JobTable, results: JobResults) -> bytes:
+def job_frame(jobs: JobTable, results: JobResults) -> pl.DataFrame:
     """Return a row a row of the job table: its columns, then what became of it.
 
     ``status`` is a text in lower case; times that never came are null.
@@ -34,10 +37,10 @@ def jobs_bytes(jobs: JobTable, results: JobResults) -> bytes:
     found = _arrays(results)
     names = np.array([status.name.lower() for status in Status])
     found["status"] = names[results.status].tolist()
-    return _packed(columns_of(jobs) | found)
+    return _framed(columns_of(jobs) | found)
 
 
-def series_bytes(series: Series) -> bytes:
+def series_frame(series: Series) -> pl.DataFrame:
     """Return a row a sample; what was not measured is null.
 
     Parameters
@@ -45,7 +48,31 @@ def series_bytes(series: Series) -> bytes:
     series
         The cluster over time.
     """
-    return _packed(_arrays(series))
+    return _framed(_arrays(series))
+
+
+def jobs_bytes(jobs: JobTable, results: JobResults) -> bytes:
+    """Return ``job_frame`` as a Parquet file.
+
+    Parameters
+    ----------
+    jobs
+        The table.
+    results
+        What became of its rows.
+    """
+    return packed(job_frame(jobs, results))
+
+
+def series_bytes(series: Series) -> bytes:
+    """Return ``series_frame`` as a Parquet file.
+
+    Parameters
+    ----------
+    series
+        The cluster over time.
+    """
+    return packed(series_frame(series))
 
 
 def stints_bytes(stints: Stints, jobs: JobTable) -> bytes:
@@ -59,19 +86,21 @@ def stints_bytes(stints: Stints, jobs: JobTable) -> bytes:
         The table that its rows are of.
     """
     rows = stints.row.tolist()
-    return _packed(
-        {
-            "job": [jobs.gang[row] or jobs.name[row] for row in rows],
-            "row": stints.row.astype(np.int32),
-            "node": [stints.names[node] for node in stints.node.tolist()],
-            "gpu": stints.gpu.astype(np.int32),
-            "slice_start": stints.slice_start.astype(np.int32),
-            "slice_size": stints.slice_size.astype(np.int32),
-            "profile": [stints.profiles[profile] for profile in stints.profile.tolist()],
-            "milli": stints.milli.astype(np.int32),
-            "start_s": stints.start_s,
-            "end_s": stints.end_s,
-        }
+    return packed(
+        _framed(
+            {
+                "job": [jobs.gang[row] or jobs.name[row] for row in rows],
+                "row": stints.row.astype(np.int32),
+                "node": [stints.names[node] for node in stints.node.tolist()],
+                "gpu": stints.gpu.astype(np.int32),
+                "slice_start": stints.slice_start.astype(np.int32),
+                "slice_size": stints.slice_size.astype(np.int32),
+                "profile": [stints.profiles[profile] for profile in stints.profile.tolist()],
+                "milli": stints.milli.astype(np.int32),
+                "start_s": stints.start_s,
+                "end_s": stints.end_s,
+            }
+        )
     )
 
 
@@ -83,17 +112,34 @@ def nodes_bytes(nodes: Sequence[Node]) -> bytes:
     nodes
         The cluster.
     """
-    return _packed(
-        {
-            "name": [node.name for node in nodes],
-            "cpu_milli": np.array([node.cpu_milli for node in nodes], np.int64),
-            "memory_mib": np.array([node.memory_mib for node in nodes], np.int64),
-            "gpu_count": np.array([node.gpu_count for node in nodes], np.int32),
-            "gpu_model": [node.gpu_model for node in nodes],
-            "gpu_memory_mib": np.array([node.gpu_memory_mib for node in nodes], np.int64),
-            "gpu_capacity_milli": np.array([_capacity_milli(node) for node in nodes], np.int64),
-        }
+    return packed(
+        _framed(
+            {
+                "name": [node.name for node in nodes],
+                "cpu_milli": np.array([node.cpu_milli for node in nodes], np.int64),
+                "memory_mib": np.array([node.memory_mib for node in nodes], np.int64),
+                "gpu_count": np.array([node.gpu_count for node in nodes], np.int32),
+                "gpu_model": [node.gpu_model for node in nodes],
+                "gpu_memory_mib": np.array([node.gpu_memory_mib for node in nodes], np.int64),
+                "gpu_capacity_milli": np.array([_capacity_milli(node) for node in nodes], np.int64),
+            }
+        )
     )
+
+
+def packed(frame: pl.DataFrame) -> bytes:
+    """Return a table as a Parquet file: same values, same bytes, on any number of threads.
+
+    Parameters
+    ----------
+    frame
+        The table.
+    """
+    out = io.BytesIO()
+    frame.write_parquet(
+        out, compression="zstd", compression_level=3, statistics=True, row_group_size=ROW_GROUP
+    )
+    return out.getvalue()
 
 
 def _capacity_milli(node: Node) -> int:
@@ -105,18 +151,14 @@ def _arrays(value: JobResults | Series) -> dict[str, Any]:
     return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
-def _packed(columns: Mapping[str, Any]) -> bytes:
-    """Return columns as a Parquet file: same values, same bytes, on any number of threads."""
+def _framed(columns: Mapping[str, Any]) -> pl.DataFrame:
     import polars as pl
 
-    made = [
-        pl.Series(name, values, dtype=pl.String)
-        if isinstance(values, list | tuple)
-        else pl.Series(name, values, nan_to_null=values.dtype.kind == "f")
-        for name, values in columns.items()
-    ]
-    out = io.BytesIO()
-    pl.DataFrame(made).write_parquet(
-        out, compression="zstd", compression_level=3, statistics=True, row_group_size=ROW_GROUP
+    return pl.DataFrame(
+        [
+            pl.Series(name, values, dtype=pl.String)
+            if isinstance(values, list | tuple)
+            else pl.Series(name, values, nan_to_null=values.dtype.kind == "f")
+            for name, values in columns.items()
+        ]
     )
-    return out.getvalue()

@@ -25,7 +25,7 @@ DRAWN = ("jct_mean_s", "effective_pct")
 """Metrics of a picture of variants unless others are asked for."""
 
 # Okabe and Ito's palette, which people with colour-blindness can tell apart.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
 _HATCHES = ("", "///", "...", "xxx")
 _BAR_IN = 0.26
 _MARGIN_IN = 1.0
@@ -46,7 +46,7 @@ def compare_svg(variants: Sequence[Variant], keys: Sequence[str] = DRAWN) -> str
     InputError
         There is no such metric.
     """
-    return _svg(compare_figure(variants, keys))
+    return as_svg(compare_figure(variants, keys))
 
 
 def run_svg(series: Series, totals: Totals) -> str:
@@ -59,7 +59,7 @@ def run_svg(series: Series, totals: Totals) -> str:
     totals
         Its totals, for the capacity.
     """
-    return _svg(run_figure(series, totals))
+    return as_svg(run_figure(series, totals))
 
 
 def compare_figure(variants: Sequence[Variant], keys: Sequence[str] = DRAWN) -> Figure:
@@ -126,8 +126,8 @@ def _bars(
             y,
             figure.mean,
             height=0.86,
-            color=_COLOURS[look % len(_COLOURS)],
-            hatch=_HATCHES[look // len(_COLOURS) % len(_HATCHES)],
+            color=COLOURS[look % len(COLOURS)],
+            hatch=_HATCHES[look // len(COLOURS) % len(_HATCHES)],
             edgecolor="white",
             linewidth=0.0,
             label=variant.name if names and variant.name not in shown else "_",
@@ -166,8 +166,8 @@ def run_figure(series: Series, totals: Totals) -> Figure:
     extra = [
         (values, label, colour)
         for values, label, colour in (
-            (fragments, "GPUs fragmented", _COLOURS[3]),
-            (blocked, "MIG places blocked", _COLOURS[4]),
+            (fragments, "GPUs fragmented", COLOURS[3]),
+            (blocked, "MIG places blocked", COLOURS[4]),
         )
         if not np.isnan(values).all()
     ]
@@ -180,10 +180,10 @@ def run_figure(series: Series, totals: Totals) -> Figure:
     # Often the same: the wider line below can be seen beside the narrower one above.
     busy = series.busy_gpus * (100.0 / np.maximum(series.gpus, 1))
     _line(panels[0], time, busy, "busy", "#C8C8C8", 4.0)
-    _line(panels[0], time, series.allocated_milli / capacity, "allocated", _COLOURS[0], 2.2)
-    _line(panels[0], time, series.effective_milli / capacity, "effective", _COLOURS[1], 0.9)
-    _line(panels[1], time, series.waiting, "waiting", _COLOURS[1])
-    _line(panels[1], time, series.running, "running", _COLOURS[2])
+    _line(panels[0], time, series.allocated_milli / capacity, "allocated", COLOURS[0], 2.2)
+    _line(panels[0], time, series.effective_milli / capacity, "effective", COLOURS[1], 0.9)
+    _line(panels[1], time, series.waiting, "waiting", COLOURS[1])
+    _line(panels[1], time, series.running, "running", COLOURS[2])
     for values, label, colour in extra:
         _line(panels[2], time, values, label, colour)
     for axes, label in zip(panels, ("% of the GPUs", "jobs", "%"), strict=False):
@@ -213,7 +213,14 @@ def _line(
     axes.plot(time, values, label=label, color=colour, linewidth=width, drawstyle="steps-pre")
 
 
-def _svg(figure: Figure) -> str:
+def as_svg(figure: Figure) -> str:
+    """Return a figure as SVG: same figure, same bytes.
+
+    Parameters
+    ----------
+    figure
+        The figure.
+    """
     with mpl.rc_context({"svg.hashsalt": "bayplan", "svg.fonttype": "path"}):
         text = io.StringIO()
         figure.savefig(text, format="svg", metadata={"Date": None, "Creator": "bayplan"})

@@ -71,8 +71,15 @@ class Experiment:
         return 1000 * int(self.nodes.gpu_count.sum())
 
 
-def parse_seeds(text: str) -> list[int]:
+def parse_seeds(text: str, what: str = "--seeds") -> list[int]:
     """Read ``42-51`` or ``1,2,7-9`` as a list of seeds, in the order given.
+
+    Parameters
+    ----------
+    text
+        The seeds.
+    what
+        Where they stand, for errors.
 
     Raises
     ------
@@ -83,16 +90,16 @@ def parse_seeds(text: str) -> list[int]:
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
         if not (is_count(first) and (not dash or is_count(last))):
-            raise InputError(f"--seeds {text!r}: {part.strip()!r} is no seed", fix=_EXAMPLE)
+            raise InputError(f"{what} {text!r}: {part.strip()!r} is no seed", fix=_EXAMPLE)
         start, stop = int(first), int(last or first)
         if stop < start:
-            raise InputError(f"--seeds {text!r}: {part.strip()!r} runs backwards", fix=_EXAMPLE)
+            raise InputError(f"{what} {text!r}: {part.strip()!r} runs backwards", fix=_EXAMPLE)
         if stop - start >= _MAX_SEEDS:
-            raise InputError(f"--seeds {text!r}: more than {_MAX_SEEDS} seeds", fix=_EXAMPLE)
+            raise InputError(f"{what} {text!r}: more than {_MAX_SEEDS} seeds", fix=_EXAMPLE)
         seeds += range(start, stop + 1)
     twice = sorted(seed for seed, n in Counter(seeds).items() if n > 1)
     if twice:
-        raise InputError(f"--seeds {text!r}: seed {twice[0]} stands there twice", fix=_EXAMPLE)
+        raise InputError(f"{what} {text!r}: seed {twice[0]} stands there twice", fix=_EXAMPLE)
     return seeds
 
 

@@ -53,9 +53,28 @@ def read_scenario(
     InputError
         The file cannot be read, or is no TOML.
     """
+    return scenario_of({} if path is None else parsed(path), settings, path)
+
+
+def scenario_of(
+    content: Mapping[str, Any], settings: Settings = (), path: Path | None = None
+) -> tuple[Scenario, list[InputError]]:
+    """Return what ``read_scenario`` does of what a file says.
+
+    Parameters
+    ----------
+    content
+        Tables by their names.
+    settings
+        What is set over it.
+    path
+        Where it stands; None: nowhere, and paths are relative to where one is.
+    """
     shown = "" if path is None else display(path)
-    given, strangers = _flat({} if path is None else _parsed(path))
-    problems = [InputError(f"{at}: {what}", file=shown, fix=fix) for at, what, fix in strangers]
+    given, strangers = _flat(content)
+    problems = [
+        InputError(f"{at}: {what}", file=shown or None, fix=fix) for at, what, fix in strangers
+    ]
     here: dict[str, Any] = {}
     for name, text in settings:
         try:
@@ -76,6 +95,24 @@ def read_scenario(
         elif path is not None and name not in here:
             values[name] = _beside(path, BY_PATH[name], values[name])
     return replace(scenario, wrong=frozenset(wrong)), problems
+
+
+def parsed(path: Path) -> dict[str, Any]:
+    """Return what a TOML file says.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or is no TOML.
+    """
+    try:
+        return tomllib.loads(read_text(path))
+    except tomllib.TOMLDecodeError as error:
+        found = _LINE.search(str(error))
+        problem, row = f"no TOML: {_LINE.sub('', str(error))}", int(found[1]) if found else None
+    except RecursionError:
+        problem, row = "no TOML: nested too deep", None
+    raise InputError(problem, file=display(path), row=row, fix="correct the file")
 
 
 def parse_setting(text: str) -> tuple[str, str]:
@@ -112,6 +149,16 @@ def key_named(name: str) -> Key:
     raise InputError(f"{name}: there is no such key", fix=fix)
 
 
+def leaves(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the full names in tables of a file, and what stands there, known or not."""
+    for name, value in content.items():
+        path = f"{prefix}{name}"
+        if isinstance(value, dict) and _is_table(path):
+            yield from leaves(value, f"{path}.")
+        else:
+            yield path, value
+
+
 def _not_passed_over(given: Mapping[str, Any], here: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a file says, without the jobs that others set over it take the place of."""
     passed: frozenset[str] = frozenset()
@@ -122,17 +169,6 @@ def _not_passed_over(given: Mapping[str, Any], here: Mapping[str, Any]) -> dict[
     return {path: value for path, value in given.items() if path not in passed}
 
 
-def _parsed(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as error:
-        found = _LINE.search(str(error))
-        problem, row = f"no TOML: {_LINE.sub('', str(error))}", int(found[1]) if found else None
-    except RecursionError:
-        problem, row = "no TOML: nested too deep", None
-    raise InputError(problem, file=display(path), row=row, fix="correct the file")
-
-
 Stranger = tuple[str, str, str]
 
 
@@ -140,7 +176,7 @@ def _flat(content: Mapping[str, Any]) -> tuple[dict[str, Any], list[Stranger]]:
     """Return the values by full name, and what has no place in a scenario."""
     given: dict[str, Any] = {}
     strangers: list[Stranger] = []
-    for path, value in _leaves(content, ""):
+    for path, value in leaves(content):
         if path in BY_PATH:
             given[path] = value
         elif path in TABLES:
@@ -148,15 +184,6 @@ def _flat(content: Mapping[str, Any]) -> tuple[dict[str, Any], list[Stranger]]:
         else:
             strangers.append((path, *_unknown(path, isinstance(value, dict))))
     return given, strangers
-
-
-def _leaves(content: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
-    for name, value in content.items():
-        path = f"{prefix}{name}"
-        if isinstance(value, dict) and _is_table(path):
-            yield from _leaves(value, f"{path}.")
-        else:
-            yield path, value
 
 
 def _is_table(path: str) -> bool:

@@ -57,6 +57,7 @@ class Files:
 
     nodes: dict[tuple[str, str], ClusterFile] = field(default_factory=dict)
     jobs: dict[tuple[object, ...], JobTable] = field(default_factory=dict)
+    speeds: dict[str, dict[tuple[str, str], float]] = field(default_factory=dict)
 
 
 def made_ready(scenario: Scenario, files: Files | None = None) -> Ready:
@@ -126,30 +127,64 @@ def try_ready(
         What was read before, and what this reads.
     """
     files = files or Files()
-    problems: list[InputError] = []
+    tried = _Attempts(scenario)
+    cluster, table, by_type = _read(scenario, files, tried)
+    synthetic = bool(scenario["jobs.synthetic.count"])
+    speeds = tried(lambda: speeds_of(scenario, by_type or {}))
+    if cluster is None or by_type is None or speeds is None or (table is None and not synthetic):
+        return None, tried.problems
+    jobs = tried(lambda: _jobs(scenario, cluster.nodes, table))
+    if jobs is None:
+        return None, tried.problems
+    shared = tried(lambda: _shared(scenario, cluster, jobs))
+    if shared is None:
+        return None, tried.problems
+    return Ready(*shared, settings_of(scenario, speeds)), tried.problems
 
-    def tried(make: Callable[[], Made], path: str = "") -> Made | None:
+
+def read_files(scenario: Scenario, files: Files) -> list[InputError]:
+    """Read what a scenario reads, and return everything that is wrong with it.
+
+    Parameters
+    ----------
+    scenario
+        The scenario.
+    files
+        What was read before, and what this reads: no file is read later for the same scenario.
+    """
+    tried = _Attempts(scenario)
+    _read(scenario, files, tried)
+    return tried.problems
+
+
+class _Attempts:
+    """Things that are tried one after another, and what was wrong with them."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._scenario = scenario
+        self.problems: list[InputError] = []
+
+    def __call__(self, make: Callable[[], Made], path: str = "") -> Made | None:
         try:
             return make()
         except InputError as error:
             lines = str(error).splitlines() if isinstance(error, ClusterError) else [str(error)]
-            problems.extend(scenario.error(path, x, "") if path else InputError(x) for x in lines)
+            self.problems.extend(
+                self._scenario.error(path, line, "") if path else InputError(line) for line in lines
+            )
         return None
 
-    cluster = tried(lambda: _nodes(scenario, files), "cluster.file")
+
+def _read(
+    scenario: Scenario, files: Files, tried: _Attempts
+) -> tuple[ClusterFile | None, JobTable | None, dict[tuple[str, str], float] | None]:
+    """Return the nodes, the jobs where they come from a file, and the speeds."""
     synthetic = bool(scenario["jobs.synthetic.count"])
-    table = None if synthetic else tried(lambda: _job_file(scenario, files), "jobs.file")
-    by_type = tried(lambda: _speed_file(scenario), "speeds.file")
-    speeds = tried(lambda: speeds_of(scenario, by_type or {}))
-    if cluster is None or by_type is None or speeds is None or (table is None and not synthetic):
-        return None, problems
-    jobs = tried(lambda: _jobs(scenario, cluster.nodes, table))
-    if jobs is None:
-        return None, problems
-    shared = tried(lambda: _shared(scenario, cluster, jobs))
-    if shared is None:
-        return None, problems
-    return Ready(*shared, settings_of(scenario, speeds)), problems
+    return (
+        tried(lambda: _nodes(scenario, files), "cluster.file"),
+        None if synthetic else tried(lambda: _job_file(scenario, files), "jobs.file"),
+        tried(lambda: _speed_file(scenario, files), "speeds.file"),
+    )
 
 
 def settings_of(scenario: Scenario, speeds: Speeds) -> Settings:
@@ -197,8 +232,12 @@ def _job_file(scenario: Scenario, files: Files) -> JobTable:
     return files.jobs[named]
 
 
-def _speed_file(scenario: Scenario) -> dict[tuple[str, str], float]:
-    return read_speeds(scenario["speeds.file"]) if scenario["speeds.file"] else {}
+def _speed_file(scenario: Scenario, files: Files) -> dict[tuple[str, str], float]:
+    if not (name := scenario["speeds.file"]):
+        return {}
+    if name not in files.speeds:
+        files.speeds[name] = read_speeds(name)
+    return files.speeds[name]
 
 
 def _jobs(scenario: Scenario, nodes: NodeTable, table: JobTable | None) -> JobTable:

@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from bayplan.scheduler.errors import InputError
 from bayplan.simulator.compiling import compile_kernels
@@ -28,6 +18,7 @@ from bayplan.simulator.scenario.ready import Files, refuse, try_ready
 from bayplan.simulator.simulate.command import inputs_of
 from bayplan.simulator.simulate.compare import Run, compared, variants_of
 from bayplan.simulator.simulate.notes import Facts, about_runs, facts_of
+from bayplan.simulator.simulate.progress import runs_bar
 from bayplan.simulator.simulate.rows import as_csv, as_json
 from bayplan.simulator.simulate.running import described, kernel_groups
 from bayplan.simulator.simulate.variations import (
@@ -38,6 +29,7 @@ from bayplan.simulator.simulate.variations import (
     variations,
 )
 from bayplan.simulator.targets import STDOUT, check_targets
+from bayplan.simulator.workers import workers_for
 from bayplan.traces.console import console, plain
 from bayplan.traces.files import write_text
 
@@ -69,12 +61,12 @@ def compare(options: Options) -> int:
     varied = [parse_varied(text) for text in options.vary]
     seeds = parse_seeds(options.seeds)
     shown = _metrics(options.metrics)
-    _workers(options.workers, 1)
+    workers_for(options.workers, 1)
     made, problems = variations(options.scenario, options.settings, varied)
     refuse(problems)
     made = [resampling(each) for each in made]
     _check_targets(options, made)
-    groups, notes = _checked(made)
+    groups, notes = checked_files(made)
     compile_kernels(groups, quiet=options.quiet)
     runs, complete = _runs(options, made, seeds, groups)
     _write(options, varied, made, runs, shown)
@@ -101,22 +93,24 @@ def _metrics(text: str) -> tuple[str, ...]:
     return keys
 
 
-def _workers(asked: int | None, n_runs: int) -> int:
-    if asked is None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-        return max(1, min(cores, n_runs))
-    if asked < 1:
-        raise InputError(f"--workers {asked}", fix="give 1 or more")
-    return asked
-
-
 def _check_targets(options: Options, made: Sequence[Variation]) -> None:
     read = [file for each in made for file in inputs_of(each.scenario, options.scenario)]
     check_targets([("--json", options.json), ("--csv", options.csv)], options.plot, read)
 
 
-def _checked(made: Sequence[Variation]) -> tuple[tuple[str, ...], list[str]]:
-    """Return the groups of kernels of all runs, and notes; all files are read, and so checked."""
+def checked_files(made: Sequence[Variation]) -> tuple[tuple[str, ...], list[str]]:
+    """Return the groups of kernels of all runs, and notes; all files are read, and so checked.
+
+    Parameters
+    ----------
+    made
+        The variations.
+
+    Raises
+    ------
+    InputError
+        What is wrong with their files.
+    """
     files = Files()
     groups: dict[str, None] = {}
     problems: dict[str, InputError] = {}
@@ -138,26 +132,13 @@ def _runs(
 ) -> tuple[list[Run], bool]:
     """Return the runs that were done, and whether those are all."""
     total = len(made) * len(seeds)
-    screen = console(stderr=True)
-    bar = Progress(
-        TextColumn("comparing"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("runs"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=screen,
-        transient=True,
-        disable=options.quiet or not screen.is_terminal,
-    )
     done: list[Run] = []
-    runs = compared(made, seeds, groups, _workers(options.workers, total))
+    runs = compared(made, seeds, groups, workers_for(options.workers, total))
     try:
-        with bar, closing(runs):
-            task = bar.add_task("comparing", total=total)
+        with runs_bar("comparing", total, quiet=options.quiet) as one_done, closing(runs):
             for each in runs:
                 done.append(each)
-                bar.update(task, advance=1)
+                one_done()
     except KeyboardInterrupt:
         return done, False
     return done, True

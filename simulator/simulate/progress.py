@@ -1,4 +1,4 @@
-"""The progress bar of a run: simulated time, jobs that ended, how long it still takes."""
+"""Progress bars: of one run over its jobs and simulated time, of many runs over those done."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from bayplan.traces.console import console
 
@@ -57,6 +64,40 @@ def progress_bar(what: str, total: int, *, quiet: bool = False) -> Iterator[Told
     with bar:
         task = bar.add_task(what, total=total)
         yield told
+
+
+@contextmanager
+def runs_bar(
+    what: str, total: int, *, done: int = 0, quiet: bool = False
+) -> Iterator[Callable[[], None]]:
+    """Show how many runs are done; nothing where stderr is no terminal. Call it once a run.
+
+    Parameters
+    ----------
+    what
+        What is done.
+    total
+        How many runs there are.
+    done
+        How many of them were done before.
+    quiet
+        Whether to show nothing anywhere.
+    """
+    screen = console(stderr=True)
+    bar = Progress(
+        TextColumn(what, markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("runs"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=screen,
+        transient=True,
+        disable=quiet or not screen.is_terminal,
+    )
+    with bar:
+        task = bar.add_task(what, total=total, completed=done)
+        yield lambda: bar.update(task, advance=1)
 
 
 def simulated(now_s: float) -> str:

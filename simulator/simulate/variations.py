@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -10,12 +10,15 @@ from pathlib import Path
 from bayplan.scheduler.errors import InputError
 from bayplan.simulator.scenario.conflicts import conflicts, idle
 from bayplan.simulator.scenario.key import NESTED
-from bayplan.simulator.scenario.reading import key_named, read_scenario
+from bayplan.simulator.scenario.reading import key_named, parsed, scenario_of
 from bayplan.simulator.scenario.ready import with_known_names
 from bayplan.simulator.scenario.scenario import Scenario
 from bayplan.simulator.scenario.values import checked, from_text
 
 MAX_VARIATIONS = 10_000
+
+Pairs = Sequence[tuple[str, str]]
+"""Names of keys and their values as texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,28 +64,48 @@ def parse_varied(text: str) -> Varied:
     name, equals, given = text.partition("=")
     if not equals:
         raise InputError(f"--vary {text!r}: no key=values", fix="write placement=fgd,best-fit")
-    key = key_named(name.strip())
-    if key.path == "run.seed":
-        raise InputError(f"--vary {text!r}: seeds have a flag", fix="give --seeds")
-    if key.kind in NESTED:
-        raise InputError(f"--vary {text!r}: {key.path} is a table", fix="vary another key")
     values = [value.strip() for value in given.split(";" if ";" in given else ",")]
     if ";" in given and not values[-1]:
         values.pop()  # one value with commas: layout=1g.10gb@0,3g.40gb@4;
+    return varied(name.strip(), values, f"--vary {text!r}")
+
+
+def varied(name: str, values: Sequence[str], told: str) -> Varied:
+    """Return a key and its values, each of them once.
+
+    Parameters
+    ----------
+    name
+        What the key is called.
+    values
+        The values, as texts.
+    told
+        Where they stand, for errors.
+
+    Raises
+    ------
+    InputError
+        The key is none that can be varied, or a value stands there twice, be it in other words.
+    """
+    key = key_named(name)
+    if key.path == "run.seed":
+        raise InputError(f"{told}: seeds have a flag", fix="give --seeds")
+    if key.kind in NESTED:
+        raise InputError(f"{told}: {key.path} is a table", fix="vary another key")
     said: dict[object, str] = {}
     for value in values:
         means, wrong = checked(key, from_text(key, value))
-        told: object = value if wrong else means
-        if told in said:
-            before = said[told]
+        this: object = value if wrong else means
+        if this in said:
+            before = said[this]
             how = "stands there twice" if before == value else f"is the same as {before!r}"
-            raise InputError(f"--vary {text!r}: {value!r} {how}", fix="give it once")
-        said[told] = value
+            raise InputError(f"{told}: {value!r} {how}", fix="give it once")
+        said[this] = value
     return Varied(key.path, tuple(values))
 
 
 def variations(
-    path: Path | None, settings: Sequence[tuple[str, str]], varied: Sequence[Varied]
+    path: Path | None, settings: Pairs, varied: Sequence[Varied]
 ) -> tuple[list[Variation], list[InputError]]:
     """Return every combination, the last key's values fastest, and all that is wrong with them.
 
@@ -97,13 +120,29 @@ def variations(
     varied
         The keys and their values.
     """
+    content = {} if path is None else parsed(path)
+    return combinations(lambda pairs: scenario_of(content, [*settings, *pairs], path), varied)
+
+
+def combinations(
+    read: Callable[[Pairs], tuple[Scenario, list[InputError]]], varied: Sequence[Varied]
+) -> tuple[list[Variation], list[InputError]]:
+    """Return every combination of a scenario, as ``variations`` does.
+
+    Parameters
+    ----------
+    read
+        Returns the scenario with keys set to texts, and what is wrong with it.
+    varied
+        The keys and their values.
+    """
     _check(varied)
     made: list[Variation] = []
     problems: dict[str, InputError] = {}
     about_idle: list[dict[str, InputError]] = []
     for values in product(*(each.values for each in varied)):
         pairs = [(each.path, value) for each, value in zip(varied, values, strict=True)]
-        scenario, wrong = read_scenario(path, [*settings, *pairs])
+        scenario, wrong = read(pairs)
         known, unknown = with_known_names(scenario)
         problems.update((str(error), error) for error in [*wrong, *unknown, *conflicts(known)])
         about_idle.append(dict(idle(known)))
@@ -115,15 +154,19 @@ def variations(
 
 
 def resampling(variation: Variation) -> Variation:
-    """Return the variation with ``jobs.resample`` decided where it is ``auto``.
+    """Return the variation with ``jobs.resample`` decided where it is ``auto``."""
+    return replace(variation, scenario=with_resampling(variation.scenario))
+
+
+def with_resampling(scenario: Scenario) -> Scenario:
+    """Return a scenario of several seeds with ``jobs.resample`` decided where it is ``auto``.
 
     How many seeds there are says nothing about it: what a seed gives is the same among others.
     """
-    scenario = variation.scenario
     if scenario["jobs.resample"] != "auto":
-        return variation
+        return scenario
     how = "none" if scenario["jobs.synthetic.count"] else "bootstrap"
-    return replace(variation, scenario=scenario.of(jobs__resample=how))
+    return scenario.of(jobs__resample=how)
 
 
 def _check(varied: Sequence[Varied]) -> None:

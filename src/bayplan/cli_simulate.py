@@ -1,4 +1,4 @@
-"""The commands about scenarios: ``simulate``, ``compare``, ``report``, ``scenario``.
+"""The commands about scenarios: ``simulate``, ``compare``, ``sweep``, ``report``, ``scenario``.
 
 ``simulate`` and ``compare`` have a flag for every key of a scenario, made from its declaration.
 """
@@ -19,6 +19,7 @@ Set = Annotated[tuple[str, ...], Parameter(name="--set", show_default=False)]
 Stdout = Annotated[str | None, Parameter(allow_leading_hyphen=True)]
 Flag = str | bool | None
 
+sweep = App(name="sweep")
 scenario = App(name="scenario", help="Write, check and show scenarios: cluster, jobs, policies.")
 
 
@@ -36,6 +37,9 @@ def register(app: App, whole: Any) -> None:
     app.command(_with_keys(simulate, shown=True))
     compare.__annotations__["workers"] = whole | None
     app.command(_with_keys(compare, shown=False))
+    sweep_run.__annotations__["workers"] = whole | None
+    sweep.default(sweep_run)
+    app.command(sweep)
     app.command(report)
     app.command(scenario)
 
@@ -131,6 +135,73 @@ def compare(
         scenario, _settings(set_, keys), vary, seeds, workers, metrics, json, csv, plot, quiet
     )
     return compare_command.compare(options)
+
+
+def sweep_run(
+    grid: Path,
+    /,
+    *,
+    out: Path | None = None,
+    engine: str = "local",
+    address: str | None = None,
+    workers: int | None = None,
+    resume: bool = False,
+    check: bool = False,
+    quiet: bool = False,
+) -> int:
+    """Run a grid of scenarios under several seeds, a row a run: runs.parquet and runs.csv.
+
+    What is done is kept, whatever happens. The exit code is 1 when runs failed, each a row with
+    its error, or when it was interrupted.
+
+    Parameters
+    ----------
+    grid
+        TOML file: scenario, axes, points, seeds, metrics.
+    out
+        Folder to write into, which must not be there yet.
+    engine
+        Where it runs: local (processes of this machine) or ray (a Ray cluster; needs
+        `pip install 'bayplan[ray]'`).
+    address
+        The Ray cluster, such as 10.0.0.1:6379 or auto; without it one is started on this
+        machine.
+    workers
+        How many runs at a time; the default is one a core.
+    resume
+        Go on with the sweep in the folder: only what is missing is run. Refused when the grid,
+        the scenario or a file that they read has changed.
+    check
+        Run nothing: say everything that is wrong with the grid, and how many runs there are.
+    quiet
+        Print nothing but errors.
+    """
+    if check:
+        from bayplan.simulator.sweep.check import check as check_grid
+
+        return check_grid(grid)
+    from bayplan.simulator.sweep import command
+
+    options = command.Options(grid, out, engine, address, workers, resume, quiet)
+    return command.sweep(options)
+
+
+@sweep.command
+def export(folder: Path, /, *, mlflow: str, experiment: str = "") -> int:
+    """Bring the runs of a sweep to MLflow: parameters, metrics, tags; runs there already are left.
+
+    Parameters
+    ----------
+    folder
+        The folder of the sweep.
+    mlflow
+        Where MLflow keeps its runs: sqlite:///mlflow.db, or the address of a server.
+    experiment
+        The experiment that they go into; the default is the folder's name.
+    """
+    from bayplan.simulator.sweep.export import to_mlflow
+
+    return to_mlflow(folder, mlflow, experiment)
 
 
 def report(folders: tuple[Path, ...], /, *, out: Path, quiet: bool = False) -> int:
