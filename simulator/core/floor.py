@@ -89,7 +89,7 @@ class Floor:
         # What this model does is one kernel; a model derived from it is asked step by step.
         self._exact = progress if type(progress) is Exact else None
         self._touched: list[int] = []
-        self._alone: list[int] = []
+        self._alone: dict[int, None] = {}
         self._freed: list[int] = []
         self.capacity_milli = 0
         self.draining: set[str] = set()
@@ -296,7 +296,7 @@ class Floor:
         if not (self._touched or self._alone or predict_all):
             return
         touched, self._touched = self._touched, []
-        alone = [job for job in self._alone if job in self.running]
+        alone = list(self._alone)
         self._alone.clear()
         if self._exact is not None and not predict_all:
             costs_s = self._exact.checkpoint_s
@@ -345,7 +345,7 @@ class Floor:
             if self.seats.overfull(gpus):
                 self.short.append(job)
         else:
-            self._alone.append(job)
+            self._alone[job] = None
         self._level(milli)
         if self.columns.tracked:
             self.columns.use(job, 1, now)
@@ -366,6 +366,7 @@ class Floor:
         book.rate[job] = 0.0
         self.calendar.forget(job)
         del self.running[job]
+        self._alone.pop(job, None)
         self._touched += self.seats.leave(job)
         del self.placements[job]
         self._level(-milli)

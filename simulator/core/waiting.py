@@ -278,8 +278,7 @@ class Waiting:
     def next_open(self) -> int:
         """Return the class of the first who may fit, under an order by keys; or -1.
 
-        Classes that are hopeless become blocked. To be asked until there is none: only then is
-        ``has_open`` right again.
+        Classes that are hopeless become blocked.
         """
         view = self._cluster.view
         number: int = next_open(
@@ -297,8 +296,7 @@ class Waiting:
         )
         self._n_fresh += self._n_freed
         self._n_freed = 0
-        if number < 0:
-            self._n_open = 0
+        self._n_open = self._n_listed.item(0)  # it has just dropped who is not open any more
         return number
 
     # --- in order -------------------------------------------------------------------------
