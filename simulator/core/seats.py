@@ -110,6 +110,8 @@ class Seats:
         That is where time-slicing does not look at memory: tenants use what they use, which is
         what they ask for, or what their job type needs, and a context each.
         """
+        if not self._unchecked:
+            return False
         for gpu in gpus:
             limit = self._unchecked.get(gpu)
             if limit is None:

@@ -280,6 +280,13 @@ class Waiting:
 
         Classes that are hopeless become blocked.
         """
+        if not self._n_freed:
+            if not self._n_open:
+                return _NOBODY
+            if len(self._there) == 1:  # most who come find nobody before them
+                (only,) = self._there
+                if self._hopes.item(only) == NONE:
+                    return only
         view = self._cluster.view
         number: int = next_open(
             self._rows,
