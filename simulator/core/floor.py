@@ -13,6 +13,7 @@ from bayplan.scheduler.types import GPU_MILLI, Decision, MigInstances, Node, Pla
 from bayplan.simulator.core.book import Book, State
 from bayplan.simulator.core.calendar import Calendar
 from bayplan.simulator.core.columns import Columns
+from bayplan.simulator.core.energy import Energy
 from bayplan.simulator.core.locality import Places
 from bayplan.simulator.core.meter import Meter
 from bayplan.simulator.core.pods import Pods
@@ -59,6 +60,8 @@ class Floor:
         What the GPUs of the nodes that are there can hand out in all.
     draining
         Nodes that leave once they are empty.
+    energy
+        What the GPUs draw; None: nobody asks.
     stints
         Takes down who has which GPU when; None: nobody does.
     """
@@ -88,6 +91,10 @@ class Floor:
         self.short: list[int] = []
         self.remaking = remaking_of(nodes, settings)
         self.log: list[LogEntry] | None = [] if settings.log else None
+        self.energy: Energy | None = None
+        if settings.grid is not None:
+            first_s = self.meter.first_s
+            self.energy = Energy(nodes, book, settings.speeds, settings.grid, first_s)
         self.stints = StintLog(nodes, settings.stints) if settings.stints else None
         # What this model does is one kernel; a model derived from it is asked step by step.
         self._exact = progress if type(progress) is Exact else None
@@ -303,7 +310,7 @@ class Floor:
         touched, self._touched = self._touched, []
         alone = list(self._alone)
         self._alone.clear()
-        if self._exact is not None and not predict_all:
+        if self._exact is not None and self.energy is None and not predict_all:
             costs_s = self._exact.checkpoint_s
             if touched:
                 self.seats.advance(touched, self.now_s, costs_s, self.calendar)
@@ -314,6 +321,8 @@ class Floor:
         jobs, rates = self.seats.retime(np.array(touched, np.int64))
         more = np.array(alone, np.int64)
         jobs, rates = np.append(jobs, more), np.append(rates, book.base[more])
+        if self.energy is not None:
+            self.energy.change(jobs, rates, self.now_s)
         if predict_all:
             book.rate[jobs] = rates
             jobs = self.runners()
@@ -340,6 +349,8 @@ class Floor:
             book.start_s[job] = now
         book.base[job] = self.places.speed(book.job_type[job], placements)
         self.progress.begin(book, job, now)
+        if self.energy is not None:
+            self.energy.begin(job, placements)
         if self.remaking is not None:
             book.ready_s[job] += self.remaking.wait_s(placements, now)
         gpus, milli = self.seats.sit(job, placements)
@@ -367,6 +378,8 @@ class Floor:
         milli = book.held_milli.item(job)
         book.run_s[job] = book.run_s.item(job) + ran
         book.gpu_s[job] = book.gpu_s.item(job) + milli * ran / GPU_MILLI
+        if self.energy is not None:
+            self.energy.end(job, now)
         book.rate[job] = 0.0
         self.calendar.forget(job)
         self._alone.pop(job, None)

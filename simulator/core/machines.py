@@ -110,4 +110,6 @@ class Machines:
         floor, gpus = self._floor, sign * node.gpu_count
         floor.capacity_milli += sign * slots_of(node).total_milli
         floor.meter.resize(floor.now_s, gpus)
+        if floor.energy is not None:
+            floor.energy.resize(node, sign, floor.now_s)
         floor.columns.resize(sign * node.cpu_milli, sign * node.memory_mib, GPU_MILLI * gpus)

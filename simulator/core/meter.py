@@ -16,13 +16,13 @@ class Meter:
 
     ``milli``, ``busy``, ``taken`` are the levels now: milli-GPU handed out, GPUs with a tenant,
     tenants. Call ``upto`` before any of them changes. ``gpus`` are there, which ``resize`` changes;
-    that counts from ``first_s``.
+    that counts from ``first_s``, the first arrival.
     """
 
     def __init__(self, first_s: float) -> None:
         self.milli = self.busy = self.taken = 0
         self.gpus = 0
-        self._since_s = first_s
+        self.first_s = self._since_s = first_s
         self._there_gpu_s = 0.0
         self.allocated_gpu_s = self.busy_gpu_s = self.tenant_gpu_s = 0.0
         self._at_s = -math.inf

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
@@ -100,8 +101,9 @@ class Totals:
 
     ``n_gpus`` and ``capacity_milli`` are of the nodes there at the beginning; ``there_gpu_s`` are
     the GPU-seconds that there were.
-    ``first_s`` is the first arrival, ``end_s`` the last end of a job. ``tenant_gpu_s`` over
-    ``busy_gpu_s`` is the mean number of tenants of a busy GPU.
+    ``idle_j`` and ``active_j`` are joules of the GPUs, ``co2_g`` grams by the grid's intensity;
+    NaN where energy was not measured. ``first_s`` is the first arrival, ``end_s`` the last end of
+    a job. ``tenant_gpu_s`` over ``busy_gpu_s`` is the mean number of tenants of a busy GPU.
     """
 
     n_gpus: int
@@ -116,6 +118,9 @@ class Totals:
     events: int
     passes: int
     decisions: int
+    idle_j: float = math.nan
+    active_j: float = math.nan
+    co2_g: float = math.nan
 
 
 class LogEntry(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from bayplan.simulator.core.grid import Grid
 from bayplan.simulator.core.speeds import Speeds
 
 
@@ -92,6 +93,8 @@ class Settings:
         Whether the samples have FGD's fragmentation, and the share of blocked MIG placements.
     until_s
         When to stop at the latest; None: when all jobs have ended.
+    grid
+        Carbon intensity of the electricity; None: energy is not measured, which takes time.
     log
         Whether to keep a log of what happened, a tuple an event.
     stints
@@ -122,4 +125,5 @@ class Settings:
     fragmentation: bool = False
     until_s: float | None = None
     log: bool = False
+    grid: Grid | None = None
     stints: int | None = None

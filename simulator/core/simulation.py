@@ -171,11 +171,19 @@ class Simulation:
             events=self._events,
             passes=self._passes,
             decisions=floor.decisions,
+            **self._energy(),
         )
         results = book.results(floor.now_s)
         log = tuple(floor.log or ())
         stints = None if floor.stints is None else floor.stints.stints(book.rows)
         return Outcome(results, self._sampler.series(), totals, log, self.rejections(), stints)
+
+    def _energy(self) -> dict[str, float]:
+        energy = self.floor.energy
+        if energy is None:
+            return {}
+        energy.upto(self.floor.now_s)
+        return {"idle_j": energy.idle_j, "active_j": energy.active_j, "co2_g": energy.co2_g}
 
     # --- events ---------------------------------------------------------------------------
 

@@ -268,6 +268,32 @@ def _losses() -> Iterator[Metric]:
     )  # fmt: skip
 
 
+def _energy() -> Iterator[Metric]:
+    group = "Energy"
+    of_gpus = "of the GPUs: idle while they are there, and what jobs add; hosts are not in it"
+    yield Metric(
+        "energy_kwh", "energy", group, "kWh", "less", f"∫ watts {of_gpus}", "",
+        lambda f: _joules(f) / 3.6e6,
+    )  # fmt: skip
+    yield Metric(
+        "energy_idle_pct", "drawn idle", group, "%", "less", "idle / all watts, over time", "",
+        lambda f: 100 * ratio(f.totals.idle_j, _joules(f)),
+    )  # fmt: skip
+    yield Metric(
+        "energy_kwh_per_gpu_h", "energy of a GPU-hour", group, "kWh", "less",
+        "energy / (work kept × GPUs of the job, in hours)", "",
+        lambda f: ratio(_joules(f) / 1000.0, f.totals.effective_gpu_s - _lost_gpu_s(f)),
+    )  # fmt: skip
+    yield Metric(
+        "co2_kg", "CO2", group, "kg", "less", "∫ watts × carbon intensity of the hour", "",
+        lambda f: f.totals.co2_g / 1000.0,
+    )  # fmt: skip
+
+
+def _joules(f: Figures) -> float:
+    return f.totals.idle_j + f.totals.active_j
+
+
 def _deadlines() -> Iterator[Metric]:
     group = "Deadlines"
     yield Metric(
@@ -341,6 +367,7 @@ METRICS: tuple[Metric, ...] = (
     *_arrivals(),
     *_gpus(),
     *_losses(),
+    *_energy(),
     *_deadlines(),
     *_fairness(),
     *_effort(),

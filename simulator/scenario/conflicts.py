@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from bayplan.scheduler.errors import InputError
+from bayplan.simulator.scenario.energy import grid_of
 from bayplan.simulator.scenario.keys import BUILTIN, BY_PATH, COUNT, KEYS, NONE, OF_A_JOB_FILE
 from bayplan.simulator.scenario.scenario import Scenario
 
@@ -57,6 +58,7 @@ _DYNAMIC = 'without sharing.mode = "mig-dynamic"'
 _STATIC = 'without sharing.mode = "mig-static"'
 
 _RULES: tuple[Idle, ...] = (
+    Idle("energy.co2_g_per_kwh", "energy.measure", _is(True), "without energy.measure = true"),
     Idle("cluster.format", "cluster.file", _is_not(BUILTIN), "without a cluster.file"),
     Idle("jobs.format", "jobs.file", _is_not(BUILTIN), "without a jobs.file"),
     Idle("jobs.interarrival_s", "jobs.file", _is_not(BUILTIN), "without a jobs.file"),
@@ -163,5 +165,9 @@ def conflicts(scenario: Scenario) -> Iterator[InputError]:
         yield scenario.error(
             "out_of_memory.backoff_s", "it is above most_backoff_s", "lower it, or raise that"
         )
+    try:
+        grid_of(scenario)
+    except InputError as error:
+        yield error
     if not any(row["weight"] for row in scenario["jobs.synthetic.mix"]):
         yield scenario.error("jobs.synthetic.mix", "all weights are 0", "give one a weight")

@@ -42,6 +42,7 @@ TABLES: dict[str, str] = {
     "speeds": "How fast job types run on GPU models, and what they ask of a GPU they share.",
     "speeds.sharing": "Parameters of the sharing models; `bayplan speed` shows what they do.",
     "out_of_memory": "What happens to a job that finds no memory left on a time-sliced GPU.",
+    "energy": "What the GPUs draw; of hosts nothing is counted.",
     "run": "The run itself.",
 }
 """The tables, in file order, with a line about each."""
@@ -104,6 +105,9 @@ KEYS: tuple[Key, ...] = (
         " each time", least=0, most=MAX_S, unit=SECONDS),
     Key("out_of_memory", "most_backoff_s", "number", 300.0, "after how long at most",
         least=0, most=MAX_S, unit=SECONDS),
+    Key("energy", "measure", "yes", False, "measure energy and carbon, which takes time"),
+    Key("energy", "co2_g_per_kwh", "text", "0", "carbon intensity of the electricity in g, or one"
+        " for each hour from time 0 on, repeated, such as 310,290,305"),
     Key("run", "seed", "whole", 0, "draws synthetic jobs, resampled jobs, ties and errors of"
         " estimates", least=0, most=MAX_SEED),
     Key("run", "until_s", "number", None, "when to stop at the latest; left out: when all jobs have"

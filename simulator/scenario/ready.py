@@ -19,6 +19,7 @@ from bayplan.simulator.core.settings import (
 )
 from bayplan.simulator.core.speeds import Speeds
 from bayplan.simulator.scenario.conflicts import conflicts, idle
+from bayplan.simulator.scenario.energy import grid_of
 from bayplan.simulator.scenario.jobs import first_jobs, resampled, scale_for, scaled
 from bayplan.simulator.scenario.keys import BUILTIN, BY_PATH, NONE
 from bayplan.simulator.scenario.names import unknown_names
@@ -201,6 +202,7 @@ def settings_of(scenario: Scenario, speeds: Speeds) -> Settings:
         locality=Locality(**scenario.table("locality")),
         out_of_memory=OutOfMemory(**scenario.table("out_of_memory")),
         reconfiguration=Reconfiguration("" if path == NONE else path),
+        grid=grid_of(scenario),
         **scenario.table("run"),
     )
 

@@ -46,7 +46,9 @@ def test_every_setting_of_the_core_can_be_reached() -> None:
     grouped = {"speeds", "interruptions", "locality", "out_of_memory"}
     assert "mig_path" in names
     for field in fields(Settings):
-        if field.name == "reconfiguration":
+        if field.name == "grid":
+            assert {k.name for k in KEYS if k.table == "energy"} == {"measure", "co2_g_per_kwh"}
+        elif field.name == "reconfiguration":
             assert [f.name for f in fields(Settings().reconfiguration)] == ["path"]
         elif field.name in grouped:
             inner = [] if field.name == "speeds" else fields(getattr(Settings(), field.name))
