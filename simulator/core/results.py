@@ -98,14 +98,15 @@ class Series:
 class Totals:
     """Exact integrals over [``first_s``, ``end_s``], and counts.
 
-    ``n_gpus`` and ``capacity_milli`` are of the nodes there at the beginning; ``there_gpu_s`` are
-    the GPU-seconds that there were.
+    ``n_gpus`` and ``capacity_milli`` are of the nodes there at the beginning, ``known_gpus`` of all
+    that may ever be there; ``there_gpu_s`` are the GPU-seconds that there were.
     ``first_s`` is the first arrival, ``end_s`` the last end of a job. ``tenant_gpu_s`` over
     ``busy_gpu_s`` is the mean number of tenants of a busy GPU.
     """
 
     n_gpus: int
     capacity_milli: int
+    known_gpus: int
     first_s: float
     end_s: float
     there_gpu_s: float
