@@ -58,11 +58,11 @@ class Faults:
                         f"node {each.node}: {name} is {getattr(each, name)}",
                         fix="write more than 0",
                     )
-        self._nodes = tuple(nodes)
+        self.nodes = tuple(nodes)
 
     def run(self, world: World) -> Events:
         """Let nodes fail and come back for ever."""
-        yield from in_turn(world, [_life(world, node) for node in self._nodes])
+        yield from in_turn(world, [_life(world, node) for node in self.nodes])
 
 
 def _life(world: World, node: Failing) -> Life:

@@ -63,11 +63,11 @@ class Spot:
                 raise InputError(
                     f"node {each.node}: notice_s is {each.notice_s}", fix="write 0 or more"
                 )
-        self._nodes = tuple(nodes)
+        self.nodes = tuple(nodes)
 
     def run(self, world: World) -> Events:
         """Let nodes go and come for ever."""
-        yield from in_turn(world, [_life(world, node) for node in self._nodes])
+        yield from in_turn(world, [_life(world, node) for node in self.nodes])
 
 
 def _life(world: World, node: Reclaimed) -> Life:
