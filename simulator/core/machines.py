@@ -63,10 +63,6 @@ class Machines:
         """Whether a node is there."""
         return name in self._cluster.nodes
 
-    def held_by(self, name: str) -> tuple[str, ...]:
-        """Return who holds a node, in the order in which they began to."""
-        return tuple(self._holds[self._node(name).name])
-
     def up(self, name: str, by: str) -> None:
         """Take back a hold; a node that nobody holds comes, or takes pods again.
 
