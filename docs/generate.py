@@ -82,6 +82,8 @@ declared once: the summary, the tables and this page all read it.
   that runs for weeks after the others stretches it: beside these stand the shares **while jobs
   arrive**, from the first to the last arrival, from the samples of the time series in that time.
   Where those are fewer than 10 nothing is said.
+- **GPUs × makespan** is the time of the GPUs that were there: where nodes fail or come and go, that
+  is less than all of them all the time. **available** says how much less.
 - **Effective above allocated.** Work is stated for a whole GPU, and what is held as a part. Tenants
   that share well do more than their parts. A job that asks for a quarter and is alone on a GPU may
   work at the rate of all of it, and under `sharing.mode` none, where the cluster states no sharing,

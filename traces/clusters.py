@@ -10,97 +10,34 @@ import difflib
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bayplan.scheduler.errors import InputError
 from bayplan.scheduler.hardware import Product, find_product, product_named
+from bayplan.traces.cluster_keys import KEYS, KINDS, MODES, TEMPLATE, GroupKey, markdown
 from bayplan.traces.columns import shown
 from bayplan.traces.files import PathLike, display, read_text
-from bayplan.traces.schema import MAX_AMOUNT, MAX_NODE_GPUS, NodeTable
+from bayplan.traces.outages import Outages, outage_problems, outages_of
+from bayplan.traces.schema import NodeTable
 
-MAX_NODES = 10**5
+__all__ = [
+    "KEYS",
+    "MODES",
+    "TEMPLATE",
+    "ClusterError",
+    "ClusterFile",
+    "GroupKey",
+    "markdown",
+    "read_cluster",
+]
+
 CPU_MILLI_PER_GPU = 24_000
 MEMORY_MIB_PER_GPU = 256 * 1024
 """What a node has for each GPU, where a group does not say: enough that GPUs are what is scarce."""
 
 CPU_NODE_GPUS = 4
 """A node without GPUs has the cores and the memory of one with so many."""
-
-MODES = ("exclusive", "mps", "timeslice", "hami", "mig-dynamic")
-"""Ways to share GPUs by name; anything else under ``sharing`` is a MIG layout."""
-
-
-@dataclass(frozen=True, slots=True)
-class GroupKey:
-    """One key of a ``[[nodes]]`` table; ``default`` is in words where others decide it."""
-
-    name: str
-    kind: type
-    default: str
-    meaning: str
-    minimum: int = 0
-    maximum: int = 0
-
-
-KEYS: tuple[GroupKey, ...] = (
-    GroupKey("name", str, "**required**", "the node's name; of several nodes its start"),
-    GroupKey("count", int, "1", "number of nodes", 1, MAX_NODES),
-    GroupKey("gpus", int, "**required**", "GPUs of each node", 0, MAX_NODE_GPUS),
-    GroupKey("gpu_model", str, "unknown", "GPU model, best as `bayplan devices` lists it"),
-    GroupKey(
-        "gpu_memory_mib", int, "the model's, or 0 = unknown", "MiB per GPU", 0, MAX_AMOUNT
-    ),
-    GroupKey(
-        "cpu_milli", int, "24,000 per GPU, 96,000 without", "millicores of each node",
-        0, MAX_AMOUNT,
-    ),
-    GroupKey(
-        "memory_mib", int, "262,144 per GPU, 1,048,576 without", "MiB of each node",
-        0, MAX_AMOUNT,
-    ),
-    GroupKey("rack", str, "none", "one rack for the whole group"),
-    GroupKey("racks", int, "none", "spread the group over so many racks", 1, MAX_NODES),
-    GroupKey("nodes_per_rack", int, "none", "fill racks of so many nodes", 1, MAX_NODES),
-    GroupKey("block", str, "none", "block of racks that share a spine"),
-    GroupKey("zone", str, "none", "availability zone"),
-    GroupKey(
-        "nodes_per_nvlink_domain", int, "none", "join so many nodes by NVLink", 1, MAX_NODES
-    ),
-    GroupKey(
-        "gpu_island", int, "as the catalogue says",
-        "NVLink joins so many GPUs of a node", 0, MAX_NODE_GPUS,
-    ),
-    GroupKey(
-        "sharing", str, "not stated",
-        "exclusive, mps, timeslice, hami, mig-dynamic, or a MIG layout (all-balanced,"
-        " `1g.10gb@0,3g.40gb@4`)",
-    ),
-)  # fmt: skip
-"""The keys of a ``[[nodes]]`` table, in the order in which they are documented."""
-
-TEMPLATE = """\
-# Groups of nodes alike. `bayplan devices` lists the GPU models.
-
-[[nodes]]
-name = "gpu-a"
-count = 8
-gpus = 8
-gpu_model = "A100-80GB"
-# gpu_memory_mib = 81920         # left out: the model's
-# cpu_milli = 192000             # left out: 24 cores for each GPU
-# memory_mib = 2097152           # left out: 256 GiB for each GPU
-nodes_per_rack = 4               # or racks = 2, or rack = "r1"
-# block = "b1"
-# zone = "z1"
-# nodes_per_nvlink_domain = 18
-# sharing = "mig-dynamic"        # exclusive, mps, timeslice, hami, mig-dynamic or a MIG layout
-
-[[nodes]]
-name = "cpu"
-gpus = 0
-"""
-"""A cluster file to start from."""
 
 
 class ClusterError(InputError):
@@ -123,11 +60,13 @@ class ClusterError(InputError):
 class ClusterFile:
     """A cluster: its nodes, and how each shares its GPUs, one text a node (empty: not stated).
 
-    A text is one of ``MODES`` or a MIG layout that the node's GPU model takes.
+    A text is one of ``MODES`` or a MIG layout that the node's GPU model takes. ``outages`` are how
+    nodes go away by themselves, by name; who is not in it never does.
     """
 
     nodes: NodeTable
     sharing: tuple[str, ...]
+    outages: Mapping[str, Outages] = field(default_factory=dict)
 
 
 def read_cluster(path: PathLike) -> ClusterFile:
@@ -168,17 +107,6 @@ def read_cluster(path: PathLike) -> ClusterFile:
     return _cluster(groups)
 
 
-def markdown() -> str:
-    """Return the keys of a ``[[nodes]]`` table as a Markdown table, for the documentation."""
-    lines = ["| key | type | if left out | bounds | meaning |", "|---|---|---|---|---|"]
-    for key in KEYS:
-        kind = "whole number" if key.kind is int else "text"
-        ceiling = f"{key.maximum:,}" if key.maximum < MAX_AMOUNT else "10^12"
-        bounds = f"{key.minimum} to {ceiling}" if key.kind is int else ""
-        lines.append(f"| `{key.name}` | {kind} | {key.default} | {bounds} | {key.meaning} |")
-    return "\n".join(lines)
-
-
 def _tables(name: str, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
@@ -217,7 +145,11 @@ class _Group:
         """Return all that is wrong with the table."""
         found = [*self._key_problems(), *self._value_problems()]
         if not found:
-            found = [*self._place_problems(), *self._gpu_problems()]
+            found = [
+                *self._place_problems(),
+                *self._gpu_problems(),
+                *outage_problems(self.table),
+            ]
         return [f"[[nodes]] {self.number}: {problem}" for problem in found]
 
     def _key_problems(self) -> list[str]:
@@ -234,21 +166,8 @@ class _Group:
     def _value_problems(self) -> list[str]:
         found = []
         for key in KEYS:
-            value = self.table.get(key.name)
-            if value is None:
-                continue
-            if not isinstance(value, key.kind) or isinstance(value, bool):
-                wanted = "a whole number" if key.kind is int else "a text in quotes"
-                given = str(value).lower() if isinstance(value, bool | float) else shown(str(value))
-                found.append(f"{key.name} is {given}, not {wanted}; write {wanted}")
-            elif isinstance(value, int) and value < key.minimum:
-                problem = f"{key.name} is {value}, below {key.minimum}"
-                found.append(f"{problem}; write {key.minimum} or more")
-            elif isinstance(value, int) and value > key.maximum:
-                problem = f"{key.name} is {value}, above {key.maximum}"
-                found.append(f"{problem}; write {key.maximum} or less")
-            elif key.name == "name" and not value:
-                found.append("name is empty; write a name")
+            if (value := self.table.get(key.name)) is not None:
+                found += _wrong_with(key, value)
         return found
 
     def _place_problems(self) -> list[str]:
@@ -309,6 +228,27 @@ class _Group:
         return []
 
 
+def _wrong_with(key: GroupKey, value: object) -> list[str]:
+    """Return what is wrong with the value of a key; a whole number is a number too."""
+    kinds = (int, float) if key.kind is float else key.kind
+    if not isinstance(value, kinds) or isinstance(value, bool) != (key.kind is bool):
+        given = str(value).lower() if isinstance(value, bool | float) else shown(str(value))
+        return [f"{key.name} is {given}, not {KINDS[key.kind]}; write {KINDS[key.kind]}"]
+    if key.name == "name" and not value:
+        return ["name is empty; write a name"]
+    if isinstance(value, bool | str) or not isinstance(value, int | float):
+        return []
+    if value != value:
+        return [f"{key.name} is nan; write a number"]
+    if key.above and value <= key.minimum:
+        return [f"{key.name} is {value}, not above {key.minimum}; write more, or leave it out"]
+    if value < key.minimum:
+        return [f"{key.name} is {value}, below {key.minimum}; write {key.minimum} or more"]
+    if value > key.maximum:
+        return [f"{key.name} is {value}, above {key.maximum}; write {key.maximum} or less"]
+    return []
+
+
 def _twins(groups: Sequence[_Group]) -> list[str]:
     """Return a problem for every group with a node that an earlier one has."""
     owner: dict[str, int] = {}
@@ -328,12 +268,15 @@ def _twins(groups: Sequence[_Group]) -> list[str]:
 def _cluster(groups: Sequence[_Group]) -> ClusterFile:
     columns: dict[str, list[Any]] = {}
     sharing: list[str] = []
+    outages: dict[str, Outages] = {}
     for group in groups:
         names = group.names()
         for column, values in _columns(group, names).items():
             columns.setdefault(column, []).extend(values)
         sharing += [group.text("sharing")] * len(names)
-    return ClusterFile(NodeTable.of(**columns), tuple(sharing))
+        if (away := outages_of(group.table)) is not None:
+            outages.update(dict.fromkeys(names, away))
+    return ClusterFile(NodeTable.of(**columns), tuple(sharing), outages)
 
 
 def _columns(group: _Group, names: list[str]) -> dict[str, list[Any]]:

@@ -62,6 +62,8 @@ class Floor:
         Nodes that leave once they are empty.
     energy
         What the GPUs draw; None: nobody asks.
+    node_changes
+        How often a node came, left, or began or ceased to take pods.
     stints
         Takes down who has which GPU when; None: nobody does.
     """
@@ -103,6 +105,7 @@ class Floor:
         self._freed: list[int] = []
         self.capacity_milli = 0
         self.draining: set[str] = set()
+        self.node_changes = 0
         self._lifted: dict[int, tuple[Placement, ...]] = {}
         self._classes = book.classes
         self._class_of: list[int] = book.class_of.tolist()

@@ -4,16 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from enum import IntEnum
 
 from bayplan.scheduler.errors import InputError
 from bayplan.scheduler.events import NodeChanged, NodeGone, NodeUp
 from bayplan.scheduler.kinds import slots_of
 from bayplan.scheduler.types import GPU_MILLI, Node
 from bayplan.simulator.core.floor import Floor
+from bayplan.simulator.core.progress import Saves
+
+
+class Hold(IntEnum):
+    """What somebody keeps a node from, the most severe last."""
+
+    CORDON = 1
+    DRAIN = 2
+    DOWN = 3
+
+
+START = "the start"
+"""Who holds the nodes that are not there, or take no pods, when all begins."""
 
 
 class Machines:
     """Lets nodes come and go. All that may ever be there are known from the beginning.
+
+    Whoever cordons a node, drains it or takes it down has a hold on it, by a name, and takes back
+    that one alone: a node is there, and takes pods, when nobody holds it. So a repair does not
+    bring back what a cloud has reclaimed.
 
     Attributes
     ----------
@@ -28,38 +46,57 @@ class Machines:
         if len(self.known) < len(nodes) + len(spare):
             twins = [node.name for node in spare if node in nodes] or ["?"]
             raise InputError(f"two nodes are called {twins[0]!r}", fix="rename one of them")
+        self._holds: dict[str, dict[str, Hold]] = {name: {} for name in self.known}
         for node in nodes:
             self._count(node, 1)
+            if not node.schedulable:
+                self._holds[node.name][START] = Hold.CORDON
+        for node in spare:
+            self._holds[node.name][START] = Hold.DOWN
+
+    @property
+    def n_gpus(self) -> int:
+        """The GPUs of all nodes, also of those that are not there."""
+        return sum(node.gpu_count for node in self.known.values())
 
     def is_up(self, name: str) -> bool:
         """Whether a node is there."""
         return name in self._cluster.nodes
 
-    def up(self, name: str) -> None:
-        """Let a node come, or take pods again; its GPUs are idle, as they were cut first."""
-        node = self._node(name)
-        if not self.is_up(name):
-            self._cluster.apply(NodeUp(node))
-            self._count(node, 1)
-        elif self._cluster.nodes[name].schedulable:
-            return
-        else:
-            self._set_schedulable(name, True)
-            self._floor.draining.discard(name)
-        self._floor.waiting.unblock()
-        self._floor.note("up", None, name)
+    def up(self, name: str, by: str) -> None:
+        """Take back a hold; a node that nobody holds comes, or takes pods again.
 
-    def cordon(self, name: str) -> None:
+        Who holds nothing takes back what holds the node since the start. The GPUs of a node that
+        comes are idle, as they were cut first.
+        """
+        node, holds = self._node(name), self._holds[name]
+        if holds.pop(by, None) is None and holds.pop(START, None) is None:
+            return
+        most = max(holds.values(), default=None)
+        if most is Hold.DOWN:
+            return
+        if most is not Hold.DRAIN:
+            self._floor.draining.discard(name)
+        if not self.is_up(name):
+            self._come(node, schedulable=most is None)
+        elif most is None:
+            self._set_schedulable(name, True)
+            self._floor.note("up", None, name)
+        if most is None:
+            self._floor.waiting.unblock()
+
+    def cordon(self, name: str, by: str) -> None:
         """Let a node take no more pods; those on it stay."""
-        self._node(name)
+        self._hold(name, by, Hold.CORDON)
         if self.is_up(name) and self._cluster.nodes[name].schedulable:
             self._set_schedulable(name, False)
             self._floor.note("cordon", None, name)
 
-    def drain(self, name: str) -> None:
+    def drain(self, name: str, by: str) -> None:
         """Let a node take no more pods, and leave when the last of those on it has left."""
-        self._node(name)
+        self._hold(name, by, Hold.DRAIN)
         if not self.is_up(name):
+            self._all_drained(name)
             return
         if self._cluster.nodes[name].schedulable:
             self._set_schedulable(name, False)
@@ -67,15 +104,22 @@ class Machines:
         self._floor.draining.add(name)
         self.leave_empty()
 
-    def down(self, name: str) -> None:
+    def down(self, name: str, by: str) -> None:
         """Let a node leave at once. Jobs with a pod on it are stopped, and wait again."""
-        self._node(name)
+        self._hold(name, by, Hold.DOWN)
         if not self.is_up(name):
             return
         self._floor.draining.discard(name)
         for job in self.jobs_on(name):
             self._floor.lose(job)
         self._leave(name)
+
+    def save(self, name: str) -> None:
+        """Let the jobs with a pod on a node save what they have done, if their model can."""
+        floor, model = self._floor, self._floor.progress
+        if isinstance(model, Saves):
+            for job in self.jobs_on(name):
+                model.save(floor.book, job, floor.now_s)
 
     def leave_empty(self) -> None:
         """Let the nodes that are drained leave, if they are empty."""
@@ -91,10 +135,29 @@ class Machines:
         pods = self._cluster.pods_on(self._cluster.row(name))
         return sorted({self._floor.pods.job_of(uid) for uid in pods})
 
+    def _come(self, node: Node, *, schedulable: bool) -> None:
+        self._cluster.apply(NodeUp(replace(node, schedulable=schedulable)))
+        self._floor.node_changes += 1
+        self._count(node, 1)
+        self._floor.note("up", None, node.name)
+        if not schedulable:
+            self._floor.note("cordon", None, node.name)
+
     def _leave(self, name: str) -> None:
         self._cluster.apply(NodeGone(name))
+        self._floor.node_changes += 1
+        self._all_drained(name)
         self._count(self.known[name], -1)
         self._floor.note("down", None, name)
+
+    def _hold(self, name: str, by: str, hold: Hold) -> None:
+        holds = self._holds[self._node(name).name]
+        holds[by] = max(hold, holds.get(by, hold))
+
+    def _all_drained(self, name: str) -> None:
+        """Let those who drain a node keep it away, now that it has left."""
+        holds = self._holds[name]
+        holds.update({by: Hold.DOWN for by, hold in holds.items() if hold is Hold.DRAIN})
 
     def _node(self, name: str) -> Node:
         node = self.known.get(name)
@@ -105,6 +168,7 @@ class Machines:
     def _set_schedulable(self, name: str, schedulable: bool) -> None:
         node = self._cluster.nodes[name]
         self._cluster.apply(NodeChanged(replace(node, schedulable=schedulable)))
+        self._floor.node_changes += 1
 
     def _count(self, node: Node, sign: int) -> None:
         floor, gpus = self._floor, sign * node.gpu_count

@@ -99,8 +99,8 @@ class Series:
 class Totals:
     """Exact integrals over [``first_s``, ``end_s``], and counts.
 
-    ``n_gpus`` and ``capacity_milli`` are of the nodes there at the beginning; ``there_gpu_s`` are
-    the GPU-seconds that there were.
+    ``n_gpus`` and ``capacity_milli`` are of the nodes there at the beginning, ``known_gpus`` of all
+    that may ever be there; ``there_gpu_s`` are the GPU-seconds that there were.
     ``idle_j`` and ``active_j`` are joules of the GPUs, ``co2_g`` grams by the grid's intensity;
     NaN where energy was not measured. ``first_s`` is the first arrival, ``end_s`` the last end of
     a job. ``tenant_gpu_s`` over ``busy_gpu_s`` is the mean number of tenants of a busy GPU.
@@ -108,6 +108,7 @@ class Totals:
 
     n_gpus: int
     capacity_milli: int
+    known_gpus: int
     first_s: float
     end_s: float
     there_gpu_s: float

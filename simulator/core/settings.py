@@ -15,12 +15,14 @@ class Interruptions:
     ``checkpoint_s`` is the time between checkpoints, counted from the start of a stint: what was
     done since the last one is lost; 0: nothing is ever lost. A stint that is not the first
     begins with ``restart_s + restart_log2_s × log2(GPUs)`` without progress. The defaults of
-    bounded size that published systems report are 30 to 60 s.
+    bounded size that published systems report are 30 to 60 s. ``on_notice`` is what jobs do when
+    a node under them is about to be taken back: ``none``, or ``checkpoint``.
     """
 
     checkpoint_s: float = 0.0
     restart_s: float = 0.0
     restart_log2_s: float = 0.0
+    on_notice: str = "none"
 
 
 @dataclass(frozen=True, slots=True)

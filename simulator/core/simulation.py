@@ -33,6 +33,9 @@ MOST_SAMPLES = 100_000
 VAIN_PASSES = 1_000
 """Passes in a row that start nobody, with nothing else to come, after which the rest waits."""
 
+VAIN_CHANGES = 10_000
+"""Changes of nodes in a row while nobody runs or comes, after which it is over."""
+
 REPORT_EVERY = 64
 """Passes between two reports of how far a simulation is."""
 
@@ -97,7 +100,7 @@ class Simulation:
         self._keeps = isinstance(self._partitioner, Keep)
         self._predicts_all = self.floor.progress.every_pass
         self._settles = self._pass.settled or self._predicts_all
-        self._vain = 0
+        self._vain = self._idle_changes = 0
         self._rejected: list[tuple[int, str]] | None = None
         self._first_s = float(book.arrival_s.min(initial=math.inf))
         self._sampler = self._make_sampler()
@@ -161,6 +164,7 @@ class Simulation:
         totals = Totals(
             n_gpus=self._n_gpus,
             capacity_milli=GPU_MILLI * self._n_gpus,
+            known_gpus=self.machines.n_gpus,
             first_s=self._first_s,
             end_s=floor.now_s,
             there_gpu_s=floor.meter.there_gpu_s(floor.now_s),
@@ -241,7 +245,20 @@ class Simulation:
 
     def _changed(self) -> None:
         self._events += 1
-        self._happened()
+        idle = not (self.floor.running or self._next < len(self._order) or self._away)
+        self._idle_changes = self._idle_changes + 1 if idle else 0
+        if self._idle_changes > VAIN_CHANGES:
+            self._left = 0  # sources that never end would go on for ever
+        if self.floor.draining:
+            self.machines.leave_empty()
+        if not self._left:
+            return
+        now = self.floor.now_s
+        # Never a pass at once: what changes this may change more in this moment.
+        self._hold(self._trigger.happened(self.book, now))
+        if self._pass_s > now:
+            self.floor.retime(predict_all=False)
+            self._arm()
 
     def _next_arrival(self) -> None:
         if self._next < len(self._order):

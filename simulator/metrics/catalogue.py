@@ -182,7 +182,7 @@ def _gpus() -> Iterator[Metric]:
     )  # fmt: skip
     yield Metric(
         "goodput_pct", "goodput", group, "%", "more",
-        "the same of work that was kept: without what preemptions and kills undid", "",
+        "the same of work that was kept: without what preemptions, kills and lost nodes undid", "",
         lambda f: 100 * ratio(f.totals.effective_gpu_s - _lost_gpu_s(f), f.capacity_gpu_s),
     )  # fmt: skip
     yield Metric(
@@ -203,6 +203,11 @@ def _gpus() -> Iterator[Metric]:
     yield Metric(
         "allocated_gpu_h", "GPU-hours held", group, "GPU-h", "less",
         "GPU-seconds held / 3600", "", lambda f: f.totals.allocated_gpu_s / 3600.0,
+    )  # fmt: skip
+    yield Metric(
+        "availability_pct", "available", group, "%", "",
+        "GPU-seconds that were there / (GPUs of all nodes × makespan)", "",
+        lambda f: 100 * ratio(f.totals.there_gpu_s, f.totals.known_gpus * f.span_s),
     )  # fmt: skip
     yield Metric(
         "fragmentation_pct", "fragmented", group, "%", "less",
@@ -234,7 +239,7 @@ def _lost_gpu_s(f: Figures) -> float:
 
 def _losses() -> Iterator[Metric]:
     group = "Losses"
-    lost = "work undone by preemptions and kills"
+    lost = "work undone by preemptions, kills and lost nodes"
     yield Metric(
         "work_lost_s", "work lost", group, "s", "less", f"Σ {lost}", "",
         lambda f: total(f.work_lost_s),
@@ -265,6 +270,11 @@ def _losses() -> Iterator[Metric]:
         "oom_kills", "killed, out of memory", group, "times", "less",
         "times a job was killed for want of GPU memory", "",
         lambda f: int(f.oom_kills.sum()),
+    )  # fmt: skip
+    yield Metric(
+        "failures", "nodes lost", group, "times", "less",
+        "times a job lost a node under it, and with it all of its nodes", "",
+        lambda f: int(f.failures.sum()),
     )  # fmt: skip
 
 

@@ -47,6 +47,7 @@ class Figures:
     overhead_s: FloatArray
     preemptions: IntArray
     oom_kills: IntArray
+    failures: IntArray
     has_deadline: BoolArray
     missed: BoolArray
     user: tuple[str, ...]
@@ -114,6 +115,7 @@ def figures_of(outcome: Outcome, jobs: JobTable) -> Figures:
         overhead_s=found.overhead_s[rows],
         preemptions=found.preemptions[rows].astype(np.int64),
         oom_kills=found.oom_kills[rows].astype(np.int64),
+        failures=found.failures[rows].astype(np.int64),
         has_deadline=~np.isnan(deadline_s),
         missed=_missed(outcome, rows, deadline_s),
         user=tuple(jobs.user[row] for row in rows),

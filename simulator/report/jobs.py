@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 JOB_COLUMNS = (
     "name", "gang", "user", "queue", "pods", "gpu_count", "gpu_milli", "gpu_memory_mib",
     "gpu_models", "mig_profile", "arrival_s", "status", "start_s", "finish_s", "wait_s",
-    "preemptions", "oom_kills",
+    "preemptions", "oom_kills", "failures",
 )  # fmt: skip
 """The columns of ``jobs.parquet`` that a report looks at."""
 
@@ -36,7 +36,7 @@ def jobs_of(table: pl.DataFrame) -> pl.DataFrame:
     ``row`` the first row, ``job`` the name, ``user``, ``queue``, ``asks`` in words, ``size`` its
     class, ``models`` that it may use, ``asked_milli`` of all its GPUs (null: it depends on the
     GPU), ``asked_gpus`` of at least ``asked_each`` milli, ``arrival_s``, ``start_s``, ``finish_s``,
-    ``wait_s``, ``status``, ``stops`` (preemptions and kills).
+    ``wait_s``, ``status``, ``stops`` (preemptions, kills and lost nodes).
     """
     import polars as pl
 
@@ -45,7 +45,7 @@ def jobs_of(table: pl.DataFrame) -> pl.DataFrame:
         gpus=pl.col("pods").cast(pl.Int64) * pl.col("gpu_count"),
         milli=_milli(),
         each=pl.col("gpu_milli"),
-        stops=pl.col("preemptions") + pl.col("oom_kills"),
+        stops=pl.col("preemptions") + pl.col("oom_kills") + pl.col("failures"),
     )
     gangs = rows["gang"] != ""
     if not gangs.any():

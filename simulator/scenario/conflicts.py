@@ -115,6 +115,12 @@ _RULES: tuple[Idle, ...] = (
         'without policy.ordering = "fair-share"',
     ),
     Idle(
+        "interruptions.on_notice",
+        "interruptions.checkpoint_s",
+        bool,
+        "without interruptions.checkpoint_s, as nothing is ever lost",
+    ),
+    Idle(
         "jobs.synthetic.sigma",
         "jobs.synthetic.duration",
         _is("lognormal"),

@@ -54,6 +54,8 @@ KEYS: tuple[Key, ...] = (
         " `bayplan traces list` names", registry="node format"),
     Key("cluster", "gpu", "text", "", "replace all GPUs by this product, such as A100-80GB; jobs"
         " may then use any GPU", registry="product"),
+    Key("cluster", "changes", "file", "", "changes of nodes at stated times (CSV: time_s, node,"
+        " what: up, cordon, drain or down)"),
     *JOB_KEYS,
     Key("sharing", "mode", "text", NONE, "how all GPUs are shared; none: as the cluster file says,"
         " or shares simply add up", choices=MODES),
@@ -94,6 +96,8 @@ KEYS: tuple[Key, ...] = (
         " that is not the first", least=0, most=MAX_S, unit=SECONDS),
     Key("interruptions", "restart_log2_s", "number", 0.0, "on top of it, times log2 of the GPUs",
         least=0, most=MAX_S, unit=SECONDS),
+    Key("interruptions", "on_notice", "text", NONE, "what jobs do before a node under them is"
+        " taken back: checkpoint saves all that they did", choices=(NONE, "checkpoint")),
     Key("locality", "across_nodes", "number", 1.0, "speed of a job whose pods are on several"
         " nodes", least=0.001, most=1),
     Key("locality", "across_racks", "number", 1.0, "speed of a job whose nodes are in several"

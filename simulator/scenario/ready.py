@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from bayplan.scheduler.errors import InputError
 from bayplan.scheduler.hardware import product_named
@@ -17,7 +17,9 @@ from bayplan.simulator.core.settings import (
     Reconfiguration,
     Settings,
 )
+from bayplan.simulator.core.sources import NodeChange
 from bayplan.simulator.core.speeds import Speeds
+from bayplan.simulator.scenario.changes import read_changes
 from bayplan.simulator.scenario.conflicts import conflicts, idle
 from bayplan.simulator.scenario.energy import grid_of
 from bayplan.simulator.scenario.jobs import first_jobs, resampled, scale_for, scaled
@@ -30,6 +32,7 @@ from bayplan.simulator.sharing import Called, Modes, cuts, stated, with_product
 from bayplan.traces import NodeTable, builtin_nodes, nodes_from, read_nodes
 from bayplan.traces.clusters import ClusterError, ClusterFile, read_cluster
 from bayplan.traces.jobs import JobTable, builtin_jobs, read_jobs
+from bayplan.traces.outages import Outages
 
 CALLED = Called(
     layout="sharing.layout",
@@ -45,11 +48,17 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ready:
-    """What a simulation takes."""
+    """What a simulation takes.
+
+    ``outages`` are how nodes go away by themselves, by name, and ``changes`` what happens to them
+    at stated times.
+    """
 
     nodes: list[Node]
     jobs: JobTable
     settings: Settings
+    outages: Mapping[str, Outages] = field(default_factory=dict)
+    changes: tuple[NodeChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,7 @@ class Files:
     nodes: dict[tuple[str, str], ClusterFile] = field(default_factory=dict)
     jobs: dict[tuple[object, ...], JobTable] = field(default_factory=dict)
     speeds: dict[str, dict[tuple[str, str], float]] = field(default_factory=dict)
+    changes: dict[tuple[str, str, str], tuple[NodeChange, ...]] = field(default_factory=dict)
 
 
 def made_ready(scenario: Scenario, files: Files | None = None) -> Ready:
@@ -129,10 +139,12 @@ def try_ready(
     """
     files = files or Files()
     tried = _Attempts(scenario)
-    cluster, table, by_type = _read(scenario, files, tried)
+    cluster, table, by_type, changes = _read(scenario, files, tried)
     synthetic = bool(scenario["jobs.synthetic.count"])
     speeds = tried(lambda: speeds_of(scenario, by_type or {}))
     if cluster is None or by_type is None or speeds is None or (table is None and not synthetic):
+        return None, tried.problems
+    if changes is None:
         return None, tried.problems
     jobs = tried(lambda: _jobs(scenario, cluster.nodes, table))
     if jobs is None:
@@ -140,7 +152,8 @@ def try_ready(
     shared = tried(lambda: _shared(scenario, cluster, jobs))
     if shared is None:
         return None, tried.problems
-    return Ready(*shared, settings_of(scenario, speeds)), tried.problems
+    settings = settings_of(scenario, speeds)
+    return Ready(*shared, settings, cluster.outages, changes), tried.problems
 
 
 def read_files(scenario: Scenario, files: Files) -> list[InputError]:
@@ -176,15 +189,25 @@ class _Attempts:
         return None
 
 
-def _read(
-    scenario: Scenario, files: Files, tried: _Attempts
-) -> tuple[ClusterFile | None, JobTable | None, dict[tuple[str, str], float] | None]:
-    """Return the nodes, the jobs where they come from a file, and the speeds."""
+class _Read(NamedTuple):
+    """What the files of a scenario say; None where one is wrong, or there are no jobs in one."""
+
+    cluster: ClusterFile | None
+    jobs: JobTable | None
+    speeds: dict[tuple[str, str], float] | None
+    changes: tuple[NodeChange, ...] | None
+
+
+def _read(scenario: Scenario, files: Files, tried: _Attempts) -> _Read:
     synthetic = bool(scenario["jobs.synthetic.count"])
-    return (
-        tried(lambda: _nodes(scenario, files), "cluster.file"),
+    cluster = tried(lambda: _nodes(scenario, files), "cluster.file")
+    return _Read(
+        cluster,
         None if synthetic else tried(lambda: _job_file(scenario, files), "jobs.file"),
         tried(lambda: _speed_file(scenario, files), "speeds.file"),
+        None
+        if cluster is None
+        else tried(lambda: _change_file(scenario, files, cluster), "cluster.changes"),
     )
 
 
@@ -240,6 +263,15 @@ def _speed_file(scenario: Scenario, files: Files) -> dict[tuple[str, str], float
     if name not in files.speeds:
         files.speeds[name] = read_speeds(name)
     return files.speeds[name]
+
+
+def _change_file(scenario: Scenario, files: Files, cluster: ClusterFile) -> tuple[NodeChange, ...]:
+    if not (name := scenario["cluster.changes"]):
+        return ()
+    named = (name, scenario["cluster.file"], scenario["cluster.format"])
+    if named not in files.changes:
+        files.changes[named] = read_changes(name, cluster.nodes.name)
+    return files.changes[named]
 
 
 def _jobs(scenario: Scenario, nodes: NodeTable, table: JobTable | None) -> JobTable:

@@ -6,6 +6,7 @@ from typing import Any
 
 from bayplan import __version__
 from bayplan.simulator.compiling import groups_of
+from bayplan.simulator.core.parts import Parts
 from bayplan.simulator.core.results import Outcome
 from bayplan.simulator.core.simulation import Simulation
 from bayplan.simulator.scenario.keys import KEYS
@@ -13,6 +14,7 @@ from bayplan.simulator.scenario.ready import Ready
 from bayplan.simulator.scenario.scenario import Scenario
 from bayplan.simulator.simulate.interrupts import patient
 from bayplan.simulator.simulate.progress import Told
+from bayplan.simulator.simulate.sources import sources_of
 
 
 def run(ready: Ready, told: Told | None = None) -> tuple[Outcome, bool]:
@@ -27,7 +29,8 @@ def run(ready: Ready, told: Told | None = None) -> tuple[Outcome, bool]:
     told
         Called now and then with the simulated time and the number of jobs that ended.
     """
-    simulation = Simulation(ready.nodes, ready.jobs, ready.settings)
+    parts = Parts(sources=sources_of(ready))
+    simulation = Simulation(ready.nodes, ready.jobs, ready.settings, parts)
     with patient() as interrupts:
 
         def progress(now_s: float, done: int) -> None:

@@ -19,7 +19,7 @@ from bayplan.simulator.simulate.variations import with_resampling
 from bayplan.simulator.sweep.grid import Grid, Single
 from bayplan.traces.files import display
 
-FILE_KEYS = ("cluster.file", "jobs.file", "speeds.file")
+FILE_KEYS = ("cluster.file", "cluster.changes", "jobs.file", "speeds.file")
 MISSING = "missing"
 
 

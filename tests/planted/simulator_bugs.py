@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .bugs import Bug
 
+FAULTS = "tests/simulator/core/test_faults.py::test_"
 MEMORY = "tests/simulator/core/test_out_of_memory.py::test_"
 RATES = "tests/simulator/core/test_rates.py::test_"
 STINTS = "tests/simulator/core/test_stints.py::test_"
@@ -61,8 +62,8 @@ SIMULATOR_BUGS = (
     Bug(
         "what was preempted goes on at once",
         "simulator/core/progress/exact.py",
-        "if not (book.preemptions.item(job) or book.oom_kills.item(job)):",
-        "if not book.oom_kills.item(job):",
+        "stops = book.preemptions.item(job), book.oom_kills",
+        "stops = 0, book.oom_kills",
         (RATES + "a_restart_takes_its_time_by_the_number_of_gpus",),
     ),
     Bug(
@@ -78,6 +79,28 @@ SIMULATOR_BUGS = (
         "self.book.oom_kills[job] += 1",
         "self.book.oom_kills[job] |= 1",
         (MEMORY + "a_killed_job_comes_back_later_each_time_and_is_given_up",),
+    ),
+    # --- nodes that come and go ------------------------------------------------------------
+    Bug(
+        "a repair brings back what somebody else took",
+        "simulator/core/machines.py",
+        "        most = max(holds.values(), default=None)\n",
+        "        holds.clear()\n        most = None\n",
+        (FAULTS + "a_node_is_up_when_nobody_holds_it",),
+    ),
+    Bug(
+        "all nodes fail by the same draws",
+        "simulator/core/sources/faults.py",
+        "world.rng(FAULTS, node.node)",
+        "world.rng(FAULTS)",
+        (FAULTS + "failures_of_a_node_are_its_own_draws",),
+    ),
+    Bug(
+        "who has notice saves nothing",
+        "simulator/core/progress/exact.py",
+        "        book.safe_s[job] = book.done_s[job]\n\n    def complete",
+        "\n    def complete",
+        (FAULTS + "jobs_save_what_they_did_when_their_notice_is_over",),
     ),
     # --- who is next -----------------------------------------------------------------------
     Bug(

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from bayplan.scheduler.errors import InputError
 from bayplan.traces.clusters import TEMPLATE, ClusterError, markdown, read_cluster
+from bayplan.traces.outages import Outages
 
 Write = Callable[..., str]
 ROOT = Path(__file__).parents[2]
@@ -80,6 +81,18 @@ def test_ways_to_share_are_kept_as_they_are(sharing: str, write: Write) -> None:
     assert read_cluster(write(text, "c.toml")).sharing == (sharing,)
 
 
+def test_how_nodes_go_away_is_kept_by_node(write: Write) -> None:
+    text = (
+        '[[nodes]]\nname = "f"\ngpus = 1\ncount = 2\nmtbf_h = 100\nmttr_h = 0.5\nmtbf_shape = 0.7\n'
+        '[[nodes]]\nname = "s"\ngpus = 1\nspot = true\nreclaim_per_h = 0.1\nreturn_h = 2\n'
+        '[[nodes]]\nname = "n"\ngpus = 1\nspot = false\n'
+    )
+    fails = Outages(mtbf_h=100.0, mttr_h=0.5, mtbf_shape=0.7)
+    spot = Outages(reclaim_per_h=0.1, return_h=2.0, notice_s=120.0)
+    found = read_cluster(write(text, "c.toml")).outages
+    assert found == {"f-0": fails, "f-1": fails, "s": spot}
+
+
 def test_all_problems_are_told_at_once(write: Write) -> None:
     text = """
     [[nodes]]
@@ -131,6 +144,25 @@ def test_all_problems_are_told_at_once(write: Write) -> None:
         (GPUS.replace("A100-80GB", "T4") + 'sharing = "mig-dynamic"\n',
          "[[nodes]] 1: sharing is 'mig-dynamic', and T4 has no MIG;"
          " write exclusive, mps, timeslice, hami"),
+        (GPUS + "mtbf_h = 100\n",
+         "[[nodes]] 1: mtbf_h is given without mttr_h; say how long a repair takes"),
+        (GPUS + "mttr_h = 4\n",
+         "[[nodes]] 1: mttr_h is given without mtbf_h; say how often nodes fail, or remove it"),
+        (GPUS + "mtbf_h = 0\nmttr_h = 4\n",
+         "[[nodes]] 1: mtbf_h is 0, not above 0; write more, or leave it out"),
+        (GPUS + "mtbf_h = inf\nmttr_h = 4\n",
+         "[[nodes]] 1: mtbf_h is inf, above 1000000; write 1000000 or less"),
+        (GPUS + "mtbf_h = nan\nmttr_h = 4\n", "[[nodes]] 1: mtbf_h is nan; write a number"),
+        (GPUS + 'mtbf_h = "often"\nmttr_h = 4\n',
+         "[[nodes]] 1: mtbf_h is 'often', not a number; write a number"),
+        (GPUS + "spot = 1\nreclaim_per_h = 1\nreturn_h = 1\n",
+         "[[nodes]] 1: spot is '1', not true or false; write true or false"),
+        (GPUS + "spot = true\nreturn_h = 1\n",
+         "[[nodes]] 1: spot is true without reclaim_per_h; add it"),
+        (GPUS + "notice_s = 30\n",
+         "[[nodes]] 1: notice_s is given without spot; write spot = true, or remove it"),
+        (GPUS + "spot = true\nreclaim_per_h = 1\nreturn_h = 1\nnotice_s = -1\n",
+         "[[nodes]] 1: notice_s is -1, below 0; write 0 or more"),
         ('[[nodes]]\nname = "g"\ngpus = 8\nsharing = "all-balanced"\n',
          "[[nodes]] 1: sharing is 'all-balanced' without a gpu_model; name the GPU model"),
     ],
@@ -155,7 +187,9 @@ def test_the_template_is_a_cluster_and_so_is_what_it_comments_out(write: Write) 
     open_keys = "\n".join(
         line.removeprefix("# ") if " = " in line else line for line in TEMPLATE.splitlines()
     )
-    assert read_cluster(write(open_keys, "c.toml")).sharing == ("mig-dynamic",) * 8 + ("",)
+    cluster = read_cluster(write(open_keys, "c.toml"))
+    assert cluster.sharing == ("mig-dynamic",) * 8 + ("",)
+    assert set(cluster.outages.values()) == {Outages(6300.0, 4.0, 1.0, 0.05, 2.0, 30.0)}
 
 
 def test_the_documented_keys_are_the_keys() -> None:

@@ -9,16 +9,17 @@ class Repack:
     """At each pass empty the cluster and place all jobs, running and waiting, in order.
 
     Who does not fit is passed by. Placing is a function of the jobs before in the order, so those
-    up to the first difference to the last pass stay where they are. A job that finds its old
-    place again has not been stopped; one that moves has (it is preempted, and starts at once
-    elsewhere). Source: the event loop of the simulators of Tiresias (NSDI 2019) and Muri
-    (SIGCOMM 2022).
+    up to the first difference to the last pass stay where they are, unless nodes have changed. A
+    job that finds its old place again has not been stopped; one that moves has (it is preempted,
+    and starts at once elsewhere). Source: the event loop of the simulators of Tiresias (NSDI 2019)
+    and Muri (SIGCOMM 2022).
     """
 
     settled = True
 
     def __init__(self) -> None:
         self._last: list[int] = []
+        self._node_changes = 0
         self._placed: list[int] = []
 
     def is_idle(self, floor: Floor) -> bool:
@@ -28,6 +29,8 @@ class Repack:
     def run(self, floor: Floor) -> None:
         """Place all jobs in order."""
         order = floor.all_in_order()
+        if self._node_changes != floor.node_changes:
+            self._node_changes, self._last = floor.node_changes, []
         alike = 0
         for now, before in zip(order, self._last, strict=False):
             if now != before:

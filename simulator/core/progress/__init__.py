@@ -7,10 +7,10 @@ factory: a callable that takes the ``Settings`` of a simulation and returns a mo
 from __future__ import annotations
 
 from bayplan.simulator.core.plugins import Registry
-from bayplan.simulator.core.progress._base import ProgressModel
+from bayplan.simulator.core.progress._base import ProgressModel, Saves
 from bayplan.simulator.core.progress.exact import Exact
 
-__all__ = ["PROGRESS", "Exact", "ProgressModel"]
+__all__ = ["PROGRESS", "Exact", "ProgressModel", "Saves"]
 
 PROGRESS: Registry[ProgressModel] = Registry(
     "progress model", "bayplan.progress", {"exact": lambda settings: Exact(settings.interruptions)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from bayplan.scheduler.arrays import FloatArray, IntArray
 from bayplan.simulator.core.book import Book
@@ -41,3 +41,11 @@ class ProgressModel(Protocol):
 
     def complete(self, book: Book, job: int, now_s: float) -> None:
         """Settle a job whose predicted end has come: it is finished."""
+
+
+@runtime_checkable
+class Saves(Protocol):
+    """What a progress model has too whose jobs can save their work when they are told to."""
+
+    def save(self, book: Book, job: int, now_s: float) -> None:
+        """Settle a running job, and call all that it has done safe."""

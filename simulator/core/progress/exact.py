@@ -82,6 +82,11 @@ class Exact:
             book.lost_s[job] += lost
             book.done_s[job] = book.safe_s[job]
 
+    def save(self, book: Book, job: int, now_s: float) -> None:
+        """Make a checkpoint now; the others stay where they are."""
+        self.settle(book, np.array([job]), now_s)
+        book.safe_s[job] = book.done_s[job]
+
     def complete(self, book: Book, job: int, now_s: float) -> None:
         """Call the work done: the end was predicted, and only rounding is between."""
         self._book_overhead(book, job, now_s)

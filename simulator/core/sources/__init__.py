@@ -1,6 +1,20 @@
 """What happens to a cluster by itself, while jobs come and go: nodes that come, fail and leave."""
 
 from bayplan.simulator.core.sources._base import Events, Source, World
+from bayplan.simulator.core.sources.faults import Failing, Faults
 from bayplan.simulator.core.sources.listed import CHANGES, Listed, NodeChange
+from bayplan.simulator.core.sources.spot import NOTICE_S, Reclaimed, Spot
 
-__all__ = ["CHANGES", "Events", "Listed", "NodeChange", "Source", "World"]
+__all__ = [
+    "CHANGES",
+    "NOTICE_S",
+    "Events",
+    "Failing",
+    "Faults",
+    "Listed",
+    "NodeChange",
+    "Reclaimed",
+    "Source",
+    "Spot",
+    "World",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator
 from typing import Protocol
 
@@ -60,23 +61,33 @@ class World:
         seed = self.floor.settings.seed % (1 << 64)
         return np.random.default_rng([seed, stable_key("/".join(names))])
 
-    def up(self, name: str) -> None:
-        """Let a node come, or take pods again."""
-        self._change(self.machines.up, name)
+    @property
+    def first_s(self) -> float:
+        """When the first job arrives: nothing that is drawn happens before."""
+        return float(self.floor.book.arrival_s.min(initial=math.inf))
 
-    def cordon(self, name: str) -> None:
-        """Let a node take no more pods."""
-        self._change(self.machines.cordon, name)
+    def up(self, name: str, by: str = "") -> None:
+        """Take back the hold of somebody; a node that nobody holds comes, or takes pods again."""
+        self._change(self.machines.up, name, by)
 
-    def drain(self, name: str) -> None:
+    def cordon(self, name: str, by: str = "") -> None:
+        """Let a node take no more pods until who does this takes it back."""
+        self._change(self.machines.cordon, name, by)
+
+    def drain(self, name: str, by: str = "") -> None:
         """Let a node take no more pods, and leave when it is empty."""
-        self._change(self.machines.drain, name)
+        self._change(self.machines.drain, name, by)
 
-    def down(self, name: str) -> None:
+    def down(self, name: str, by: str = "") -> None:
         """Let a node leave at once, with what is on it."""
-        self._change(self.machines.down, name)
+        self._change(self.machines.down, name, by)
 
-    def _change(self, change: Callable[[str], None], name: str) -> None:
+    def save(self, name: str) -> None:
+        """Let the jobs with a pod on a node save what they have done up to now."""
         self.floor.now_s = self._clock.now
-        change(name)
+        self.machines.save(name)
+
+    def _change(self, change: Callable[[str, str], None], name: str, by: str) -> None:
+        self.floor.now_s = self._clock.now
+        change(name, by)
         self._happened()

@@ -52,4 +52,4 @@ class Listed:
         acts = {"up": world.up, "cordon": world.cordon, "drain": world.drain, "down": world.down}
         for change in self._changes:
             yield world.until(change.time_s)
-            acts[change.what](change.node)
+            acts[change.what](change.node, "the list")

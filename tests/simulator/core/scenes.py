@@ -21,6 +21,7 @@ from bayplan.simulator.core.progress import Exact
 from bayplan.simulator.core.results import Outcome
 from bayplan.simulator.core.settings import Interruptions, Locality, OutOfMemory, Settings
 from bayplan.simulator.core.simulation import Simulation
+from bayplan.simulator.core.sources import CHANGES, Failing, Faults, Listed, NodeChange, Source
 
 from .support import DEFAULTS, job, node, table
 
@@ -55,6 +56,13 @@ class Scene:
     nodes: tuple[Node, ...]
     jobs: tuple[dict[str, Any], ...]
     settings: Settings
+    changes: tuple[NodeChange, ...] = ()
+    failing: tuple[Failing, ...] = ()
+
+    @property
+    def sources(self) -> list[Source]:
+        """What happens to the nodes, anew: a source serves one simulation."""
+        return [Listed(self.changes), Faults(self.failing)]
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # what Hypothesis prints
         printer.text(repr(self))
@@ -81,7 +89,8 @@ class Scene:
             if getattr(self.settings, name) != getattr(default, name)
         }
         jobs = ",\n  ".join(f"job(**{each!r})" for each in given)
-        return f"\nrun([{nodes}], [\n  {jobs}],\n  **{changed!r})"
+        away = f"{self.changes!r}, {self.failing!r}" if self.changes or self.failing else ""
+        return f"\nrun([{nodes}], [\n  {jobs}],\n  **{changed!r}) {away}"
 
 
 @st.composite
@@ -140,7 +149,18 @@ def pods(draw: st.DrawFn, *, has_mig: bool) -> dict[str, Any]:
 
 
 @st.composite
-def scenes(draw: st.DrawFn) -> Scene:
+def changes(draw: st.DrawFn, nodes: Sequence[Node]) -> list[NodeChange]:
+    """What happens to nodes by a list: in the end all of them are there."""
+    found = [
+        NodeChange(draw(few), draw(st.sampled_from(nodes)).name, draw(st.sampled_from(CHANGES)))
+        for _ in range(draw(st.integers(1, 5)))
+    ]
+    return [*found, *(NodeChange(20.0, node.name, "up") for node in nodes)]
+
+
+@st.composite
+def scenes(draw: st.DrawFn, *, come_and_go: bool = False) -> Scene:
+    """A scene; with ``come_and_go`` nodes change by a list, and some fail too."""
     nodes = draw(clusters())
     has_mig = any(isinstance(sharing, Mig) for each in nodes for sharing in each.sharing)
     n_jobs = draw(st.integers(1, 14))
@@ -169,6 +189,9 @@ def scenes(draw: st.DrawFn) -> Scene:
             until_s=draw(st.sampled_from((None, None, None, 6.25))),
             log=True,
         ),
+        tuple(draw(changes(nodes))) if come_and_go else (),
+        # Up for 18 s on average, and down for 3.6.
+        tuple(Failing(n.name, 0.005, 0.001) for n in nodes if come_and_go and draw(st.booleans())),
     )
 
 
@@ -177,8 +200,8 @@ def milli_of(floor: Floor) -> tuple[IntArray, IntArray]:
     view = floor.cluster.view
     slots = [
         slot
-        for start, count in zip(view.slot_start.tolist(), view.slot_count.tolist(), strict=True)
-        for slot in range(start, start + count)
+        for row in np.flatnonzero(view.alive).tolist()
+        for slot in range(view.slot_start[row], view.slot_start[row] + view.slot_count[row])
     ]
     return view.slot_free_milli[slots], view.slot_capacity[slots]
 
@@ -292,7 +315,8 @@ def watch(scene: Scene, *, may_idle: bool = True) -> Run:
     watched = Watched(PASSES.make(settings.preemption, settings), settings, may_idle=may_idle)
     noted = Noted(settings.interruptions)
     jobs = table(scene.jobs)
-    simulation = Simulation(scene.nodes, jobs, settings, Parts(preemption=watched, progress=noted))
+    parts = Parts(preemption=watched, progress=noted, sources=scene.sources)
+    simulation = Simulation(scene.nodes, jobs, settings, parts)
     outcome = simulation.run()
     rows: dict[str, int] = {}
     for row, (name, gang) in enumerate(zip(jobs.name, jobs.gang, strict=True)):

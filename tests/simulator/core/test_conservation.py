@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise, zip_longest
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from bayplan.simulator.core.results import LogEntry, Status
 from .scenes import Run, Scene, arrays_of, milli_of, scenes, watch
 
 NEAR = 1e-9
-STOPS = ("finish", "preempt", "cancel", "kill")
+STOPS = ("finish", "preempt", "cancel", "kill", "lose")
 
 
 def near(value: float) -> object:
@@ -57,7 +58,8 @@ def check_cluster(run: Run) -> None:
         view = floor.cluster.view
         free, capacity = milli_of(floor)
         assert (free == capacity).all()
-        assert (view.cpu_free_milli == view.cpu_milli)[: view.n_rows].all()
+        alive = view.alive[: view.n_rows]
+        assert (view.cpu_free_milli == view.cpu_milli)[: view.n_rows][alive].all()
         assert not floor.cluster.pods
         assert (floor.seats.busy, floor.seats.taken, floor.meter.milli) == (0, 0, 0)
     settings = run.simulation.settings
@@ -71,7 +73,7 @@ def check_log(run: Run) -> None:
     """The log alone gives starts, ends, preemptions, run times."""
     book, jobs = run.simulation.book, run.outcome.jobs
     entries: dict[str, list[LogEntry]] = {uid: [] for uid in book.uid}
-    for entry in run.outcome.log:
+    for entry in of_jobs(run):
         entries[entry.job].append(entry)
     times = [entry.time_s for entry in run.outcome.log]
     assert times == sorted(times)
@@ -82,13 +84,37 @@ def check_log(run: Run) -> None:
         ran = len(starts) > 0 and jobs.status[row] in (Status.UNFINISHED, Status.CANCELLED)
         if ran and len(stops) < len(starts):
             stops.append(run.outcome.totals.end_s)
-        assert what.count("preempt") == jobs.preemptions[row]
+        assert stopped_by("preempt", entries[uid]) == jobs.preemptions[row]
+        assert stopped_by("lose", entries[uid]) == jobs.failures[row]
         assert what.count("kill") == jobs.oom_kills[row]
         assert (what[-1:] == ["finish"]) == (jobs.status[row] == Status.FINISHED)
-        assert same(starts[0] if starts else math.nan, float(jobs.start_s[row]))
+        assert same(first_start(entries[uid]), float(jobs.start_s[row]))
         # A job that was withdrawn while it waited has a stop without a start: it is the last.
         spans = [stop - start for start, stop in zip(starts, stops, strict=False)]
         assert float(jobs.run_s[row]) == near(sum(spans))
+
+
+def stopped_by(what: str, entries: list[LogEntry]) -> int:
+    """How often it stopped a job that had run: one that started at that moment was never there."""
+    return sum(
+        entry.what == what and started.time_s < entry.time_s
+        for started, entry in pairwise(e for e in entries if e.what in ("start", *STOPS))
+    )
+
+
+def first_start(entries: list[LogEntry]) -> float:
+    """When it first started and was still there in the next moment, or came to its end."""
+    then = [e for e in entries if e.what in ("start", *STOPS)]
+    for entry, after in zip_longest(then, then[1:]):
+        sent_back = after and after.what in ("preempt", "lose") and after.time_s == entry.time_s
+        if entry.what == "start" and not sent_back:
+            return entry.time_s
+    return math.nan
+
+
+def of_jobs(run: Run) -> list[LogEntry]:
+    """What the log says of jobs; the rest is about nodes."""
+    return [entry for entry in run.outcome.log if entry.job]
 
 
 def same(time: float, other: float) -> bool:
@@ -99,7 +125,7 @@ def check_integrals(run: Run) -> None:
     """What was handed out, busy and taken, by a replay of the log."""
     times = sorted({entry.time_s for entry in run.outcome.log} | {run.outcome.totals.end_s})
     by_time: dict[float, list[LogEntry]] = {}
-    for entry in run.outcome.log:
+    for entry in of_jobs(run):
         by_time.setdefault(entry.time_s, []).append(entry)
     number = {uid: k for k, uid in enumerate(run.simulation.book.uid)}
     where: dict[int, list[tuple[tuple[object, ...], int]]] = {}
@@ -149,13 +175,13 @@ def check_series(run: Run) -> None:
     assert (steps > 0).all()
     waiting: set[str] = set()
     running: set[str] = set()
-    entries = list(run.outcome.log)
+    entries = of_jobs(run)
     killed = bool(run.outcome.jobs.oom_kills.any())  # nobody says when they come back
     for k, time in enumerate(series.time_s.tolist()):
         while entries and entries[0].time_s < time:
             entry = entries.pop(0)
             (running.add if entry.what == "start" else running.discard)(entry.job)
-            comes = entry.what in ("arrive", "preempt")
+            comes = entry.what in ("arrive", "preempt", "lose")
             (waiting.add if comes else waiting.discard)(entry.job)
         assert series.running[k] == len(running)
         assert killed or series.waiting[k] == len(waiting)
@@ -163,7 +189,27 @@ def check_series(run: Run) -> None:
         assert series.busy_gpus[k] <= min(series.tenants[k], run.outcome.totals.n_gpus)
 
 
-CHECKS = [check_times, check_work, check_cluster, check_log, check_integrals, check_series]
+def check_nodes(run: Run) -> None:
+    """GPUs that were there, by a replay of the log, and nobody on a node that is not."""
+    gpus = {node.name: node.gpu_count for node in run.simulation.machines.known.values()}
+    here, since_s, there = set(gpus), 0.0, 0.0
+    totals = run.outcome.totals
+    for entry in (*run.outcome.log, LogEntry(totals.end_s, "end", "")):
+        began_s = max(since_s, totals.first_s)
+        there += sum(gpus[name] for name in here) * max(0.0, entry.time_s - began_s)
+        since_s = entry.time_s
+        if entry.what == "start":
+            assert here.issuperset(entry.detail.split())
+        elif entry.what in ("up", "down"):
+            (here.add if entry.what == "up" else here.discard)(entry.detail)
+    assert here == set(run.simulation.floor.cluster.nodes)
+    if totals.end_s >= totals.first_s:
+        assert totals.there_gpu_s == near(there)
+
+
+CHECKS = [
+    check_times, check_work, check_cluster, check_log, check_integrals, check_series, check_nodes,
+]  # fmt: skip
 
 
 @settings(max_examples=settings().max_examples // 3)
@@ -174,8 +220,16 @@ def test_nothing_is_lost(scene: Scene) -> None:
         check(run)
 
 
+@settings(max_examples=settings().max_examples // 6)
+@given(scenes(come_and_go=True))
+def test_nothing_is_lost_with_a_node(scene: Scene) -> None:
+    run = watch(scene)
+    for check in CHECKS:
+        check(run)
+
+
 @settings(max_examples=settings().max_examples // 12)
-@given(scenes())
+@given(scenes() | scenes(come_and_go=True))
 def test_the_same_seed_gives_the_same_bytes(scene: Scene) -> None:
     once, again = watch(scene), watch(scene)
     assert arrays_of(once.outcome) == arrays_of(again.outcome)

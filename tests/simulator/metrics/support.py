@@ -57,7 +57,7 @@ def totals(**given: Any) -> Totals:
     }
     values |= given
     there = values["n_gpus"] * (values["end_s"] - values["first_s"])
-    return Totals(**{"there_gpu_s": there, **values})
+    return Totals(**{"there_gpu_s": there, "known_gpus": values["n_gpus"], **values})
 
 
 def run(seed: int = 1, n: int = 300) -> tuple[Outcome, JobTable]:

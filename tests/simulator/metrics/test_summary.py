@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -38,6 +39,7 @@ def three() -> tuple[Outcome, JobTable]:
         overhead_s=[0.0, 3.0, 0.0],
         preemptions=[1, 2, 0],
         oom_kills=[0, 1, 0],
+        failures=[2, 0, 1],
     )
     seen = series(
         time_s=[0.0, 40.0, 140.0],
@@ -55,6 +57,15 @@ def three() -> tuple[Outcome, JobTable]:
         decisions=4,
     )
     return Outcome(found, seen, whole), jobs
+
+
+def test_what_was_away_is_of_all_nodes() -> None:
+    outcome, jobs = three()
+    # Of eight GPUs four are there for 140 s, and four more for 35.
+    some = replace(outcome.totals, known_gpus=8, there_gpu_s=4 * 140.0 + 4 * 35.0)
+    summary = summarise(replace(outcome, totals=some), jobs)
+    assert summary["availability_pct"] == 62.5
+    assert summary["allocation_pct"] == pytest.approx(100 * 360.0 / 700.0)
 
 
 @pytest.fixture(name="summary", scope="module")
@@ -93,6 +104,8 @@ def of_three() -> Summary:
         ("overhead_gpu_s", 12.0),
         ("preemptions", 3),
         ("oom_kills", 1),
+        ("failures", 3),
+        ("availability_pct", 100.0),
         ("deadline_misses", 0),
         ("events", 7),
         ("passes", 5),

@@ -1,0 +1,144 @@
+"""The keys of a cluster file, each declared once, and a file to start from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bayplan.traces.schema import MAX_AMOUNT, MAX_NODE_GPUS
+
+MAX_NODES = 10**5
+MODES = ("exclusive", "mps", "timeslice", "hami", "mig-dynamic")
+"""Ways to share GPUs by name; anything else under ``sharing`` is a MIG layout."""
+
+
+MAX_HOURS = 10**6
+MAX_RATE = 10**4
+MAX_NOTICE_S = 10**6
+
+KINDS = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "a text in quotes",
+}
+"""What to write for a value of each kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupKey:
+    """One key of a ``[[nodes]]`` table; ``default`` is in words where others decide it.
+
+    A number is from ``minimum`` to ``maximum``; with ``above`` it is more than the former.
+    """
+
+    name: str
+    kind: type
+    default: str
+    meaning: str
+    minimum: int = 0
+    maximum: int = 0
+    above: bool = False
+
+    @property
+    def bounds(self) -> str:
+        """What a number may be, in words; empty for others."""
+        if self.kind not in (int, float):
+            return ""
+        least = f"above {self.minimum}, " if self.above else f"{self.minimum} to "
+        ceiling = f"{self.maximum:,}" if self.maximum < MAX_AMOUNT else "10^12"
+        return f"{least}up to {ceiling}" if self.above else f"{least}{ceiling}"
+
+
+KEYS: tuple[GroupKey, ...] = (
+    GroupKey("name", str, "**required**", "the node's name; of several nodes its start"),
+    GroupKey("count", int, "1", "number of nodes", 1, MAX_NODES),
+    GroupKey("gpus", int, "**required**", "GPUs of each node", 0, MAX_NODE_GPUS),
+    GroupKey("gpu_model", str, "unknown", "GPU model, best as `bayplan devices` lists it"),
+    GroupKey(
+        "gpu_memory_mib", int, "the model's, or 0 = unknown", "MiB per GPU", 0, MAX_AMOUNT
+    ),
+    GroupKey(
+        "cpu_milli", int, "24,000 per GPU, 96,000 without", "millicores of each node",
+        0, MAX_AMOUNT,
+    ),
+    GroupKey(
+        "memory_mib", int, "262,144 per GPU, 1,048,576 without", "MiB of each node",
+        0, MAX_AMOUNT,
+    ),
+    GroupKey("rack", str, "none", "one rack for the whole group"),
+    GroupKey("racks", int, "none", "spread the group over so many racks", 1, MAX_NODES),
+    GroupKey("nodes_per_rack", int, "none", "fill racks of so many nodes", 1, MAX_NODES),
+    GroupKey("block", str, "none", "block of racks that share a spine"),
+    GroupKey("zone", str, "none", "availability zone"),
+    GroupKey(
+        "nodes_per_nvlink_domain", int, "none", "join so many nodes by NVLink", 1, MAX_NODES
+    ),
+    GroupKey(
+        "gpu_island", int, "as the catalogue says",
+        "NVLink joins so many GPUs of a node", 0, MAX_NODE_GPUS,
+    ),
+    GroupKey(
+        "sharing", str, "not stated",
+        "exclusive, mps, timeslice, hami, mig-dynamic, or a MIG layout (all-balanced,"
+        " `1g.10gb@0,3g.40gb@4`)",
+    ),
+    GroupKey(
+        "mtbf_h", float, "they never fail", "mean hours that a node is up until it fails",
+        0, MAX_HOURS, above=True,
+    ),
+    GroupKey(
+        "mttr_h", float, "none", "mean hours until it is repaired", 0, MAX_HOURS, above=True
+    ),
+    GroupKey(
+        "mtbf_shape", float, "1", "Weibull shape of the time to failure: 1 is exponential", 0, 100,
+        above=True,
+    ),
+    GroupKey("spot", bool, "false", "whether their owner may take them back"),
+    GroupKey(
+        "reclaim_per_h", float, "none", "how often that happens, in an hour that a node is there",
+        0, MAX_RATE, above=True,
+    ),
+    GroupKey("notice_s", float, "120", "seconds of notice before a node is taken", 0, MAX_NOTICE_S),
+    GroupKey(
+        "return_h", float, "none", "mean hours until it comes back", 0, MAX_HOURS, above=True
+    ),
+)  # fmt: skip
+"""The keys of a ``[[nodes]]`` table, in the order in which they are documented."""
+
+TEMPLATE = """\
+# Groups of nodes alike. `bayplan devices` lists the GPU models.
+
+[[nodes]]
+name = "gpu-a"
+count = 8
+gpus = 8
+gpu_model = "A100-80GB"
+# gpu_memory_mib = 81920         # left out: the model's
+# cpu_milli = 192000             # left out: 24 cores for each GPU
+# memory_mib = 2097152           # left out: 256 GiB for each GPU
+nodes_per_rack = 4               # or racks = 2, or rack = "r1"
+# block = "b1"
+# zone = "z1"
+# nodes_per_nvlink_domain = 18
+# sharing = "mig-dynamic"        # exclusive, mps, timeslice, hami, mig-dynamic or a MIG layout
+# mtbf_h = 6300                  # fails once in so many hours; with how long a repair takes:
+# mttr_h = 4
+# spot = true                    # its owner may take it back; with how often and for how long:
+# reclaim_per_h = 0.05
+# return_h = 2
+# notice_s = 30                  # left out: 120
+
+[[nodes]]
+name = "cpu"
+gpus = 0
+"""
+"""A cluster file to start from."""
+
+
+def markdown() -> str:
+    """Return the keys of a ``[[nodes]]`` table as a Markdown table, for the documentation."""
+    lines = ["| key | type | if left out | bounds | meaning |", "|---|---|---|---|---|"]
+    for key in KEYS:
+        kind = KINDS[key.kind].removeprefix("a ").removesuffix(" in quotes")
+        lines.append(f"| `{key.name}` | {kind} | {key.default} | {key.bounds} | {key.meaning} |")
+    return "\n".join(lines)
