@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,7 +10,9 @@ from bayplan.scheduler.errors import InputError
 from bayplan.scheduler.events import NodeChanged, NodeGone, NodeUp
 from bayplan.scheduler.kinds import slots_of
 from bayplan.scheduler.types import GPU_MILLI, Node
+from bayplan.simulator.core.bill import Bill
 from bayplan.simulator.core.floor import Floor
+from bayplan.simulator.core.groups import Group, check_groups
 
 
 class Machines:
@@ -19,15 +22,25 @@ class Machines:
     ----------
     known
         All nodes by name, also those that are not there.
+    bill
+        How long nodes were there, by group, and what that cost.
     """
 
-    def __init__(self, floor: Floor, nodes: Sequence[Node], spare: Sequence[Node]) -> None:
+    def __init__(
+        self,
+        floor: Floor,
+        nodes: Sequence[Node],
+        spare: Sequence[Node],
+        groups: Sequence[Group] = (),
+    ) -> None:
         self._floor = floor
         self._cluster = floor.cluster
         self.known = {node.name: node for node in (*nodes, *spare)}
         if len(self.known) < len(nodes) + len(spare):
             twins = [node.name for node in spare if node in nodes] or ["?"]
             raise InputError(f"two nodes are called {twins[0]!r}", fix="rename one of them")
+        check_groups(groups, tuple(self.known))
+        self.bill = Bill(groups, float(floor.book.arrival_s.min(initial=math.inf)))
         for node in nodes:
             self._count(node, 1)
 
@@ -110,4 +123,5 @@ class Machines:
         floor, gpus = self._floor, sign * node.gpu_count
         floor.capacity_milli += sign * slots_of(node).total_milli
         floor.meter.resize(floor.now_s, gpus)
+        self.bill.count(node.name, node.gpu_count, sign, floor.now_s)
         floor.columns.resize(sign * node.cpu_milli, sign * node.memory_mib, GPU_MILLI * gpus)

@@ -101,7 +101,8 @@ class Totals:
     ``n_gpus`` and ``capacity_milli`` are of the nodes there at the beginning; ``there_gpu_s`` are
     the GPU-seconds that there were.
     ``first_s`` is the first arrival, ``end_s`` the last end of a job. ``tenant_gpu_s`` over
-    ``busy_gpu_s`` is the mean number of tenants of a busy GPU.
+    ``busy_gpu_s`` is the mean number of tenants of a busy GPU. ``node_s`` are the node-seconds that
+    there were, ``cost`` what those of groups with a price cost, in the currency of the prices.
     """
 
     n_gpus: int
@@ -116,6 +117,19 @@ class Totals:
     events: int
     passes: int
     decisions: int
+    node_s: float = 0.0
+    cost: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class GroupTotals:
+    """What there was of a group of nodes over [``first_s``, ``end_s``], exactly, and its cost."""
+
+    name: str
+    price_per_h: float
+    node_s: float
+    there_gpu_s: float
+    cost: float
 
 
 class LogEntry(NamedTuple):
@@ -132,7 +146,7 @@ class Outcome:
     """Everything that a simulation found; ``log`` is empty unless it was asked for.
 
     ``rejections`` are the jobs that no node could ever hold, by name, each with the reason;
-    ``stints`` are None unless they were asked for.
+    ``stints`` are None unless they were asked for; ``groups`` are those that nodes are in.
     """
 
     jobs: JobResults
@@ -141,3 +155,4 @@ class Outcome:
     log: tuple[LogEntry, ...] = ()
     rejections: tuple[tuple[str, str], ...] = ()
     stints: Stints | None = None
+    groups: tuple[GroupTotals, ...] = ()
