@@ -20,9 +20,15 @@ from bayplan.traces.files import PathLike, display, read_text
 from bayplan.traces.schema import MAX_AMOUNT, MAX_NODE_GPUS, NodeTable
 
 MAX_NODES = 10**5
+MAX_S = 10**9
+MAX_PRICE = 10**9
 CPU_MILLI_PER_GPU = 24_000
 MEMORY_MIB_PER_GPU = 256 * 1024
 """What a node has for each GPU, where a group does not say: enough that GPUs are what is scarce."""
+
+IDLE_S = 600.0
+"""After how long an empty node may leave, where a group does not say: the default of Cluster
+Autoscaler's ``--scale-down-unneeded-time``."""
 
 CPU_NODE_GPUS = 4
 """A node without GPUs has the cores and the memory of one with so many."""
@@ -39,13 +45,45 @@ class GroupKey:
     kind: type
     default: str
     meaning: str
-    minimum: int = 0
-    maximum: int = 0
+    minimum: float = 0
+    maximum: float = 0
 
+    @property
+    def wanted(self) -> str:
+        """What its value must be, in words."""
+        return {int: "a whole number", float: "a number", str: "a text in quotes"}[self.kind]
+
+    def takes(self, value: object) -> bool:
+        """Whether a value is of its kind; a whole number is a number too."""
+        if isinstance(value, bool):
+            return False
+        return isinstance(value, (int, float) if self.kind is float else self.kind)
+
+
+ELASTIC_KEYS: tuple[GroupKey, ...] = (
+    GroupKey(
+        "most", int, "count", "number of nodes that there may be; `count` are there at first",
+        1, MAX_NODES,
+    ),
+    GroupKey("least", int, "count", "number of nodes that always stay", 0, MAX_NODES),
+    GroupKey(
+        "provision_s", float, "0", "seconds from when a node is ordered until it is there",
+        0, MAX_S,
+    ),
+    GroupKey(
+        "provision_jitter_s", float, "0",
+        "mean of what is added to that, drawn from an exponential distribution", 0, MAX_S,
+    ),
+    GroupKey("idle_s", float, "600", "seconds after which an empty node may leave", 0, MAX_S),
+    GroupKey(
+        "price_per_h", float, "0", "price of one node for an hour, in your currency", 0, MAX_PRICE
+    ),
+)  # fmt: skip
+"""The keys of groups that grow and shrink, and of what their nodes cost."""
 
 KEYS: tuple[GroupKey, ...] = (
     GroupKey("name", str, "**required**", "the node's name; of several nodes its start"),
-    GroupKey("count", int, "1", "number of nodes", 1, MAX_NODES),
+    GroupKey("count", int, "1", "number of nodes; 0 only beside `most`", 0, MAX_NODES),
     GroupKey("gpus", int, "**required**", "GPUs of each node", 0, MAX_NODE_GPUS),
     GroupKey("gpu_model", str, "unknown", "GPU model, best as `bayplan devices` lists it"),
     GroupKey(
@@ -76,6 +114,7 @@ KEYS: tuple[GroupKey, ...] = (
         "exclusive, mps, timeslice, hami, mig-dynamic, or a MIG layout (all-balanced,"
         " `1g.10gb@0,3g.40gb@4`)",
     ),
+    *ELASTIC_KEYS,
 )  # fmt: skip
 """The keys of a ``[[nodes]]`` table, in the order in which they are documented."""
 
@@ -95,6 +134,11 @@ nodes_per_rack = 4               # or racks = 2, or rack = "r1"
 # zone = "z1"
 # nodes_per_nvlink_domain = 18
 # sharing = "mig-dynamic"        # exclusive, mps, timeslice, hami, mig-dynamic or a MIG layout
+# most = 32                      # an autoscaler orders up to so many, and lets go
+# least = 4                      # down to so many; left out: count
+# provision_s = 240              # how long a node takes to come
+# idle_s = 600                   # an empty node leaves after so long
+# price_per_h = 20.0             # of one node, in your currency
 
 [[nodes]]
 name = "cpu"
@@ -119,15 +163,40 @@ class ClusterError(InputError):
         self.problems = list(problems)
 
 
+@dataclass(frozen=True, slots=True)
+class NodeGroup:
+    """One ``[[nodes]]`` table: its nodes are rows ``first`` to ``first + most`` of the table.
+
+    The first ``count`` of them are there at first. The other fields are those of ``KEYS``.
+    """
+
+    name: str
+    first: int
+    count: int
+    most: int
+    least: int
+    provision_s: float
+    provision_jitter_s: float
+    idle_s: float
+    price_per_h: float
+
+    @property
+    def is_elastic(self) -> bool:
+        """Whether nodes of it may come and go."""
+        return self.most > self.least
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ClusterFile:
     """A cluster: its nodes, and how each shares its GPUs, one text a node (empty: not stated).
 
-    A text is one of ``MODES`` or a MIG layout that the node's GPU model takes.
+    A text is one of ``MODES`` or a MIG layout that the node's GPU model takes. ``nodes`` are all
+    that may ever be there; ``groups`` say which of them are at first. Those of no group are.
     """
 
     nodes: NodeTable
     sharing: tuple[str, ...]
+    groups: tuple[NodeGroup, ...] = ()
 
 
 def read_cluster(path: PathLike) -> ClusterFile:
@@ -172,9 +241,10 @@ def markdown() -> str:
     """Return the keys of a ``[[nodes]]`` table as a Markdown table, for the documentation."""
     lines = ["| key | type | if left out | bounds | meaning |", "|---|---|---|---|---|"]
     for key in KEYS:
-        kind = "whole number" if key.kind is int else "text"
-        ceiling = f"{key.maximum:,}" if key.maximum < MAX_AMOUNT else "10^12"
-        bounds = f"{key.minimum} to {ceiling}" if key.kind is int else ""
+        kind = {int: "whole number", float: "number", str: "text"}[key.kind]
+        power = {MAX_AMOUNT: "10^12", MAX_S: "10^9", MAX_PRICE: "10^9"}
+        ceiling = power.get(int(key.maximum), f"{key.maximum:,}")
+        bounds = "" if key.kind is str else f"{key.minimum} to {ceiling}"
         lines.append(f"| `{key.name}` | {kind} | {key.default} | {bounds} | {key.meaning} |")
     return "\n".join(lines)
 
@@ -203,13 +273,31 @@ class _Group:
     def whole(self, key: str, default: int) -> int:
         return int(self.table.get(key, default))
 
+    def real(self, key: str, default: float) -> float:
+        return float(self.table.get(key, default))
+
+    @property
+    def count(self) -> int:
+        """How many nodes are there at first."""
+        return self.whole("count", 1)
+
+    @property
+    def most(self) -> int:
+        """How many there may be."""
+        return self.whole("most", self.count)
+
+    @property
+    def least(self) -> int:
+        """How many always stay."""
+        return self.whole("least", self.count)
+
     @property
     def product(self) -> Product | None:
         return find_product(self.text("gpu_model")) if self.text("gpu_model") else None
 
     def names(self) -> list[str]:
         """Return the nodes' names: numbered from 0, all of one length, if there are several."""
-        name, count = self.text("name"), self.whole("count", 1)
+        name, count = self.text("name"), self.most
         width = len(str(count - 1))
         return [name] if count == 1 else [f"{name}-{each:0{width}}" for each in range(count)]
 
@@ -217,7 +305,7 @@ class _Group:
         """Return all that is wrong with the table."""
         found = [*self._key_problems(), *self._value_problems()]
         if not found:
-            found = [*self._place_problems(), *self._gpu_problems()]
+            found = [*self._size_problems(), *self._place_problems(), *self._gpu_problems()]
         return [f"[[nodes]] {self.number}: {problem}" for problem in found]
 
     def _key_problems(self) -> list[str]:
@@ -237,18 +325,35 @@ class _Group:
             value = self.table.get(key.name)
             if value is None:
                 continue
-            if not isinstance(value, key.kind) or isinstance(value, bool):
-                wanted = "a whole number" if key.kind is int else "a text in quotes"
+            least = 1 if key.name == "count" and "most" not in self.table else key.minimum
+            if not key.takes(value) or value != value:
                 given = str(value).lower() if isinstance(value, bool | float) else shown(str(value))
-                found.append(f"{key.name} is {given}, not {wanted}; write {wanted}")
-            elif isinstance(value, int) and value < key.minimum:
-                problem = f"{key.name} is {value}, below {key.minimum}"
-                found.append(f"{problem}; write {key.minimum} or more")
-            elif isinstance(value, int) and value > key.maximum:
+                found.append(f"{key.name} is {given}, not {key.wanted}; write {key.wanted}")
+            elif isinstance(value, int | float) and value < least:
+                problem = f"{key.name} is {value}, below {least}"
+                found.append(f"{problem}; write {least} or more")
+            elif isinstance(value, int | float) and value > key.maximum:
                 problem = f"{key.name} is {value}, above {key.maximum}"
                 found.append(f"{problem}; write {key.maximum} or less")
             elif key.name == "name" and not value:
                 found.append("name is empty; write a name")
+        return found
+
+    def _size_problems(self) -> list[str]:
+        found = []
+        if self.most < self.count:
+            problem = f"most is {self.most}, below count {self.count}"
+            found.append(f"{problem}; write {self.count} or more")
+        if self.least > self.count:
+            problem = f"least is {self.least}, above count {self.count}"
+            found.append(f"{problem}; write {self.count} or less")
+        if not found and self.most == self.least:
+            found += [
+                f"{key} says nothing, as there are always {self.count} nodes;"
+                " remove it, or write most above count"
+                for key in ("provision_s", "provision_jitter_s", "idle_s")
+                if key in self.table
+            ]
         return found
 
     def _place_problems(self) -> list[str]:
@@ -256,11 +361,9 @@ class _Group:
         found = []
         if len(racks) > 1:
             found.append(f"{' and '.join(racks)} are both given; keep one of them")
-        if self.whole("racks", 1) > self.whole("count", 1):
-            problem = (
-                f"racks is {self.table['racks']}, and there are {self.whole('count', 1)} nodes"
-            )
-            found.append(f"{problem}; write {self.whole('count', 1)} or less")
+        if self.whole("racks", 1) > self.most:
+            problem = f"racks is {self.table['racks']}, and there are {self.most} nodes"
+            found.append(f"{problem}; write {self.most} or less")
         return found
 
     def _gpu_problems(self) -> list[str]:
@@ -328,12 +431,28 @@ def _twins(groups: Sequence[_Group]) -> list[str]:
 def _cluster(groups: Sequence[_Group]) -> ClusterFile:
     columns: dict[str, list[Any]] = {}
     sharing: list[str] = []
+    tables: list[NodeGroup] = []
     for group in groups:
         names = group.names()
+        tables.append(_sizes(group, len(sharing)))
         for column, values in _columns(group, names).items():
             columns.setdefault(column, []).extend(values)
         sharing += [group.text("sharing")] * len(names)
-    return ClusterFile(NodeTable.of(**columns), tuple(sharing))
+    return ClusterFile(NodeTable.of(**columns), tuple(sharing), tuple(tables))
+
+
+def _sizes(group: _Group, first: int) -> NodeGroup:
+    return NodeGroup(
+        group.text("name"),
+        first,
+        group.count,
+        group.most,
+        group.least,
+        group.real("provision_s", 0.0),
+        group.real("provision_jitter_s", 0.0),
+        group.real("idle_s", IDLE_S),
+        group.real("price_per_h", 0.0),
+    )
 
 
 def _columns(group: _Group, names: list[str]) -> dict[str, list[Any]]:

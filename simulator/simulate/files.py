@@ -46,7 +46,7 @@ def files_of(
     out
         The folder, by whose name the report calls the run.
     """
-    files: dict[str, bytes | Make] = {NODES: nodes_bytes(ready.nodes)}
+    files: dict[str, bytes | Make] = {NODES: nodes_bytes(ready.all_nodes)}
     if outcome.stints is not None:
         files[STINTS] = stints_bytes(outcome.stints, ready.jobs)
     if ready.settings.log:
@@ -83,6 +83,7 @@ def facts_of_run(outcome: Outcome, notes: Sequence[str]) -> dict[str, Any]:
     cut_s = math.nan if outcome.stints is None else outcome.stints.cut_s
     return {
         "totals": asdict(outcome.totals),
+        "by_group": [asdict(group) for group in outcome.groups],
         "notes": list(notes),
         "rejections": rejections,
         "stints_cut_s": cut_s,
