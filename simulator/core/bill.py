@@ -17,7 +17,7 @@ class Bill:
     """
 
     def __init__(self, groups: Sequence[Group], first_s: float) -> None:
-        self._groups = groups
+        self._groups, self.first_s = groups, first_s
         self._all = _Level(first_s)
         self._levels = [(_Level(first_s), _Level(first_s)) for _ in groups]
         self._group_of = {node: k for k, group in enumerate(groups) for node in group.nodes}

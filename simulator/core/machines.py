@@ -13,6 +13,7 @@ from bayplan.scheduler.types import GPU_MILLI, Node
 from bayplan.simulator.core.bill import Bill
 from bayplan.simulator.core.floor import Floor
 from bayplan.simulator.core.groups import Group, check_groups
+from bayplan.simulator.core.results import Absence
 
 
 class Machines:
@@ -41,6 +42,8 @@ class Machines:
             raise InputError(f"two nodes are called {twins[0]!r}", fix="rename one of them")
         check_groups(groups, tuple(self.known))
         self.bill = Bill(groups, float(floor.book.arrival_s.min(initial=math.inf)))
+        self._away_s = {node.name: -math.inf for node in spare}
+        self._absences: list[Absence] = []
         for node in nodes:
             self._count(node, 1)
 
@@ -54,6 +57,7 @@ class Machines:
         if not self.is_up(name):
             self._cluster.apply(NodeUp(node))
             self._count(node, 1)
+            self._absences.append(Absence(name, self._away_s.pop(name), self._floor.now_s))
         elif self._cluster.nodes[name].schedulable:
             return
         else:
@@ -104,9 +108,19 @@ class Machines:
         pods = self._cluster.pods_on(self._cluster.row(name))
         return sorted({self._floor.pods.job_of(uid) for uid in pods})
 
+    def absences(self) -> tuple[Absence, ...]:
+        """Return when which node was not there until now, from the first arrival on."""
+        now_s, first_s = self._floor.now_s, self.bill.first_s
+        still = [Absence(name, from_s, now_s) for name, from_s in self._away_s.items()]
+        cut = (each._replace(from_s=max(each.from_s, first_s)) for each in self._absences + still)
+        place = {name: k for k, name in enumerate(self.known)}
+        found = [each for each in cut if each.from_s < each.until_s]
+        return tuple(sorted(found, key=lambda each: (place[each.node], each.from_s)))
+
     def _leave(self, name: str) -> None:
         self._cluster.apply(NodeGone(name))
         self._count(self.known[name], -1)
+        self._away_s[name] = self._floor.now_s
         self._floor.note("down", None, name)
 
     def _node(self, name: str) -> Node:

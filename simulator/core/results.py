@@ -141,12 +141,21 @@ class LogEntry(NamedTuple):
     detail: str = ""
 
 
+class Absence(NamedTuple):
+    """From when to when a node was not there, within [``first_s``, ``end_s``]."""
+
+    node: str
+    from_s: float
+    until_s: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
     """Everything that a simulation found; ``log`` is empty unless it was asked for.
 
     ``rejections`` are the jobs that no node could ever hold, by name, each with the reason;
-    ``stints`` are None unless they were asked for; ``groups`` are those that nodes are in.
+    ``stints`` are None unless they were asked for; ``groups`` are those that nodes are in,
+    ``absences`` of nodes that were not always there, by node and time.
     """
 
     jobs: JobResults
@@ -156,3 +165,4 @@ class Outcome:
     rejections: tuple[tuple[str, str], ...] = ()
     stints: Stints | None = None
     groups: tuple[GroupTotals, ...] = ()
+    absences: tuple[Absence, ...] = ()

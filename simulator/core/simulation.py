@@ -182,7 +182,8 @@ class Simulation:
         log = tuple(floor.log or ())
         stints = None if floor.stints is None else floor.stints.stints(book.rows)
         series, rejections = self._sampler.series(), self.rejections()
-        return Outcome(results, series, totals, log, rejections, stints, groups)
+        away = self.machines.absences()
+        return Outcome(results, series, totals, log, rejections, stints, groups, away)
 
     # --- events ---------------------------------------------------------------------------
 
