@@ -56,6 +56,8 @@ class Floor:
         What the GPUs of the nodes that are there can hand out in all.
     draining
         Nodes that leave once they are empty.
+    node_changes
+        How often a node came, left, or began or ceased to take pods.
     stints
         Takes down who has which GPU when; None: nobody does.
     """
@@ -93,6 +95,7 @@ class Floor:
         self._freed: list[int] = []
         self.capacity_milli = 0
         self.draining: set[str] = set()
+        self.node_changes = 0
         self._lifted: dict[int, tuple[Placement, ...]] = {}
         self._classes = book.classes
         self._class_of: list[int] = book.class_of.tolist()

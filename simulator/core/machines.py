@@ -132,9 +132,11 @@ class Machines:
     def _set_schedulable(self, name: str, schedulable: bool) -> None:
         node = self._cluster.nodes[name]
         self._cluster.apply(NodeChanged(replace(node, schedulable=schedulable)))
+        self._floor.node_changes += 1
 
     def _count(self, node: Node, sign: int) -> None:
         floor, gpus = self._floor, sign * node.gpu_count
+        floor.node_changes += 1
         floor.capacity_milli += sign * slots_of(node).total_milli
         floor.meter.resize(floor.now_s, gpus)
         self.bill.count(node.name, node.gpu_count, sign, floor.now_s)
