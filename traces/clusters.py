@@ -349,8 +349,8 @@ class _Group:
             found.append(f"{problem}; write {self.count} or less")
         if not found and self.most == self.least:
             found += [
-                f"{key} says nothing, as there are always {self.count} nodes;"
-                " remove it, or write most above count"
+                f"{key} says nothing, as the group stays as it is; remove it, or write most above"
+                " count"
                 for key in ("provision_s", "provision_jitter_s", "idle_s")
                 if key in self.table
             ]

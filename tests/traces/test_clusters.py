@@ -88,7 +88,7 @@ def test_a_group_may_begin_without_nodes(write: Write) -> None:
         ("price_per_h = nan", "price_per_h is nan, not a number; write a number"),
         ("price_per_h = inf", "price_per_h is inf, above 1000000000; write 1000000000 or less"),
         ('price_per_h = "3"', "price_per_h is '3', not a number; write a number"),
-        ("idle_s = 9", "idle_s says nothing, as there are always 1 nodes; remove it, or write most"
+        ("idle_s = 9", "idle_s says nothing, as the group stays as it is; remove it, or write most"
          " above count"),
         ("most = 3\nracks = 4", "racks is 4, and there are 3 nodes; write 3 or less"),
     ],

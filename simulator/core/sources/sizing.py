@@ -36,7 +36,8 @@ def sizing(
 ) -> Sizing:
     """Pack who waits on what is there, what is on its way and what may be ordered.
 
-    First-fit decreasing: the largest pods first, then the largest jobs; gangs whole. A job that
+    First-fit decreasing: the largest pods first, then the largest jobs; gangs whole (where nobody
+    may pass the first of the queue, in the order of the queue). A job that
     does not fit is given nodes of one group, as few as hold it: of the group with the least price
     for what they would then hold, of this job and of those after it, in GPUs (of jobs without
     any: in cores). Of equal prices the first group is taken. Nodes of several groups are added
@@ -89,7 +90,7 @@ class _Packing:
 
     def run(self) -> None:
         """Go through who waits once; of jobs alike, only up to the first that fits nowhere."""
-        jobs, class_of = self._decreasing(), self._floor.book.class_of
+        jobs, class_of = self._in_turn(), self._floor.book.class_of
         for at, job in enumerate(jobs):
             kind = class_of.item(job)
             if kind in self._hopeless:
@@ -104,6 +105,18 @@ class _Packing:
                 self._hopeless.add(kind)
             else:
                 self._bind(decisions)
+
+    def _in_turn(self) -> list[int]:
+        """Return who waits in the order in which they are packed.
+
+        Where the first of the queue holds up the others, room that goes to larger jobs behind it
+        would help nobody: then it is the order of the queue.
+        """
+        floor = self._floor
+        if floor.settings.strict or floor.settings.backfill:
+            in_order: list[int] = floor.waiting.in_order(floor.now_s).tolist()
+            return in_order
+        return self._decreasing()
 
     def _decreasing(self) -> list[int]:
         """Return who waits, the largest first, those alike as they came."""

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bayplan.scheduler.errors import InputError
 from bayplan.scheduler.types import Node
@@ -139,6 +141,14 @@ def test_the_largest_are_packed_first() -> None:
     assert ordered(outcome) == ["10 g0", "10 g1"]
 
 
+def test_who_holds_up_the_others_is_packed_first() -> None:
+    # In the order of their size y would take the room that is there, and x would have too few.
+    jobs = [job("x", 5.0, pods=3), job("y", 5.0, gpu_count=2)]
+    outcome = run(jobs, Nodes("g", 2, gpus=2, there=1), strict=True)
+    assert ordered(outcome) == ["10 g1"]
+    assert outcome.jobs.start_s.tolist() == [10.0, 15.0]
+
+
 def test_a_gang_gets_all_of_its_nodes() -> None:
     outcome = run([job("x", 5.0, pods=4)], Nodes("g", 9, there=1, provision_s=30.0))
     assert told(outcome) == [
@@ -231,6 +241,58 @@ def test_a_failed_node_is_ordered_anew() -> None:
     assert told(outcome)[2:] == [
         "12 lose x g0", "12 down g0", "20 order g0", "27 up g0", "27 start x g0", "65 finish x",
     ]  # fmt: skip
+
+
+HOW: tuple[dict[str, Any], ...] = (
+    {}, {"strict": True}, {"backfill": "easy"}, {"backfill": "conservative"},
+    {"trigger": "rounds", "round_s": 7.0}, {"preemption": "in-order", "ordering": "las"},
+    {"preemption": "repack", "ordering": "sjf"}, {"placement": "worst-fit"},
+)  # fmt: skip
+
+
+@st.composite
+def queues(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """A few jobs: gangs, shares, jobs without GPUs, some of them for one model alone."""
+    return [
+        job(
+            f"j{k}",
+            draw(st.sampled_from([1.0, 12.5, 40.0, 90.0])),
+            arrival_s=draw(st.sampled_from([0.0, 3.0, 10.0, 33.3, 250.0])),
+            pods=draw(st.sampled_from([1, 1, 2, 5])),
+            gpu_count=draw(st.sampled_from([0, 1, 1, 2])),
+            gpu_models=draw(st.sampled_from(["", "", "T4", "A100-80GB"])),
+            cpu_milli=1000,
+        )
+        for k in range(draw(st.integers(1, 9)))
+    ]
+
+
+@given(jobs=queues(), how=st.sampled_from(HOW), sizes=st.tuples(*[st.integers(0, 3)] * 3))
+def test_whoever_fits_gets_there_and_the_bill_is_what_the_log_says(
+    jobs: list[dict[str, Any]], how: dict[str, Any], sizes: tuple[int, int, int]
+) -> None:
+    groups = (
+        Nodes("a", 3, gpus=2, there=sizes[0], price_per_h=5.0, provision_s=25.0, idle_s=30.0),
+        Nodes("b", 3, gpus=1, there=sizes[1], price_per_h=2.0, jitter_s=9.0, idle_s=0.0),
+        Nodes("c", 3, gpus=2, there=sizes[2], gpu_model="T4", least=min(1, sizes[2]), idle_s=50.0),
+    )
+    outcome = run(jobs, *groups, **how)
+    assert set(outcome.jobs.status.tolist()) <= {Status.FINISHED, Status.REJECTED}
+    assert outcome.log == run(jobs, *groups, **how).log
+    first_s, end_s = outcome.totals.first_s, outcome.totals.end_s
+    for each, line in zip(groups, outcome.groups, strict=True):
+        n, since, node_s = each.there, first_s, 0.0
+        for entry in outcome.log:
+            sign = {"up": 1, "down": -1}.get(entry.what, 0)
+            if sign and entry.detail in each.group.nodes:
+                node_s += n * (entry.time_s - since)
+                n, since = n + sign, entry.time_s
+                assert each.group.least <= n <= len(each.nodes)
+        node_s += n * (end_s - since)
+        assert line.node_s == pytest.approx(node_s)
+        assert line.cost == pytest.approx(each.group.price_per_h * node_s / 3600.0)
+    away = sum(min(a.until_s, end_s) - a.from_s for a in outcome.absences)
+    assert outcome.totals.node_s + away == pytest.approx(9 * (end_s - first_s))
 
 
 def test_delays_are_drawn_by_the_seed_alone() -> None:
