@@ -14,6 +14,8 @@ MODES = ("exclusive", "mps", "timeslice", "hami", "mig-dynamic")
 MAX_HOURS = 10**6
 MAX_RATE = 10**4
 MAX_NOTICE_S = 10**6
+MAX_S = 10**9
+MAX_PRICE = 10**9
 
 KINDS = {
     int: "a whole number",
@@ -45,13 +47,35 @@ class GroupKey:
         if self.kind not in (int, float):
             return ""
         least = f"above {self.minimum}, " if self.above else f"{self.minimum} to "
-        ceiling = f"{self.maximum:,}" if self.maximum < MAX_AMOUNT else "10^12"
+        powers = {10**12: "10^12", 10**9: "10^9"}
+        ceiling = powers.get(self.maximum, f"{self.maximum:,}")
         return f"{least}up to {ceiling}" if self.above else f"{least}{ceiling}"
 
 
+ELASTIC_KEYS: tuple[GroupKey, ...] = (
+    GroupKey(
+        "most", int, "count", "number of nodes that there may be; `count` are there at first",
+        1, MAX_NODES,
+    ),
+    GroupKey("least", int, "count", "number of nodes that always stay", 0, MAX_NODES),
+    GroupKey(
+        "provision_s", float, "0", "seconds from when a node is ordered until it is there",
+        0, MAX_S,
+    ),
+    GroupKey(
+        "provision_jitter_s", float, "0",
+        "mean of what is added to that, drawn from an exponential distribution", 0, MAX_S,
+    ),
+    GroupKey("idle_s", float, "600", "seconds after which an empty node may leave", 0, MAX_S),
+    GroupKey(
+        "price_per_h", float, "0", "price of one node for an hour, in your currency", 0, MAX_PRICE
+    ),
+)  # fmt: skip
+"""The keys of groups that grow and shrink, and of what their nodes cost."""
+
 KEYS: tuple[GroupKey, ...] = (
     GroupKey("name", str, "**required**", "the node's name; of several nodes its start"),
-    GroupKey("count", int, "1", "number of nodes", 1, MAX_NODES),
+    GroupKey("count", int, "1", "number of nodes; 0 only beside `most`", 0, MAX_NODES),
     GroupKey("gpus", int, "**required**", "GPUs of each node", 0, MAX_NODE_GPUS),
     GroupKey("gpu_model", str, "unknown", "GPU model, best as `bayplan devices` lists it"),
     GroupKey(
@@ -102,6 +126,7 @@ KEYS: tuple[GroupKey, ...] = (
     GroupKey(
         "return_h", float, "none", "mean hours until it comes back", 0, MAX_HOURS, above=True
     ),
+    *ELASTIC_KEYS,
 )  # fmt: skip
 """The keys of a ``[[nodes]]`` table, in the order in which they are documented."""
 
@@ -127,6 +152,11 @@ nodes_per_rack = 4               # or racks = 2, or rack = "r1"
 # reclaim_per_h = 0.05
 # return_h = 2
 # notice_s = 30                  # left out: 120
+# most = 32                      # an autoscaler orders up to so many, and lets go
+# least = 4                      # down to so many; left out: count
+# provision_s = 240              # how long a node takes to come
+# idle_s = 600                   # an empty node leaves after so long
+# price_per_h = 20.0             # of one node, in your currency
 
 [[nodes]]
 name = "cpu"

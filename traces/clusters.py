@@ -36,6 +36,10 @@ CPU_MILLI_PER_GPU = 24_000
 MEMORY_MIB_PER_GPU = 256 * 1024
 """What a node has for each GPU, where a group does not say: enough that GPUs are what is scarce."""
 
+IDLE_S = 600.0
+"""After how long an empty node may leave, where a group does not say: the default of Cluster
+Autoscaler's ``--scale-down-unneeded-time``."""
+
 CPU_NODE_GPUS = 4
 """A node without GPUs has the cores and the memory of one with so many."""
 
@@ -56,16 +60,41 @@ class ClusterError(InputError):
         self.problems = list(problems)
 
 
+@dataclass(frozen=True, slots=True)
+class NodeGroup:
+    """One ``[[nodes]]`` table: its nodes are rows ``first`` to ``first + most`` of the table.
+
+    The first ``count`` of them are there at first. The other fields are those of ``KEYS``.
+    """
+
+    name: str
+    first: int
+    count: int
+    most: int
+    least: int
+    provision_s: float
+    provision_jitter_s: float
+    idle_s: float
+    price_per_h: float
+
+    @property
+    def is_elastic(self) -> bool:
+        """Whether nodes of it may come and go."""
+        return self.most > self.least
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ClusterFile:
     """A cluster: its nodes, and how each shares its GPUs, one text a node (empty: not stated).
 
-    A text is one of ``MODES`` or a MIG layout that the node's GPU model takes. ``outages`` are how
-    nodes go away by themselves, by name; who is not in it never does.
+    A text is one of ``MODES`` or a MIG layout that the node's GPU model takes. ``nodes`` are all
+    that may ever be there; ``groups`` say which of them are at first. Those of no group are.
+    ``outages`` are how nodes go away by themselves, by name; who is not in it never does.
     """
 
     nodes: NodeTable
     sharing: tuple[str, ...]
+    groups: tuple[NodeGroup, ...] = ()
     outages: Mapping[str, Outages] = field(default_factory=dict)
 
 
@@ -131,13 +160,31 @@ class _Group:
     def whole(self, key: str, default: int) -> int:
         return int(self.table.get(key, default))
 
+    def real(self, key: str, default: float) -> float:
+        return float(self.table.get(key, default))
+
+    @property
+    def count(self) -> int:
+        """How many nodes are there at first."""
+        return self.whole("count", 1)
+
+    @property
+    def most(self) -> int:
+        """How many there may be."""
+        return self.whole("most", self.count)
+
+    @property
+    def least(self) -> int:
+        """How many always stay."""
+        return self.whole("least", self.count)
+
     @property
     def product(self) -> Product | None:
         return find_product(self.text("gpu_model")) if self.text("gpu_model") else None
 
     def names(self) -> list[str]:
         """Return the nodes' names: numbered from 0, all of one length, if there are several."""
-        name, count = self.text("name"), self.whole("count", 1)
+        name, count = self.text("name"), self.most
         width = len(str(count - 1))
         return [name] if count == 1 else [f"{name}-{each:0{width}}" for each in range(count)]
 
@@ -146,6 +193,7 @@ class _Group:
         found = [*self._key_problems(), *self._value_problems()]
         if not found:
             found = [
+                *self._size_problems(),
                 *self._place_problems(),
                 *self._gpu_problems(),
                 *outage_problems(self.table),
@@ -167,7 +215,25 @@ class _Group:
         found = []
         for key in KEYS:
             if (value := self.table.get(key.name)) is not None:
-                found += _wrong_with(key, value)
+                least = 1 if key.name == "count" and "most" not in self.table else key.minimum
+                found += _wrong_with(key, value, least)
+        return found
+
+    def _size_problems(self) -> list[str]:
+        found = []
+        if self.most < self.count:
+            problem = f"most is {self.most}, below count {self.count}"
+            found.append(f"{problem}; write {self.count} or more")
+        if self.least > self.count:
+            problem = f"least is {self.least}, above count {self.count}"
+            found.append(f"{problem}; write {self.count} or less")
+        if not found and self.most == self.least:
+            found += [
+                f"{key} says nothing, as the group stays as it is; remove it, or write most above"
+                " count"
+                for key in ("provision_s", "provision_jitter_s", "idle_s")
+                if key in self.table
+            ]
         return found
 
     def _place_problems(self) -> list[str]:
@@ -175,11 +241,9 @@ class _Group:
         found = []
         if len(racks) > 1:
             found.append(f"{' and '.join(racks)} are both given; keep one of them")
-        if self.whole("racks", 1) > self.whole("count", 1):
-            problem = (
-                f"racks is {self.table['racks']}, and there are {self.whole('count', 1)} nodes"
-            )
-            found.append(f"{problem}; write {self.whole('count', 1)} or less")
+        if self.whole("racks", 1) > self.most:
+            problem = f"racks is {self.table['racks']}, and there are {self.most} nodes"
+            found.append(f"{problem}; write {self.most} or less")
         return found
 
     def _gpu_problems(self) -> list[str]:
@@ -228,7 +292,7 @@ class _Group:
         return []
 
 
-def _wrong_with(key: GroupKey, value: object) -> list[str]:
+def _wrong_with(key: GroupKey, value: object, least: int) -> list[str]:
     """Return what is wrong with the value of a key; a whole number is a number too."""
     kinds = (int, float) if key.kind is float else key.kind
     if not isinstance(value, kinds) or isinstance(value, bool) != (key.kind is bool):
@@ -239,11 +303,11 @@ def _wrong_with(key: GroupKey, value: object) -> list[str]:
     if isinstance(value, bool | str) or not isinstance(value, int | float):
         return []
     if value != value:
-        return [f"{key.name} is nan; write a number"]
+        return [f"{key.name} is nan, not a number; write a number"]
     if key.above and value <= key.minimum:
         return [f"{key.name} is {value}, not above {key.minimum}; write more, or leave it out"]
-    if value < key.minimum:
-        return [f"{key.name} is {value}, below {key.minimum}; write {key.minimum} or more"]
+    if value < least:
+        return [f"{key.name} is {value}, below {least}; write {least} or more"]
     if value > key.maximum:
         return [f"{key.name} is {value}, above {key.maximum}; write {key.maximum} or less"]
     return []
@@ -269,14 +333,30 @@ def _cluster(groups: Sequence[_Group]) -> ClusterFile:
     columns: dict[str, list[Any]] = {}
     sharing: list[str] = []
     outages: dict[str, Outages] = {}
+    tables: list[NodeGroup] = []
     for group in groups:
         names = group.names()
+        tables.append(_sizes(group, len(sharing)))
         for column, values in _columns(group, names).items():
             columns.setdefault(column, []).extend(values)
         sharing += [group.text("sharing")] * len(names)
         if (away := outages_of(group.table)) is not None:
             outages.update(dict.fromkeys(names, away))
-    return ClusterFile(NodeTable.of(**columns), tuple(sharing), outages)
+    return ClusterFile(NodeTable.of(**columns), tuple(sharing), tuple(tables), outages)
+
+
+def _sizes(group: _Group, first: int) -> NodeGroup:
+    return NodeGroup(
+        group.text("name"),
+        first,
+        group.count,
+        group.most,
+        group.least,
+        group.real("provision_s", 0.0),
+        group.real("provision_jitter_s", 0.0),
+        group.real("idle_s", IDLE_S),
+        group.real("price_per_h", 0.0),
+    )
 
 
 def _columns(group: _Group, names: list[str]) -> dict[str, list[Any]]:

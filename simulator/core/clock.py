@@ -42,6 +42,14 @@ class Clock(simpy.Environment):
         self._add(max(time_s, self._now), turn, event)
         return event
 
+    def pending(self) -> simpy.Event:
+        """Return an event of no time yet, for ``fire``."""
+        return _Call(self, [])
+
+    def fire(self, event: simpy.Event, turn: Turn) -> None:
+        """Let a pending event happen now, in its turn."""
+        self._add(self._now, turn, event)
+
     def _add(self, time_s: float, turn: Turn, event: simpy.Event) -> None:
         entry: Any = (time_s, turn, next(self._eid), event)
         heappush(self._queue, entry)

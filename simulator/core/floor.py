@@ -384,7 +384,8 @@ class Floor:
         if self.energy is not None:
             self.energy.end(job, now)
         book.rate[job] = 0.0
-        self.calendar.forget(job)
+        if stopped:  # who has finished was taken out when it was due
+            self.calendar.forget(job)
         self._alone.pop(job, None)
         self._touched += self.seats.leave(job)
         del self.placements[job]

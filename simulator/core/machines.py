@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from enum import IntEnum
@@ -10,8 +11,11 @@ from bayplan.scheduler.errors import InputError
 from bayplan.scheduler.events import NodeChanged, NodeGone, NodeUp
 from bayplan.scheduler.kinds import slots_of
 from bayplan.scheduler.types import GPU_MILLI, Node
+from bayplan.simulator.core.bill import Bill
 from bayplan.simulator.core.floor import Floor
+from bayplan.simulator.core.groups import Group, check_groups
 from bayplan.simulator.core.progress import Saves
+from bayplan.simulator.core.results import Absence
 
 
 class Hold(IntEnum):
@@ -37,9 +41,17 @@ class Machines:
     ----------
     known
         All nodes by name, also those that are not there.
+    bill
+        How long nodes were there, by group, and what that cost.
     """
 
-    def __init__(self, floor: Floor, nodes: Sequence[Node], spare: Sequence[Node]) -> None:
+    def __init__(
+        self,
+        floor: Floor,
+        nodes: Sequence[Node],
+        spare: Sequence[Node],
+        groups: Sequence[Group] = (),
+    ) -> None:
         self._floor = floor
         self._cluster = floor.cluster
         self.known = {node.name: node for node in (*nodes, *spare)}
@@ -47,6 +59,10 @@ class Machines:
             twins = [node.name for node in spare if node in nodes] or ["?"]
             raise InputError(f"two nodes are called {twins[0]!r}", fix="rename one of them")
         self._holds: dict[str, dict[str, Hold]] = {name: {} for name in self.known}
+        check_groups(groups, tuple(self.known))
+        self.bill = Bill(groups, float(floor.book.arrival_s.min(initial=math.inf)))
+        self._away_s = {node.name: -math.inf for node in spare}
+        self._absences: list[Absence] = []
         for node in nodes:
             self._count(node, 1)
             if not node.schedulable:
@@ -62,6 +78,12 @@ class Machines:
     def is_up(self, name: str) -> bool:
         """Whether a node is there."""
         return name in self._cluster.nodes
+
+    def may_come(self, name: str, by: str) -> bool:
+        """Whether a node is not there, and would come if somebody took back a hold."""
+        others = {whose: hold for whose, hold in self._holds[name].items() if whose != by}
+        others.pop(START, None)
+        return not self.is_up(name) and Hold.DOWN not in others.values()
 
     def up(self, name: str, by: str) -> None:
         """Take back a hold; a node that nobody holds comes, or takes pods again.
@@ -139,15 +161,26 @@ class Machines:
         self._cluster.apply(NodeUp(replace(node, schedulable=schedulable)))
         self._floor.node_changes += 1
         self._count(node, 1)
+        self._absences.append(Absence(node.name, self._away_s.pop(node.name), self._floor.now_s))
         self._floor.note("up", None, node.name)
         if not schedulable:
             self._floor.note("cordon", None, node.name)
+
+    def absences(self) -> tuple[Absence, ...]:
+        """Return when which node was not there until now, from the first arrival on."""
+        now_s, first_s = self._floor.now_s, self.bill.first_s
+        still = [Absence(name, from_s, now_s) for name, from_s in self._away_s.items()]
+        cut = (each._replace(from_s=max(each.from_s, first_s)) for each in self._absences + still)
+        place = {name: k for k, name in enumerate(self.known)}
+        found = [each for each in cut if each.from_s < each.until_s]
+        return tuple(sorted(found, key=lambda each: (place[each.node], each.from_s)))
 
     def _leave(self, name: str) -> None:
         self._cluster.apply(NodeGone(name))
         self._floor.node_changes += 1
         self._all_drained(name)
         self._count(self.known[name], -1)
+        self._away_s[name] = self._floor.now_s
         self._floor.note("down", None, name)
 
     def _hold(self, name: str, by: str, hold: Hold) -> None:
@@ -176,4 +209,5 @@ class Machines:
         floor.meter.resize(floor.now_s, gpus)
         if floor.energy is not None:
             floor.energy.resize(node, sign, floor.now_s)
+        self.bill.count(node.name, node.gpu_count, sign, floor.now_s)
         floor.columns.resize(sign * node.cpu_milli, sign * node.memory_mib, GPU_MILLI * gpus)

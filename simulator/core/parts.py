@@ -19,6 +19,7 @@ from bayplan.scheduler.workload import Workload
 from bayplan.simulator.core.book import Book
 from bayplan.simulator.core.columns import Columns
 from bayplan.simulator.core.floor import Floor
+from bayplan.simulator.core.groups import Group
 from bayplan.simulator.core.machines import Machines
 from bayplan.simulator.core.partitioning import PARTITIONERS, Partitioner
 from bayplan.simulator.core.passes import PASSES, Pass
@@ -37,7 +38,7 @@ class Parts:
 
     Each serves one simulation alone. ``preemption`` is a pass, ``workload`` the target of policies
     that aim at one (None: that of the trace). ``sources`` are what happens to the cluster by
-    itself.
+    itself, ``groups`` what nodes cost.
     """
 
     placement: PlacementPolicy | None = None
@@ -48,6 +49,7 @@ class Parts:
     trigger: Trigger | None = None
     workload: Workload | None = None
     sources: Sequence[Source] = ()
+    groups: Sequence[Group] = ()
 
 
 class Assembly(NamedTuple):
@@ -105,7 +107,7 @@ def assemble(
     )
     return Assembly(
         floor,
-        Machines(floor, nodes, spare),
+        Machines(floor, nodes, spare, parts.groups),
         parts.preemption or PASSES.make(settings.preemption, settings),
         parts.partitioning or PARTITIONERS.make(settings.partitioning, settings),
         parts.trigger or TRIGGERS.make(settings.trigger, settings),

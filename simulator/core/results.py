@@ -100,7 +100,8 @@ class Totals:
     """Exact integrals over [``first_s``, ``end_s``], and counts.
 
     ``n_gpus`` and ``capacity_milli`` are of the nodes there at the beginning, ``known_gpus`` of all
-    that may ever be there; ``there_gpu_s`` are the GPU-seconds that there were.
+    that may ever be there; ``there_gpu_s`` are the GPU-seconds that there were, ``node_s`` the
+    node-seconds, ``cost`` what those of groups with a price cost, in the currency of the prices.
     ``idle_j`` and ``active_j`` are joules of the GPUs, ``co2_g`` grams by the grid's intensity;
     NaN where energy was not measured. ``first_s`` is the first arrival, ``end_s`` the last end of
     a job. ``tenant_gpu_s`` over ``busy_gpu_s`` is the mean number of tenants of a busy GPU.
@@ -122,6 +123,19 @@ class Totals:
     idle_j: float = math.nan
     active_j: float = math.nan
     co2_g: float = math.nan
+    node_s: float = 0.0
+    cost: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class GroupTotals:
+    """What there was of a group of nodes over [``first_s``, ``end_s``], exactly, and its cost."""
+
+    name: str
+    price_per_h: float
+    node_s: float
+    there_gpu_s: float
+    cost: float
 
 
 class LogEntry(NamedTuple):
@@ -133,12 +147,21 @@ class LogEntry(NamedTuple):
     detail: str = ""
 
 
+class Absence(NamedTuple):
+    """From when to when a node was not there, within [``first_s``, ``end_s``]."""
+
+    node: str
+    from_s: float
+    until_s: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
     """Everything that a simulation found; ``log`` is empty unless it was asked for.
 
     ``rejections`` are the jobs that no node could ever hold, by name, each with the reason;
-    ``stints`` are None unless they were asked for.
+    ``stints`` are None unless they were asked for; ``groups`` are those that nodes are in,
+    ``absences`` of nodes that were not always there, by node and time.
     """
 
     jobs: JobResults
@@ -147,3 +170,5 @@ class Outcome:
     log: tuple[LogEntry, ...] = ()
     rejections: tuple[tuple[str, str], ...] = ()
     stints: Stints | None = None
+    groups: tuple[GroupTotals, ...] = ()
+    absences: tuple[Absence, ...] = ()

@@ -62,6 +62,9 @@ class Seats:
                 span = range(self._offset[node.name], len(modes))
                 self._anonymous |= dict.fromkeys(span, span)
         self.n_gpus = len(modes)
+        self._is_plain = bytearray(
+            mode == ALONE and gpu not in self._anonymous for gpu, mode in enumerate(modes)
+        )
         self.busy = self.taken = 0
         self._modes = modes
         self._gpu_ints = np.array([modes, [0] * len(modes)], np.int64)
@@ -123,7 +126,7 @@ class Seats:
         return False
 
     def jobs_on(self, gpu: int) -> list[int]:
-        """Return the jobs with a seat on a GPU, the first to come first, each seat counted."""
+        """Return the jobs with a seat on a shared GPU, first come first, each seat counted."""
         seats = self._gpu_seats[gpu, : self._gpu_count.item(gpu)]
         jobs: list[int] = self._seat_job[seats].tolist()
         return jobs
@@ -138,20 +141,37 @@ class Seats:
         seats: list[int] = []
         before, milli = -1, 0
         for placement in placements:
+            offset = self._offset[placement.node]
             for grants in placement.grants:
                 for grant in grants:
+                    milli += grant.milli
+                    index = grant.slot.gpu
+                    if index >= 0 and self._is_plain[offset + index]:
+                        seats.append(self._count(offset + index))
+                        continue
                     seat, gpu, mode = self._seat(job, placement.node, grant, before)
                     seats.append(seat)
-                    milli += grant.milli
                     if mode != ALONE:
                         gpus.append(gpu)
                     before = seat
         if not seats:
             return gpus, milli
-        self._first[job] = before
+        if before >= 0:
+            self._first[job] = before
         self._of_job[job] = seats
         self.taken += len(seats)
         return gpus if len(gpus) < 2 else list(dict.fromkeys(gpus)), milli
+
+    def _count(self, gpu: int) -> int:
+        """Count a tenant of a GPU on which nobody slows others down; that is all of its seat.
+
+        In the place of the seat's number stands that of the GPU, below 0.
+        """
+        count = self._gpu_count.item(gpu)
+        self._gpu_count[gpu] = count + 1
+        if not count:
+            self.busy += 1
+        return ~gpu
 
     def _seat(self, job: int, node: str, grant: Grant, before: int) -> tuple[int, int, int]:
         if not self._free:
@@ -220,6 +240,12 @@ class Seats:
             return []
         gpus = []
         for seat in seats:
+            if seat < 0:
+                count = self._gpu_count.item(~seat) - 1
+                self._gpu_count[~seat] = count
+                if not count:
+                    self.busy -= 1
+                continue
             gpu = self._seat_gpu.item(seat)
             if self._modes[gpu] != ALONE:
                 gpus.append(gpu)
@@ -235,7 +261,7 @@ class Seats:
                 self.busy -= 1
                 gpus += self._even_out(gpu)
             self._free.append(seat)
-        self._first[job] = -1
+            self._first[job] = -1
         self.taken -= len(seats)
         return gpus if len(gpus) < 2 else list(dict.fromkeys(gpus))
 

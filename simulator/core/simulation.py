@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
+import simpy
 
 from bayplan.scheduler.cluster import Cluster
 from bayplan.scheduler.engine import Engine
@@ -23,6 +24,7 @@ from bayplan.simulator.core.partitioning import Keep
 from bayplan.simulator.core.parts import Parts, assemble
 from bayplan.simulator.core.results import Outcome, Status, Totals
 from bayplan.simulator.core.settings import Settings
+from bayplan.simulator.core.sleepers import Sleepers
 from bayplan.simulator.core.sources import Events, Source, World
 from bayplan.traces.jobs import JobTable
 
@@ -85,10 +87,11 @@ class Simulation:
         self.floor, self.machines, self._pass = assembly.floor, assembly.machines, assembly.scheme
         self._partitioner, self._trigger = assembly.partitioner, assembly.trigger
         self._workload = assembly.workload
-        self._sources, self._alive = parts.sources, 0
+        self._sources = parts.sources
         self.book = book = self.floor.book
         self._n_gpus = sum(node.gpu_count for node in nodes)
         self._clock = Clock()
+        self._sleepers = Sleepers(self._clock)
         self._order: list[int] = np.lexsort((np.arange(book.n_jobs), book.arrival_s)).tolist()
         self._arrivals_s: list[float] = book.arrival_s[self._order].tolist()
         self._next = 0
@@ -161,6 +164,7 @@ class Simulation:
         floor.settle()
         book = self.book
         work = (book.done_s + book.lost_s) * book.n_gpus
+        groups = self.machines.bill.lines(floor.now_s)
         totals = Totals(
             n_gpus=self._n_gpus,
             capacity_milli=GPU_MILLI * self._n_gpus,
@@ -176,11 +180,15 @@ class Simulation:
             passes=self._passes,
             decisions=floor.decisions,
             **self._energy(),
+            node_s=self.machines.bill.node_s(floor.now_s),
+            cost=math.fsum(group.cost for group in groups),
         )
         results = book.results(floor.now_s)
         log = tuple(floor.log or ())
         stints = None if floor.stints is None else floor.stints.stints(book.rows)
-        return Outcome(results, self._sampler.series(), totals, log, self.rejections(), stints)
+        series, rejections = self._sampler.series(), self.rejections()
+        away = self.machines.absences()
+        return Outcome(results, series, totals, log, rejections, stints, groups, away)
 
     def _energy(self) -> dict[str, float]:
         energy = self.floor.energy
@@ -234,14 +242,24 @@ class Simulation:
         return tuple((self.book.uid[job], why) for job, why in self._hopeless())
 
     def _begin_sources(self) -> None:
-        world = World(self._clock, self.floor, self.machines, self._changed)
+        world = World(self._clock, self.floor, self.machines, self._changed, self._stirred)
         for source in self._sources:
-            self._alive += 1
+            self._sleepers.awake += 1
             self._clock.process(self._life(source, world))
 
     def _life(self, source: Source, world: World) -> Events:
         yield from source.run(world)
-        self._alive -= 1
+        self._sleepers.awake -= 1
+
+    def _stirred(self, by_s: float) -> simpy.Event:
+        return self._sleepers.sleep(self._state(), by_s)
+
+    def _state(self) -> Hashable:
+        """Return what is another one as soon as a job came, started or left, or a node changed."""
+        running = self.floor.placements
+        last = next(reversed(running), None)
+        started_s = None if last is None else self.book.stint_s.item(last)
+        return self._events, len(running), last, started_s
 
     def _changed(self) -> None:
         self._events += 1
@@ -278,6 +296,8 @@ class Simulation:
         self._next_arrival()
         if not (self._keeps and self._pass.is_idle(floor)):
             self._happened()
+        elif self._sleepers.asleep:
+            self._sleepers.wake(self._state())
 
     def _cancellations(self) -> None:
         book = self.book
@@ -366,10 +386,17 @@ class Simulation:
         self._arm()
         if floor.running or (len(floor.waiting) and not self._is_stuck()):
             self._hold(self._trigger.passed(self.book, now))
+        if self._sleepers.asleep:
+            self._sleepers.wake(self._state())
 
     def _is_stuck(self) -> bool:
         """Whether nothing runs, nobody comes, and pass after pass starts nobody who waits."""
-        if self.floor.running or self._next < len(self._order) or self._away or self._alive:
+        if (
+            self.floor.running
+            or self._next < len(self._order)
+            or self._away
+            or self._sleepers.awake
+        ):
             self._vain = 0
         else:
             self._vain += 1
@@ -415,7 +442,7 @@ class Simulation:
             or self._next < len(self._order)
             or self._pass_s < math.inf
             or self._away
-            or self._alive
+            or self._sleepers.awake
         )
 
     # --- samples --------------------------------------------------------------------------

@@ -153,10 +153,11 @@ class Waiting:
             return
         if self._keys is None:
             return
-        heap = self._heaps[number]
+        heap, again = self._heaps[number], self._times_queued
         entry = heap[0]
         if entry[2] == job:
-            while not self._stands(entry):
+            # Until an entry is not one of a job that has left, or has been queued again.
+            while entry[2] not in jobs or (again and entry[3] != again.get(entry[2], 0)):
                 heapq.heappop(heap)
                 entry = heap[0]
             self._head_keys[number], self._head_ties[number] = entry[0], entry[1]
@@ -169,12 +170,6 @@ class Waiting:
         else:
             self._n_open -= 1
         self._head_ties[number], self._hopes[number] = NOBODY, NONE
-
-    def _stands(self, entry: Entry) -> bool:
-        """Whether an entry is not one of a job that has left, or has been queued again."""
-        job = entry[2]
-        queued = job in self._jobs[self._class_of[job]]
-        return queued and entry[3] == self._times_queued.get(job, 0)
 
     def head(self, number: int) -> int:
         """Return the first job of a class in which somebody waits, under an order by keys."""

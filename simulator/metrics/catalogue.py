@@ -304,6 +304,26 @@ def _joules(f: Figures) -> float:
     return f.totals.idle_j + f.totals.active_j
 
 
+def _cost() -> Iterator[Metric]:
+    group = "Cost"
+    yield Metric(
+        "node_hours", "node-hours", group, "node-h", "less",
+        "Σ time that each node was there / 3600, from the first arrival to the last end", "",
+        lambda f: f.totals.node_s / 3600.0,
+    )  # fmt: skip
+    yield Metric(
+        "cost", "cost", group, "", "less",
+        "Σ price per hour × hours that each node was there, in the currency of the prices; 0 where"
+        " none is given", "",
+        lambda f: f.totals.cost,
+    )  # fmt: skip
+    yield Metric(
+        "cost_per_gpu_h", "cost / GPU-hour held", group, "", "less",
+        "cost / (GPU-seconds held / 3600)", "",
+        lambda f: ratio(f.totals.cost, f.totals.allocated_gpu_s / 3600.0),
+    )  # fmt: skip
+
+
 def _deadlines() -> Iterator[Metric]:
     group = "Deadlines"
     yield Metric(
@@ -378,6 +398,7 @@ METRICS: tuple[Metric, ...] = (
     *_gpus(),
     *_losses(),
     *_energy(),
+    *_cost(),
     *_deadlines(),
     *_fairness(),
     *_effort(),

@@ -22,6 +22,7 @@ from bayplan.traces.jobs import JobTable
 SUMMARY = "summary.json"
 STINTS = "stints.parquet"
 NODES = "nodes.parquet"
+AWAY = "away.parquet"
 JOBS = "jobs.parquet"
 SERIES = "timeseries.parquet"
 FILES = (JOBS, SERIES, SUMMARY)

@@ -11,7 +11,7 @@ import numpy as np
 
 from bayplan.scheduler.sharing import sharing_of
 from bayplan.scheduler.types import GPU_MILLI, Node
-from bayplan.simulator.core.results import JobResults, Series, Status
+from bayplan.simulator.core.results import Absence, JobResults, Series, Status
 from bayplan.simulator.core.stints import Stints
 from bayplan.traces.jobs import JobTable, columns_of
 
@@ -122,6 +122,25 @@ def nodes_bytes(nodes: Sequence[Node]) -> bytes:
                 "gpu_model": [node.gpu_model for node in nodes],
                 "gpu_memory_mib": np.array([node.gpu_memory_mib for node in nodes], np.int64),
                 "gpu_capacity_milli": np.array([_capacity_milli(node) for node in nodes], np.int64),
+            }
+        )
+    )
+
+
+def away_bytes(absences: Sequence[Absence]) -> bytes:
+    """Return a row for each time that a node was not there.
+
+    Parameters
+    ----------
+    absences
+        Those of a run.
+    """
+    return packed(
+        _framed(
+            {
+                "node": [each.node for each in absences],
+                "from_s": np.array([each.from_s for each in absences], np.float64),
+                "until_s": np.array([each.until_s for each in absences], np.float64),
             }
         )
     )

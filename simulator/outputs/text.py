@@ -19,7 +19,7 @@ PARTS = 10
 """Rows of a table of queues or users, those with most GPU-hours first."""
 
 _FAMILIES = ("wait", "jct", "slowdown")
-_LISTED = ("GPUs while jobs arrive", "GPUs", "Losses", "Deadlines", "Fairness", "Effort")
+_LISTED = ("GPUs while jobs arrive", "GPUs", "Losses", "Cost", "Deadlines", "Fairness", "Effort")
 _HEADINGS = {"GPUs": "GPUs, whole run"}
 _FASTER = (
     "effective above allocated: who holds a part of a GPU may work faster than that part, and at"
@@ -100,7 +100,12 @@ def _group(name: str, summary: Summary) -> Table | None:
 
 
 def _says(metric: Metric, summary: Summary) -> bool:
-    """Return whether a figure is worth its line: misses are none where nobody has a deadline."""
+    """Return whether a figure is worth its line.
+
+    Misses are none where nobody has a deadline, and costs where nothing has a price.
+    """
+    if metric.group == "Cost":
+        return summary["cost"] > 0.0
     return metric.group != "Deadlines" or not math.isnan(summary["deadline_miss_pct"])
 
 

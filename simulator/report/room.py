@@ -85,6 +85,8 @@ def room_of(run: Run, models: str) -> Room:
     usable = nodes.filter(nodes["gpu_model"].is_in(named)) if named else nodes
     if named:
         stints = stints.filter(stints["node"].is_in(usable["name"].to_list()))
+    if run.away is not None:
+        stints = _with_absences(stints, usable, run.away)
     first_s, end_s = run.span_s
     start = stints["start_s"].to_numpy()
     stop = stints["end_s"].fill_null(end_s).to_numpy()
@@ -101,6 +103,22 @@ def room_of(run: Run, models: str) -> Room:
     gpu, capacity = _gpus(usable, stints)
     before, after, order = _each(np.tile(gpu, 2), which, changes, capacity)
     return Room(time, free, Changes(capacity, which[order], before, after))
+
+
+def _with_absences(stints: pl.DataFrame, nodes: pl.DataFrame, away: pl.DataFrame) -> pl.DataFrame:
+    """Return stints, and one for each GPU while its node was not there: nobody can have it then."""
+    import polars as pl
+
+    gpus = nodes.filter(pl.col("gpu_count") > 0).select(
+        node="name",
+        gpu=pl.int_ranges("gpu_count"),
+        milli=pl.col("gpu_capacity_milli") // pl.col("gpu_count"),
+    )
+    absent = away.join(gpus, on="node", maintain_order="left").explode("gpu")
+    absent = absent.rename({"from_s": "start_s", "until_s": "end_s"})
+    columns = ["node", "gpu", "milli", "start_s", "end_s"]
+    kinds = {name: stints.schema[name] for name in columns}
+    return pl.concat([stints.select(columns), absent.select(columns).cast(kinds)])  # type: ignore[arg-type]
 
 
 def _gpus(nodes: pl.DataFrame, stints: pl.DataFrame) -> tuple[IntArray, IntArray]:
@@ -129,5 +147,6 @@ def _each(
 def _sampled(run: Run) -> Room:
     series = run.series
     time = np.concatenate([[run.span_s[0]], series["time_s"].to_numpy()])
-    capacity = float(run.nodes["gpu_capacity_milli"].sum())
-    return Room(time, capacity - series["allocated_milli"].to_numpy())
+    capacity, gpus = (float(run.nodes[name].sum()) for name in ("gpu_capacity_milli", "gpu_count"))
+    there = capacity / max(gpus, 1.0) * series["gpus"].to_numpy()
+    return Room(time, there - series["allocated_milli"].to_numpy())

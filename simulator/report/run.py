@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bayplan.scheduler.errors import InputError
 from bayplan.simulator.metrics import METRICS, Part, Summary
-from bayplan.simulator.outputs.folder import JOBS, NODES, SERIES, STINTS, SUMMARY
+from bayplan.simulator.outputs.folder import AWAY, JOBS, NODES, SERIES, STINTS, SUMMARY
 from bayplan.simulator.outputs.report import SCHEMA
 from bayplan.simulator.report.jobs import JOB_COLUMNS, jobs_of
 from bayplan.traces.files import display
@@ -41,6 +41,8 @@ class Run:
         The files of these names; stints are None where none were taken down.
     cut_s
         From when on stints are missing; None: none is.
+    away
+        From when to when nodes were not there; None: all always were.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Run:
     nodes: pl.DataFrame
     stints: pl.DataFrame | None
     cut_s: float | None
+    away: pl.DataFrame | None = None
 
     @property
     def whole_stints(self) -> pl.DataFrame | None:
@@ -97,6 +100,7 @@ def read_run(folder: Path, name: str) -> Run:
         series=_table(folder / SERIES, ()),
         nodes=_table(folder / NODES, ()),
         stints=stints,
+        away=_table(folder / AWAY, ()) if AWAY in report["files"] else None,
         cut_s=report.get("stints_cut_s"),
     )
 

@@ -67,11 +67,10 @@ def check(path: Path | None, settings: Sequence[tuple[str, str]]) -> int:
         What is set over it.
     """
     from bayplan.simulator.compiling import compile_kernels
-    from bayplan.simulator.core.simulation import Simulation
     from bayplan.simulator.scenario.doubts import doubts
     from bayplan.simulator.scenario.ready import try_ready, with_known_names, wrong_with
     from bayplan.simulator.simulate.notes import about_rejections
-    from bayplan.simulator.simulate.running import kernel_groups
+    from bayplan.simulator.simulate.running import kernel_groups, simulation_of
 
     scenario, problems = read_scenario(path, settings)
     problems += wrong_with(scenario)
@@ -82,12 +81,13 @@ def check(path: Path | None, settings: Sequence[tuple[str, str]]) -> int:
     for doubt in doubts(ready):
         print(f"bayplan: warning: {doubt}", file=sys.stderr)
     compile_kernels(kernel_groups(ready))
-    for note in about_rejections(Simulation(ready.nodes, ready.jobs, ready.settings).rejections()):
+    for note in about_rejections(simulation_of(ready).rejections()):
         print(f"bayplan: warning: {note}", file=sys.stderr)
     gpus = sum(node.gpu_count for node in ready.nodes)
+    more = f" and up to {len(ready.spare):,} more" if ready.spare else ""
     print(
         f"{scenario.file or 'the defaults'}: nothing wrong; {len(ready.nodes):,} nodes with"
-        f" {gpus:,} GPUs, {len(ready.jobs):,} rows of jobs"
+        f" {gpus:,} GPUs{more}, {len(ready.jobs):,} rows of jobs"
     )
     return 0
 

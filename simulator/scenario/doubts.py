@@ -6,20 +6,22 @@ import difflib
 from collections.abc import Iterable, Iterator
 
 from bayplan.scheduler.hardware import find_product, products
+from bayplan.simulator.core.sources.autoscaler import SCAN_S
 from bayplan.simulator.scenario.ready import Ready
 
 
 def doubts(ready: Ready) -> Iterator[str]:
     """Yield a line about each name that neither the cluster nor the catalogue of GPUs has.
 
-    Looked at are the GPU models of speeds and the MIG profiles of jobs.
+    Looked at are the GPU models of speeds and the MIG profiles of jobs; also told are an autoscaler
+    that has nothing to scale, and groups without a price beside others with one.
 
     Parameters
     ----------
     ready
         What is to be simulated.
     """
-    here = {node.gpu_model for node in ready.nodes if node.gpu_count}
+    here = {node.gpu_model for node in ready.all_nodes if node.gpu_count}
     known = [*sorted(here), *(product.name for product in products())]
     speeds = ready.settings.speeds
     for key, models in (
@@ -29,10 +31,22 @@ def doubts(ready: Ready) -> Iterator[str]:
         for model in dict.fromkeys(models):
             if model not in here and find_product(model) is None:
                 yield f"{key}: no GPU {model!r} is known{_perhaps(model, known)}"
+    yield from _about_groups(ready)
     profiles = dict.fromkeys(p.name for product in products() for p in product.profiles)
     for name in dict.fromkeys(ready.jobs.mig_profile):
         if name and name not in profiles:
             yield f"jobs: no GPU has the mig_profile {name!r}{_perhaps(name, profiles)}"
+
+
+def _about_groups(ready: Ready) -> Iterator[str]:
+    if not ready.elastic and ready.scan_s != SCAN_S:
+        yield (
+            "autoscaler.scan_s: it says nothing, as the cluster stays as it is; give groups in its"
+            " cluster file a most above their count"
+        )
+    free = [group.name for group in ready.groups if not group.price_per_h]
+    if free and len(free) < len(ready.groups):
+        yield f"cluster.file: no price_per_h of {', '.join(free)}: their nodes cost nothing"
 
 
 def _perhaps(name: str, known: Iterable[str]) -> str:

@@ -35,6 +35,7 @@ TABLES: dict[str, str] = {
     "cluster": "The nodes.",
     "jobs": "The jobs: a file, or a synthetic workload.",
     "jobs.synthetic": "Jobs that are drawn, in place of a file, where count is above 0.",
+    "autoscaler": "Groups of nodes that grow and shrink, as a cluster file says.",
     "sharing": "How GPUs are shared.",
     "policy": "Who is placed where, who is next, who is stopped.",
     "interruptions": "What it costs to stop a job and to go on with it.",
@@ -57,6 +58,8 @@ KEYS: tuple[Key, ...] = (
     Key("cluster", "changes", "file", "", "changes of nodes at stated times (CSV: time_s, node,"
         " what: up, cordon, drain or down)"),
     *JOB_KEYS,
+    Key("autoscaler", "scan_s", "number", 10.0, "how often it looks at who waits and at nodes that"
+        " are idle", least=0.001, most=MAX_S, unit=SECONDS),
     Key("sharing", "mode", "text", NONE, "how all GPUs are shared; none: as the cluster file says,"
         " or shares simply add up", choices=MODES),
     Key("sharing", "layout", "text", "", "MIG layout under mig-static: all-balanced (the default),"

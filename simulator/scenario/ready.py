@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeVar
 from bayplan.scheduler.errors import InputError
 from bayplan.scheduler.hardware import product_named
 from bayplan.scheduler.types import Node
+from bayplan.simulator.core.groups import Group
 from bayplan.simulator.core.settings import (
     Interruptions,
     Locality,
@@ -18,6 +19,7 @@ from bayplan.simulator.core.settings import (
     Settings,
 )
 from bayplan.simulator.core.sources import NodeChange
+from bayplan.simulator.core.sources.autoscaler import SCAN_S
 from bayplan.simulator.core.speeds import Speeds
 from bayplan.simulator.scenario.changes import read_changes
 from bayplan.simulator.scenario.conflicts import conflicts, idle
@@ -50,6 +52,8 @@ Made = TypeVar("Made")
 class Ready:
     """What a simulation takes.
 
+    ``nodes`` are there at first, ``spare`` ones may come. ``groups`` are those of the cluster file,
+    ``elastic`` those of them that an autoscaler lets grow and shrink, at every ``scan_s``.
     ``outages`` are how nodes go away by themselves, by name, and ``changes`` what happens to them
     at stated times.
     """
@@ -57,8 +61,17 @@ class Ready:
     nodes: list[Node]
     jobs: JobTable
     settings: Settings
+    spare: list[Node] = field(default_factory=list)
+    groups: tuple[Group, ...] = ()
+    elastic: tuple[Group, ...] = ()
+    scan_s: float = SCAN_S
     outages: Mapping[str, Outages] = field(default_factory=dict)
     changes: tuple[NodeChange, ...] = ()
+
+    @property
+    def all_nodes(self) -> list[Node]:
+        """The nodes there at first, and those that may come."""
+        return [*self.nodes, *self.spare]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +165,40 @@ def try_ready(
     shared = tried(lambda: _shared(scenario, cluster, jobs))
     if shared is None:
         return None, tried.problems
-    settings = settings_of(scenario, speeds)
-    return Ready(*shared, settings, cluster.outages, changes), tried.problems
+    ready = _ready(scenario, cluster, *shared, settings_of(scenario, speeds))
+    return replace(ready, outages=cluster.outages, changes=changes), tried.problems
+
+
+def _ready(
+    scenario: Scenario, cluster: ClusterFile, every: list[Node], jobs: JobTable, settings: Settings
+) -> Ready:
+    """Tell the nodes that are there at first from those that may come."""
+    later: set[int] = set()
+    groups, elastic = [], []
+    for each in cluster.groups:
+        later.update(range(each.first + each.count, each.first + each.most))
+        names = tuple(node.name for node in every[each.first : each.first + each.most])
+        group = Group(
+            each.name,
+            names,
+            each.least,
+            each.price_per_h,
+            each.provision_s,
+            each.provision_jitter_s,
+            each.idle_s,
+        )
+        groups.append(group)
+        if each.is_elastic:
+            elastic.append(group)
+    return Ready(
+        [node for row, node in enumerate(every) if row not in later],
+        jobs,
+        settings,
+        [node for row, node in enumerate(every) if row in later],
+        tuple(groups),
+        tuple(elastic),
+        scenario["autoscaler.scan_s"],
+    )
 
 
 def read_files(scenario: Scenario, files: Files) -> list[InputError]:

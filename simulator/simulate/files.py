@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from bayplan.simulator.core.results import LogEntry, Outcome
-from bayplan.simulator.outputs.folder import FILES, NODES, STINTS, Make
+from bayplan.simulator.outputs.folder import AWAY, FILES, NODES, STINTS, Make
 from bayplan.simulator.outputs.notes import NAMED
-from bayplan.simulator.outputs.parquet import nodes_bytes, stints_bytes
+from bayplan.simulator.outputs.parquet import away_bytes, nodes_bytes, stints_bytes
 from bayplan.simulator.outputs.trace import Trace
 from bayplan.simulator.scenario.ready import Ready
 from bayplan.simulator.simulate.progress import simulated
@@ -27,9 +27,9 @@ MOST_STINTS = 2_000_000
 
 
 def names_of(*, stints: bool, trace: bool, log: bool) -> tuple[str, ...]:
-    """Return the names of the files that will be written."""
+    """Return the names of the files that will be written; ``AWAY`` only where a node was away."""
     asked = ((STINTS, stints), (TRACE, trace), (LOG, log))
-    return (*FILES, NODES, REPORT, *(name for name, wanted in asked if wanted))
+    return (*FILES, NODES, AWAY, REPORT, *(name for name, wanted in asked if wanted))
 
 
 def files_of(
@@ -46,7 +46,9 @@ def files_of(
     out
         The folder, by whose name the report calls the run.
     """
-    files: dict[str, bytes | Make] = {NODES: nodes_bytes(ready.nodes)}
+    files: dict[str, bytes | Make] = {NODES: nodes_bytes(ready.all_nodes)}
+    if outcome.absences:
+        files[AWAY] = away_bytes(outcome.absences)
     if outcome.stints is not None:
         files[STINTS] = stints_bytes(outcome.stints, ready.jobs)
     if ready.settings.log:
@@ -83,6 +85,7 @@ def facts_of_run(outcome: Outcome, notes: Sequence[str]) -> dict[str, Any]:
     cut_s = math.nan if outcome.stints is None else outcome.stints.cut_s
     return {
         "totals": asdict(outcome.totals),
+        "by_group": [asdict(group) for group in outcome.groups],
         "notes": list(notes),
         "rejections": rejections,
         "stints_cut_s": cut_s,

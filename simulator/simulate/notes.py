@@ -31,7 +31,7 @@ class Facts:
 
 def facts_of(ready: Ready) -> Facts:
     """Return what the notes on runs are made from."""
-    nodes = [node for node in ready.nodes if node.gpu_count]
+    nodes = [node for node in ready.all_nodes if node.gpu_count]
     speeds = ready.settings.speeds
     return Facts(
         frozenset(node.gpu_model for node in nodes if node.gpu_model),

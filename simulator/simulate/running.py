@@ -29,8 +29,7 @@ def run(ready: Ready, told: Told | None = None) -> tuple[Outcome, bool]:
     told
         Called now and then with the simulated time and the number of jobs that ended.
     """
-    parts = Parts(sources=sources_of(ready))
-    simulation = Simulation(ready.nodes, ready.jobs, ready.settings, parts)
+    simulation = simulation_of(ready)
     with patient() as interrupts:
 
         def progress(now_s: float, done: int) -> None:
@@ -44,11 +43,17 @@ def run(ready: Ready, told: Told | None = None) -> tuple[Outcome, bool]:
             return simulation.outcome(), False
 
 
+def simulation_of(ready: Ready) -> Simulation:
+    """Return the simulation of a scenario that was made ready."""
+    parts = Parts(sources=sources_of(ready), groups=ready.groups)
+    return Simulation(ready.nodes, ready.jobs, ready.settings, parts, spare=ready.spare)
+
+
 def kernel_groups(ready: Ready) -> tuple[str, ...]:
     """Return the groups of kernels that a run calls."""
     settings, jobs = ready.settings, ready.jobs
     groups = groups_of([settings.placement]) | {"simulate"}
-    if any(node.sharing for node in ready.nodes):
+    if any(node.sharing for node in ready.all_nodes):
         groups.add("governed")
     if any(jobs.gang) or (jobs.pods > 1).any():
         groups.add("gangs")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bayplan.simulator.core.sources import (
+    Autoscaler,
     Failing,
     Faults,
     Listed,
@@ -31,6 +32,8 @@ def sources_of(ready: Ready) -> list[Source]:
         made.append(Faults(failing))
     if reclaimed := _reclaimed(ready.outages):
         made.append(Spot(reclaimed))
+    if ready.elastic:
+        made.append(Autoscaler(ready.elastic, ready.scan_s))
     return made
 
 

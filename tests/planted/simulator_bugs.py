@@ -5,6 +5,7 @@ from __future__ import annotations
 from .bugs import Bug
 
 FAULTS = "tests/simulator/core/test_faults.py::test_"
+AUTOSCALER = "tests/simulator/core/test_autoscaler.py::test_"
 MEMORY = "tests/simulator/core/test_out_of_memory.py::test_"
 RATES = "tests/simulator/core/test_rates.py::test_"
 STINTS = "tests/simulator/core/test_stints.py::test_"
@@ -123,6 +124,35 @@ SIMULATOR_BUGS = (
         "                return False\n            trial.keep()\n",
         "                pass\n            trial.keep()\n",
         (SCHEDULES + "who_would_delay_the_first_is_not_backfilled",),
+    ),
+    # --- nodes that come and go -------------------------------------------------------------
+    Bug(
+        "nodes that are on their way are for nobody",
+        "simulator/core/sources/sizing.py",
+        "        for name in coming:\n            self.scratch.apply(NodeUp(known[name]))\n",
+        "",
+        (AUTOSCALER + "nodes_on_their_way_are_for_who_waits",),
+    ),
+    Bug(
+        "the first nodes of a gang leave before its last ones come",
+        "simulator/core/sources/autoscaler.py",
+        "                needed = found.needed\n",
+        "",
+        (AUTOSCALER + "the_first_nodes_of_a_gang_wait_for_the_last_ones",),
+    ),
+    Bug(
+        "the node with the least price is taken, however little it holds",
+        "simulator/core/sources/sizing.py",
+        "        return round(price / max(held, 1), DIGITS)\n",
+        "        return round(price, DIGITS)\n",
+        (AUTOSCALER + "the_price_is_for_what_is_asked_and_not_for_a_node",),
+    ),
+    Bug(
+        "a node is paid for until the end though it has left",
+        "simulator/core/bill.py",
+        "            nodes.change(now_s, sign)\n",
+        "            nodes.change(now_s, max(sign, 0))\n",
+        (AUTOSCALER + "a_node_comes_for_who_waits_and_leaves_when_it_is_idle",),
     ),
     # --- stints, traces, reports -----------------------------------------------------------
     Bug(

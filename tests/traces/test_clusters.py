@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bayplan.scheduler.errors import InputError
-from bayplan.traces.clusters import TEMPLATE, ClusterError, markdown, read_cluster
+from bayplan.traces.clusters import TEMPLATE, ClusterError, NodeGroup, markdown, read_cluster
 from bayplan.traces.outages import Outages
 
 Write = Callable[..., str]
@@ -55,6 +55,47 @@ def test_nvlink_domains_join_neighbours(write: Write) -> None:
     text = GPUS + "count = 5\nnodes_per_nvlink_domain = 2\n"
     nodes = read_cluster(write(text, "c.toml")).nodes
     assert nodes.nvlink_domain == tuple(f"g-nvlink-{number // 2}" for number in range(5))
+
+
+def test_groups_say_how_many_there_may_be_and_what_they_cost(write: Write) -> None:
+    text = (
+        GPUS + "count = 2\nmost = 12\nleast = 1\nprovision_s = 90\nprovision_jitter_s = 7.5\n"
+        'idle_s = 60\nprice_per_h = 32.5\nracks = 6\n[[nodes]]\nname = "c"\ngpus = 0\n'
+    )
+    cluster = read_cluster(write(text, "c.toml"))
+    assert cluster.nodes.name == (*(f"g-{number:02}" for number in range(12)), "c")
+    assert cluster.nodes.rack[:3] == ("g-rack-0", "g-rack-0", "g-rack-1")
+    grows, stays = cluster.groups
+    assert grows == NodeGroup("g", 0, 2, 12, 1, 90.0, 7.5, 60.0, 32.5)
+    assert stays == NodeGroup("c", 12, 1, 1, 1, 0.0, 0.0, 600.0, 0.0)
+    assert grows.is_elastic
+    assert not stays.is_elastic
+
+
+def test_a_group_may_begin_without_nodes(write: Write) -> None:
+    (group,) = read_cluster(write(GPUS + "count = 0\nmost = 1\n", "c.toml")).groups
+    assert (group.count, group.least, group.most) == (0, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("count = 0", "count is 0, below 1; write 1 or more"),
+        ("count = 4\nmost = 3", "most is 3, below count 4; write 4 or more"),
+        ("count = 2\nleast = 3", "least is 3, above count 2; write 2 or less"),
+        ("most = 0", "most is 0, below 1; write 1 or more"),
+        ("most = 2.0", "most is 2.0, not a whole number; write a whole number"),
+        ("price_per_h = -1", "price_per_h is -1, below 0; write 0 or more"),
+        ("price_per_h = nan", "price_per_h is nan, not a number; write a number"),
+        ("price_per_h = inf", "price_per_h is inf, above 1000000000; write 1000000000 or less"),
+        ('price_per_h = "3"', "price_per_h is '3', not a number; write a number"),
+        ("idle_s = 9", "idle_s says nothing, as the group stays as it is; remove it, or write most"
+         " above count"),
+        ("most = 3\nracks = 4", "racks is 4, and there are 3 nodes; write 3 or less"),
+    ],
+)  # fmt: skip
+def test_sizes_and_prices_that_cannot_be_are_told(text: str, line: str, write: Write) -> None:
+    assert problems(write, GPUS + text + "\n") == [f"[[nodes]] 1: {line}"]
 
 
 @given(count=st.integers(1, 60), data=st.data())
@@ -152,7 +193,7 @@ def test_all_problems_are_told_at_once(write: Write) -> None:
          "[[nodes]] 1: mtbf_h is 0, not above 0; write more, or leave it out"),
         (GPUS + "mtbf_h = inf\nmttr_h = 4\n",
          "[[nodes]] 1: mtbf_h is inf, above 1000000; write 1000000 or less"),
-        (GPUS + "mtbf_h = nan\nmttr_h = 4\n", "[[nodes]] 1: mtbf_h is nan; write a number"),
+        (GPUS + "mtbf_h = nan\nmttr_h = 4\n", "[[nodes]] 1: mtbf_h is nan, not a number; write a number"),
         (GPUS + 'mtbf_h = "often"\nmttr_h = 4\n',
          "[[nodes]] 1: mtbf_h is 'often', not a number; write a number"),
         (GPUS + "spot = 1\nreclaim_per_h = 1\nreturn_h = 1\n",
@@ -188,7 +229,7 @@ def test_the_template_is_a_cluster_and_so_is_what_it_comments_out(write: Write) 
         line.removeprefix("# ") if " = " in line else line for line in TEMPLATE.splitlines()
     )
     cluster = read_cluster(write(open_keys, "c.toml"))
-    assert cluster.sharing == ("mig-dynamic",) * 8 + ("",)
+    assert cluster.sharing == ("mig-dynamic",) * 32 + ("",)
     assert set(cluster.outages.values()) == {Outages(6300.0, 4.0, 1.0, 0.05, 2.0, 30.0)}
 
 

@@ -19,8 +19,8 @@ class Repack:
 
     def __init__(self) -> None:
         self._last: list[int] = []
-        self._node_changes = 0
         self._placed: list[int] = []
+        self._node_changes = 0
 
     def is_idle(self, floor: Floor) -> bool:
         """Look each time: who runs may have to go."""
@@ -29,8 +29,8 @@ class Repack:
     def run(self, floor: Floor) -> None:
         """Place all jobs in order."""
         order = floor.all_in_order()
-        if self._node_changes != floor.node_changes:
-            self._node_changes, self._last = floor.node_changes, []
+        if floor.node_changes != self._node_changes:
+            self._last, self._node_changes = [], floor.node_changes  # who was refused may fit now
         alike = 0
         for now, before in zip(order, self._last, strict=False):
             if now != before:

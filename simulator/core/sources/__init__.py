@@ -1,6 +1,7 @@
 """What happens to a cluster by itself, while jobs come and go: nodes that come, fail and leave."""
 
 from bayplan.simulator.core.sources._base import Events, Source, World
+from bayplan.simulator.core.sources.autoscaler import Autoscaler
 from bayplan.simulator.core.sources.faults import Failing, Faults
 from bayplan.simulator.core.sources.listed import CHANGES, Listed, NodeChange
 from bayplan.simulator.core.sources.spot import NOTICE_S, Reclaimed, Spot
@@ -8,6 +9,7 @@ from bayplan.simulator.core.sources.spot import NOTICE_S, Reclaimed, Spot
 __all__ = [
     "CHANGES",
     "NOTICE_S",
+    "Autoscaler",
     "Events",
     "Failing",
     "Faults",

@@ -41,11 +41,17 @@ class World:
     """
 
     def __init__(
-        self, clock: Clock, floor: Floor, machines: Machines, happened: Callable[[], None]
+        self,
+        clock: Clock,
+        floor: Floor,
+        machines: Machines,
+        happened: Callable[[], None],
+        stirred: Callable[[float], simpy.Event],
     ) -> None:
         self._clock = clock
         self.floor, self.machines = floor, machines
         self._happened = happened
+        self._stirred = stirred
 
     @property
     def now_s(self) -> float:
@@ -55,6 +61,14 @@ class World:
     def until(self, time_s: float) -> simpy.Event:
         """Return an event at a time, at once if that is over; after ends, before arrivals."""
         return self._clock.until(time_s, Turn.CHANGE)
+
+    def stirred(self, by_s: float = math.inf) -> simpy.Event:
+        """Return an event for after the next pass that follows a change, at a time at the latest.
+
+        A change is that a job comes, starts or leaves, or that a node changes. A source that waits
+        for that alone does not keep a simulation from its end.
+        """
+        return self._stirred(by_s)
 
     def rng(self, *names: str) -> np.random.Generator:
         """Return a generator of its own for something named, the same in every run of a seed."""

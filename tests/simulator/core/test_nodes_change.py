@@ -89,6 +89,12 @@ def test_a_node_that_comes_helps_who_waits() -> None:
     assert done.outcome().totals.there_gpu_s == 2 * 10.0 + 6.0
 
 
+def test_repacking_looks_again_at_who_was_refused_when_a_node_comes() -> None:
+    jobs = table([job("x", 10.0, pods=3), job("y", 3.0, pods=2)])
+    done = simulation(jobs, (4.0, "c", "up"), spare=("c",), preemption="repack")
+    assert done.run().jobs.start_s.tolist() == [4.0, 0.0]
+
+
 def test_a_gang_loses_all_of_its_pods_with_one_node() -> None:
     jobs = table([job("x", 10.0, pods=2)])
     done = simulation(jobs, (4.0, "b", "down"), (6.0, "b", "up"))

@@ -12,7 +12,10 @@ import pytest
 from hypothesis import given, settings
 
 from bayplan.scheduler.sharing import Mig, Mps
+from bayplan.simulator.core.parts import Parts
+from bayplan.simulator.core.settings import Settings
 from bayplan.simulator.core.simulation import Simulation
+from bayplan.simulator.core.sources import Listed, NodeChange
 from bayplan.simulator.report import Run, read_run, waiting
 from bayplan.simulator.report.waiting import REASONS, by, longest, with_reasons
 
@@ -69,6 +72,22 @@ def test_a_job_waits_for_the_gpus_that_it_may_use(tmp_path: Path) -> None:
     ]
     nodes = [node("n0"), node("n1", gpu_model="T4")]
     assert why(made(tmp_path / "r", nodes, jobs)) == {"b": {"room": 9.0}}
+
+
+@pytest.mark.parametrize("stints", [10**6, 0])
+def test_what_is_on_its_way_is_no_room_yet(tmp_path: Path, stints: int) -> None:
+    jobs = [job("x", 10.0), job("y", 5.0, arrival_s=2.0), job("late", 1.0, arrival_s=40.0)]
+    nodes, changes = (
+        [node("a"), node("b")],
+        [NodeChange(6.0, "b", "up"), NodeChange(20, "b", "down")],
+    )
+    settings = Settings(stints=stints, sample_s=1.0)
+    parts = Parts(sources=[Listed(changes)])
+    outcome = Simulation(nodes[:1], table(jobs), settings, parts, spare=nodes[1:]).run()
+    assert outcome.absences == (("b", 0.0, 6.0), ("b", 20.0, 41.0))
+    write(tmp_path / "r", nodes, outcome, table(jobs))
+    (reasons,) = why(read_run(tmp_path / "r", "r")).values()
+    assert reasons["room"] == pytest.approx(4.0)
 
 
 def test_after_a_stop_a_job_waits_to_go_on(tmp_path: Path) -> None:
