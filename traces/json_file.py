@@ -10,43 +10,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from bayplan.scheduler.errors import InputError
-from bayplan.traces.columns import BadRow, Column
+from bayplan.traces.columns import Column
 from bayplan.traces.files import PathLike, decoded, display
 from bayplan.traces.kubernetes.splitting import parsed
+from bayplan.traces.located import Located
 
 STARTS = (b"{", b"[")
 
 
 @dataclass(frozen=True, slots=True)
-class JsonFile:
+class JsonFile(Located):
     """A JSON file: its name, the keys of its first object, and what it holds.
 
     Errors count the objects of an array from 1.
     """
 
-    name: str
-    header: tuple[str, ...]
     value: Any
-
-    def error(self, problem: str, fix: str = "", *, record: int | None = None) -> InputError:
-        """Return the error that names the file and, given a record, its object.
-
-        Parameters
-        ----------
-        problem
-            What is wrong.
-        fix
-            What to do about it.
-        record
-            Index of the object, counted from 0; None for the whole file.
-        """
-        row = None if record is None else record + 1
-        return InputError(problem, file=self.name, row=row, fix=fix)
-
-    def bad_row(self, bad: BadRow) -> InputError:
-        """Return the error for an object that breaks a rule."""
-        problem = bad.problem if bad.also is None else bad.problem.format(also=bad.also + 1)
-        return self.error(problem, bad.fix, record=bad.record)
 
     def read(self, columns: Sequence[Column]) -> dict[str, Any]:
         """Refuse: what has columns is a table.

@@ -12,6 +12,7 @@ from bayplan.scheduler.errors import InputError
 from bayplan.traces.bulk import texts_of
 from bayplan.traces.columns import BadRow, Column, check_columns, empty_values
 from bayplan.traces.files import PathLike, display, read_data, write_data
+from bayplan.traces.located import Located
 from bayplan.traces.reading import check_header
 
 if TYPE_CHECKING:
@@ -21,32 +22,10 @@ SUFFIX = ".parquet"
 
 
 @dataclass(frozen=True, slots=True)
-class ParquetFile:
+class ParquetFile(Located):
     """An opened Parquet file: its name, its columns, and its rows counted from 1 in errors."""
 
-    name: str
-    header: tuple[str, ...]
     data: bytes
-
-    def error(self, problem: str, fix: str = "", *, record: int | None = None) -> InputError:
-        """Return the error that names the file and, given a record, its row.
-
-        Parameters
-        ----------
-        problem
-            What is wrong.
-        fix
-            What to do about it.
-        record
-            Index of the row, counted from 0; None for the whole file.
-        """
-        row = None if record is None else record + 1
-        return InputError(problem, file=self.name, row=row, fix=fix)
-
-    def bad_row(self, bad: BadRow) -> InputError:
-        """Return the error for a row that breaks a rule."""
-        problem = bad.problem if bad.also is None else bad.problem.format(also=bad.also + 1)
-        return self.error(problem, bad.fix, record=bad.record)
 
     def read(self, columns: Sequence[Column]) -> dict[str, Any]:
         """Return the stated columns by name; a missing value is the column's default.

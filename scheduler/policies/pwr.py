@@ -9,7 +9,7 @@ import numpy as np
 
 from bayplan.kernels.power import score_power
 from bayplan.scheduler.arrays import FloatArray, IntArray, IntTable
-from bayplan.scheduler.hardware import find_product
+from bayplan.scheduler.hardware import find_product, gpu_watts
 from bayplan.scheduler.needs import Needs
 from bayplan.scheduler.policies._base import Ask, Ties
 from bayplan.scheduler.policies._devices import best_fit_gpus
@@ -39,9 +39,6 @@ PACKAGES = {
     "V100-32GB": XEON_6326,
 }
 """By GPU product; GPUs that are not named here sit beside the newest package."""
-
-UNKNOWN_GPU_W = (30, 300)
-"""Watts idle and full of a GPU that the catalogue does not know."""
 
 _THREAD_MILLI = 2000
 
@@ -101,9 +98,7 @@ def _watts(view: View) -> IntTable:
 
 def _watts_of(model: str) -> tuple[int, int, int]:
     product = find_product(model) if model else None
-    idle_w, full_w = UNKNOWN_GPU_W
-    if product is not None and product.idle_w is not None and product.tdp_w is not None:
-        idle_w, full_w = product.idle_w, product.tdp_w
+    idle_w, full_w = gpu_watts(model)
     package = PACKAGES.get(product.name, XEON_8369B) if product else XEON_8369B
     if not model:
         package = XEON_8269CY

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bayplan.traces.files import PathLike, write_text
+from bayplan.scheduler.errors import InputError
+from bayplan.traces.files import PathLike, display, write_data, write_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,7 +38,16 @@ class Picture:
         if Path(path).suffix == ".svg":
             write_text(path, self._repr_svg_())
         else:
-            self.figure.savefig(path)
+            packed = BytesIO()
+            try:
+                self.figure.savefig(packed, format=Path(path).suffix[1:] or None)
+            except ValueError:
+                raise InputError(
+                    f"{Path(path).suffix!r} is no kind of picture",
+                    file=display(path),
+                    fix="name a .svg, .png or .pdf",
+                ) from None
+            write_data(path, packed.getvalue())
 
     def _repr_svg_(self) -> str:
         from bayplan.simulator.outputs.plot import as_svg

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bayplan.scheduler.arrays import FloatArray, IntArray
-from bayplan.scheduler.hardware import find_product
+from bayplan.scheduler.hardware import gpu_watts
 from bayplan.scheduler.sharing import Hami, Mig, Mps, TimeSlicing, sharing_of
 from bayplan.scheduler.types import GPU_MILLI, Grant, Node, Placement
 from bayplan.simulator.core.book import Book
@@ -15,9 +15,6 @@ from bayplan.simulator.core.grid import Grid
 from bayplan.simulator.core.speeds import Speeds
 
 HOUR_S = 3600.0
-JOULES_PER_KWH = 3.6e6
-UNKNOWN_GPU_W = (30, 300)
-"""Watts idle and full of a GPU that the catalogue does not know, as the policy pwr has them."""
 
 _SHARED = Mps, TimeSlicing, Hami, Mig
 
@@ -78,7 +75,7 @@ class Energy:
     def resize(self, node: Node, sign: int, now_s: float) -> None:
         """Let a node's GPUs be there (1), or no longer (-1)."""
         self.upto(now_s)
-        self.idle_w += sign * node.gpu_count * _watts(node.gpu_model)[0]
+        self.idle_w += sign * node.gpu_count * gpu_watts(node.gpu_model)[0]
 
     def begin(self, job: int, placements: Sequence[Placement]) -> None:
         """Note where a job runs, before it is given a rate."""
@@ -92,7 +89,7 @@ class Energy:
         self._per_job_w[job] = range_w * drawn / self._book.base.item(job)
 
     def _range_w(self, node: Node, grant: Grant) -> float:
-        idle, full = _watts(node.gpu_model)
+        idle, full = gpu_watts(node.gpu_model)
         shared = isinstance(sharing_of(node.sharing, max(grant.slot.gpu, 0)), _SHARED)
         return (full - idle) * (1.0 if shared else grant.milli / GPU_MILLI)
 
@@ -105,11 +102,3 @@ class Energy:
         """Let a job draw nothing any more; the book still has its rate."""
         self.upto(now_s)
         self.active_w -= self._per_job_w.item(job) * self._book.rate.item(job)
-
-
-def _watts(model: str) -> tuple[int, int]:
-    """Return the watts of a GPU that idles, and at its limit."""
-    product = find_product(model) if model else None
-    if product is None or product.idle_w is None or product.tdp_w is None:
-        return UNKNOWN_GPU_W
-    return product.idle_w, product.tdp_w

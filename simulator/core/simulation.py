@@ -92,8 +92,8 @@ class Simulation:
         self._n_gpus = sum(node.gpu_count for node in nodes)
         self._clock = Clock()
         self._sleepers = Sleepers(self._clock)
-        self._order: list[int] = np.lexsort((np.arange(book.n_jobs), book.arrival_s)).tolist()
-        self._arrivals_s: list[float] = book.arrival_s[self._order].tolist()
+        self._order: list[int] = []
+        self._arrivals_s: list[float] = []
         self._next = 0
         self._done = 0
         self._left = book.n_jobs
@@ -200,14 +200,15 @@ class Simulation:
     # --- events ---------------------------------------------------------------------------
 
     def _reject(self) -> None:
-        """End the jobs that the empty cluster could not hold."""
+        """End the jobs that the empty cluster could not hold; the others are to come."""
         book, floor = self.book, self.floor
         for job, _ in self._hopeless():
             book.end(job, book.arrival_s.item(job), Status.REJECTED)
             floor.note("reject", job)
             self._count(job)
-        self._order = [job for job in self._order if book.state.item(job) != _ENDED]
-        self._arrivals_s = book.arrival_s[self._order].tolist()
+        comes = np.lexsort((np.arange(book.n_jobs), book.arrival_s))
+        comes = comes[book.state[comes] != _ENDED]
+        self._order, self._arrivals_s = comes.tolist(), book.arrival_s[comes].tolist()
 
     def _hopeless(self) -> list[tuple[int, str]]:
         """Return the jobs that the empty cluster could not hold, each with the reason."""
@@ -267,16 +268,7 @@ class Simulation:
         self._idle_changes = self._idle_changes + 1 if idle else 0
         if self._idle_changes > VAIN_CHANGES:
             self._left = 0  # sources that never end would go on for ever
-        if self.floor.draining:
-            self.machines.leave_empty()
-        if not self._left:
-            return
-        now = self.floor.now_s
-        # Never a pass at once: what changes this may change more in this moment.
-        self._hold(self._trigger.happened(self.book, now))
-        if self._pass_s > now:
-            self.floor.retime(predict_all=False)
-            self._arm()
+        self._happened(is_all=False)  # who changes this may change more in this moment
 
     def _next_arrival(self) -> None:
         if self._next < len(self._order):
@@ -332,15 +324,18 @@ class Simulation:
         else:
             self._arm()
 
-    def _happened(self) -> None:
-        """Ask for a pass, and let those who stay go at their new rates until then."""
+    def _happened(self, *, is_all: bool = True) -> None:
+        """Ask for a pass, and let those who stay go at their new rates until then.
+
+        ``is_all``: nothing else of this happens now.
+        """
         if self.floor.draining:
             self.machines.leave_empty()
         if not self._left:
             return
         now = self.floor.now_s
         at_s = self._trigger.happened(self.book, now)
-        if at_s == now < self._clock.peek():
+        if is_all and at_s == now < self._clock.peek():
             self._pass_s = now
             self._hold_pass(None)  # nothing else happens now: the event would be the next anyway
             return

@@ -278,12 +278,15 @@ def _losses() -> Iterator[Metric]:
     )  # fmt: skip
 
 
+_JOULES_PER_KWH = 3.6e6
+
+
 def _energy() -> Iterator[Metric]:
     group = "Energy"
     of_gpus = "of the GPUs: idle while they are there, and what jobs add; hosts are not in it"
     yield Metric(
         "energy_kwh", "energy", group, "kWh", "less", f"∫ watts {of_gpus}", "",
-        lambda f: _joules(f) / 3.6e6,
+        lambda f: _joules(f) / _JOULES_PER_KWH,
     )  # fmt: skip
     yield Metric(
         "energy_idle_pct", "drawn idle", group, "%", "less", "idle / all watts, over time", "",

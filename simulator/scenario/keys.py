@@ -131,6 +131,9 @@ KEYS: tuple[Key, ...] = (
 
 BY_PATH: dict[str, Key] = {key.path: key for key in KEYS}
 
+FILE_KEYS: tuple[str, ...] = tuple(key.path for key in KEYS if key.kind == "file")
+"""The keys that name files."""
+
 COUNT = "jobs.synthetic.count"
 
 OF_A_JOB_FILE: frozenset[str] = frozenset(

@@ -16,7 +16,7 @@ from bayplan.simulator.outputs.folder import usable
 from bayplan.simulator.outputs.text import summary_text
 from bayplan.simulator.outputs.trace import MOST_EVENTS, Trace, trace_of
 from bayplan.simulator.scenario.doubts import doubts
-from bayplan.simulator.scenario.keys import BUILTIN
+from bayplan.simulator.scenario.keys import BUILTIN, FILE_KEYS
 from bayplan.simulator.scenario.reading import read_scenario
 from bayplan.simulator.scenario.ready import Ready, made_ready, refuse, wrong_with
 from bayplan.simulator.scenario.scenario import Scenario
@@ -114,7 +114,7 @@ def usable_scenario(path: Path | None, settings: Sequence[tuple[str, str]]) -> S
 
 def inputs_of(scenario: Scenario, path: Path | None) -> list[Path]:
     """Return the files that a scenario is read from."""
-    names = [scenario[key] for key in ("cluster.file", "jobs.file", "speeds.file")]
+    names = [scenario[key] for key in FILE_KEYS]
     files = [Path(name) for name in names if name not in ("", BUILTIN)]
     return files if path is None else [path, *files]
 

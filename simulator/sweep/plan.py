@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bayplan.scheduler.errors import InputError
 from bayplan.simulator.scenario.conflicts import conflicts, idle
-from bayplan.simulator.scenario.keys import BUILTIN, BY_PATH
+from bayplan.simulator.scenario.keys import BUILTIN, BY_PATH, FILE_KEYS
 from bayplan.simulator.scenario.reading import read_scenario
 from bayplan.simulator.scenario.ready import Files, read_files, refuse, with_known_names
 from bayplan.simulator.scenario.scenario import Scenario
@@ -19,7 +19,6 @@ from bayplan.simulator.simulate.variations import with_resampling
 from bayplan.simulator.sweep.grid import Grid, Single
 from bayplan.traces.files import display
 
-FILE_KEYS = ("cluster.file", "cluster.changes", "jobs.file", "speeds.file")
 MISSING = "missing"
 
 

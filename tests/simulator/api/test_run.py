@@ -108,6 +108,11 @@ def test_the_same_run_has_the_same_pictures(run: bayplan.Run, tmp_path: Path) ->
     run.plot.cdf().save(tmp_path / "x.svg")
     assert (tmp_path / "x.svg").read_text() == run.plot.cdf()._repr_svg_()
     run.plot.cdf().save(tmp_path / "x.png")
+    with pytest.raises(InputError, match=r"'\.bmpx' is no kind of picture"):
+        run.plot.cdf().save(tmp_path / "x.bmpx")
+    with pytest.raises(InputError, match="make it with mkdir"):
+        run.plot.cdf().save(tmp_path / "none" / "x.png")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x.png", "x.svg"]
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
 
 
