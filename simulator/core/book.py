@@ -39,8 +39,8 @@ class Book:
     ``work_s`` asked for; ``base`` the speed alone where it runs; ``arrival_s``, ``estimate_s``
     (with its error, of the whole run), ``deadline_s``, ``cancel_s`` (NaN: none); ``stint_s`` when
     it last started; ``run_s`` how long it ran before; ``state``; ``class_of``, a number of
-    ``classes``; ``gpus`` (shares as fractions) of all its pods. ``uid`` are names, ``rank`` their
-    place among all names, which breaks ties.
+    ``classes`` (``class_list`` the same, faster one by one); ``gpus`` (shares as fractions) of all
+    its pods. ``uid`` are names, ``rank`` their place among all names, which breaks ties.
     """
 
     def __init__(self, table: JobTable, settings: Settings) -> None:
@@ -49,6 +49,7 @@ class Book:
         self.n_jobs = first.size
         row_class, pods = pod_classes(table)
         self.class_of, self.classes = self._classes(row_class, pods, first)
+        self.class_list: list[int] = self.class_of.tolist()
         self.uid = [table.gang[row] or table.name[row] for row in first.tolist()]
         self._check_uids()
         self.rank = np.empty(self.n_jobs, np.int64)
@@ -123,6 +124,18 @@ class Book:
         ]
         classes = [job_class(tuple(pods[k] for k in key)) for key in known]
         return np.array(numbers, np.int64), classes
+
+    def add_class(self, kind: JobClass) -> int:
+        """Return the number of a class that no job is of yet; all are known before jobs wait."""
+        self.classes.append(kind)
+        return len(self.classes) - 1
+
+    def reclass(self, job: int, number: int) -> None:
+        """Let a job that neither waits nor runs ask for what another class asks for."""
+        kind = self.classes[number]
+        self.class_of[job] = self.class_list[job] = number
+        self.gpu_milli[job], self.n_gpus[job] = kind.gpu_milli, kind.n_gpus
+        self.gpus[job] = kind.gpu_milli / GPU_MILLI
 
     def results(self, now_s: float) -> JobResults:
         """Return what became of the jobs, up to ``now_s`` where they have not ended."""

@@ -108,7 +108,7 @@ class Floor:
         self.node_changes = 0
         self._lifted: dict[int, tuple[Placement, ...]] = {}
         self._classes = book.classes
-        self._class_of: list[int] = book.class_of.tolist()
+        self._class_of = book.class_list
         self._started = bytearray(book.n_jobs)
 
     # --- what passes may do ---------------------------------------------------------------

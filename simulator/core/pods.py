@@ -13,7 +13,7 @@ class Pods:
     def __init__(self, book: Book) -> None:
         self._book = book
         self._classes = book.classes
-        self._class_of: list[int] = book.class_of.tolist()
+        self._class_of = book.class_list
         self._job_of = {uid: job for job, uid in enumerate(book.uid)}
         self._priority: list[int] = book.priority.tolist()
         self._preemptible: list[bool] = book.preemptible.tolist()

@@ -60,7 +60,7 @@ class Waiting:
         n = len(book.classes)
         self._heaps: list[list[Entry]] = [[] for _ in range(n)]
         self._jobs: list[dict[int, None]] = [{} for _ in range(n)]
-        self._class_of: list[int] = book.class_of.tolist()
+        self._class_of = book.class_list
         self._there: dict[int, None] = {}
         # The same bytes for kernels and, faster one by one, for Python.
         self._blocked = bytearray(n)
