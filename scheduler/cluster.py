@@ -8,7 +8,10 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from bayplan.scheduler.alike import AlikeTakings
+from bayplan.scheduler.arrays import IntArray
 from bayplan.scheduler.changelog import ChangeLog
 from bayplan.scheduler.check import check_cluster
 from bayplan.scheduler.errors import Conflict, Duplicate, Unknown
@@ -103,6 +106,11 @@ class Cluster:
     def row(self, name: str) -> int:
         """Return the row of a node; ``Unknown`` if there is none of that name."""
         return self._rows.row(name)
+
+    def rows_of(self, names: Sequence[str]) -> IntArray:
+        """Return the rows of nodes (len(names),); -1 where there is none of that name."""
+        known = self._rows.rows
+        return np.fromiter([known.get(name, -1) for name in names], np.int64, len(names))
 
     def name(self, row: int) -> str:
         """Return the name of the node at a row."""

@@ -222,6 +222,18 @@ class Engine:
                 break
         return best
 
+    def codes(self, request: Request) -> CodeArray:
+        """Return why each row cannot take a request by its first wish (n_rows,), up to date.
+
+        Numbers of ``Reason`` (0: it fits), -1 without a node. Read them before the next change.
+        """
+        request, nodes = self._open(request, None)
+        (shape, *_) = self.shapes(request)
+        codes = self._refused(self.columns.codes(self._column_of[shape]), shape)
+        if nodes is None:
+            return codes
+        return np.where(nodes | (codes != 0), codes, np.int8(Reason.EXCLUDED))
+
     def explain(self, request: Request, nodes: BoolArray | None = None) -> tuple[WishReasons, ...]:
         """Return, for each alternative in order, how many nodes fit and why the others do not."""
         granted = granted_of(self.cluster, request)
@@ -347,10 +359,7 @@ class Engine:
     def _reasons(
         self, shape: Shape, nodes: BoolArray | None, limits: CodeArray | None = None
     ) -> WishReasons:
-        codes = self.columns.codes(self._column_of[shape])
-        if shape.refusal:
-            # The first reason in the order of ``Reason`` counts; -1 (no node) stays.
-            codes = np.where((codes == 0) | (codes > shape.refusal), np.int8(shape.refusal), codes)
+        codes = self._refused(self.columns.codes(self._column_of[shape]), shape)
         if limits is not None:
             codes = earlier(codes, limits)
         everyone = _EVERYONE if nodes is None else np.ascontiguousarray(nodes)
@@ -359,6 +368,13 @@ class Engine:
         reasons = tuple([(_REASONS[c], n) for c, n in enumerate(counts) if n and c])
         fitting = counts[Reason.FITS]
         return WishReasons(shape.chosen, fitting, reasons, shape.want.isolation)
+
+    def _refused(self, codes: CodeArray, shape: Shape) -> CodeArray:
+        """Return codes with what is wrong with the shape itself; -1 (no node) stays."""
+        if not shape.refusal:
+            return codes
+        # The first reason in the order of ``Reason`` counts.
+        return np.where((codes == 0) | (codes > shape.refusal), np.int8(shape.refusal), codes)
 
     def _open(self, request: Request, nodes: BoolArray | None) -> tuple[Request, BoolArray | None]:
         if nodes is not None:

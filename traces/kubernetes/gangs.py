@@ -3,8 +3,9 @@
 A gang is named by, in this order: the API's own ``schedulingGroup`` (1.36) or ``workloadRef``
 (1.35), the pod group of scheduler-plugins, Volcano's, KAI's, Koordinator's, Gödel's, Kueue's,
 YuniKorn's task groups, or an owner whose pods only make sense together (LeaderWorkerSet, JobSet,
-Kubeflow's training jobs). How many must start comes from the PodGroup object, else from the pods'
-annotations, else it is all. A group of one pod that waits for no other is no gang.
+Kubeflow's training jobs, RayCluster; a Job whose pods say so). How many must start comes from the
+PodGroup object, else from the pods' annotations, else it is all. A group of one pod that waits for
+no other is no gang.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import NamedTuple
 
 from bayplan.scheduler.gangs.types import Gang, Role
 from bayplan.scheduler.types import Request, Topology, TopologyLevel
+from bayplan.traces.kubernetes import keys
 from bayplan.traces.kubernetes.objects import Object, dict_of, metadata_of, objects_in
 from bayplan.traces.kubernetes.types import Problem
 
@@ -67,6 +69,13 @@ def _leader_worker(member: Member) -> str:
     return f"{name}-{index}" if name and index is not None else ""
 
 
+def _whole_job(member: Member) -> str:
+    """Return the Job of a pod that says that its Job is to start as one."""
+    if str(member.annotations.get(keys.GANG_OF_JOB, "")).lower() != "job":
+        return ""
+    return _label("batch.kubernetes.io/job-name", "job-name")(member)
+
+
 SOURCES: tuple[Source, ...] = (
     ("spec.schedulingGroup", _native),
     (
@@ -92,6 +101,8 @@ SOURCES: tuple[Source, ...] = (
     ("leaderworkerset.sigs.k8s.io/name", _leader_worker),
     ("jobset.sigs.k8s.io/jobset-name", _label("jobset.sigs.k8s.io/jobset-name")),
     ("training.kubeflow.org/job-name", _label("training.kubeflow.org/job-name")),
+    ("ray.io/cluster", _label("ray.io/cluster")),
+    (keys.GANG_OF_JOB, _whole_job),
 )
 """What names a gang, by precedence."""
 
@@ -110,6 +121,8 @@ _WORDS = frozenset(
         "leaderworkerset.sigs.k8s.io/name",
         "jobset.sigs.k8s.io/jobset-name",
         "training.kubeflow.org/job-name",
+        "ray.io/cluster",
+        keys.GANG_OF_JOB,
     }
 )
 """Labels and annotations that any source looks at first."""
@@ -173,7 +186,7 @@ def groups_of(
     """
     found: dict[str, list[Member]] = {}
     for member in members:
-        name = _named(member)
+        name = group_name(member)
         if name:
             found.setdefault(f"{member.namespace}/{name}", []).append(member)
     stated = _stated(pod_groups)
@@ -224,15 +237,33 @@ def gang_of(group: Group, requests: Mapping[str, Request]) -> Gang:
     )
 
 
-def _named(member: Member) -> str:
+def group_name(member: Member) -> str:
+    """Return the name of a pod's gang in its namespace; empty for a pod without one.
+
+    Parameters
+    ----------
+    member
+        The pod.
+    """
+    return named_by(member)[1]
+
+
+def named_by(member: Member) -> tuple[str, str]:
+    """Return which of ``SOURCES`` names a pod's gang, and the name; empty for a pod without one.
+
+    Parameters
+    ----------
+    member
+        The pod.
+    """
     if (
         _WORDS.isdisjoint(member.labels)
         and _WORDS.isdisjoint(member.annotations)
         and "schedulingGroup" not in member.spec
         and "workloadRef" not in member.spec
     ):
-        return ""  # most pods
-    return next((name for _, named in SOURCES if (name := named(member))), "")
+        return "", ""  # most pods
+    return next(((key, name) for key, named in SOURCES if (name := named(member))), ("", ""))
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

@@ -7,6 +7,9 @@ PRODUCT, GPU_MEMORY = "nvidia.com/gpu.product", "nvidia.com/gpu.memory"
 GPU_ISLAND = "bayplan.io/gpu-island"
 """Of a node: NVLink joins so many of its GPUs, in groups with consecutive indices."""
 
+GANG_OF_JOB = "bayplan.io/gang"
+"""Of a pod: ``job`` lets the pods of its Job start together; by itself a Job is no gang."""
+
 REPLICAS, STRATEGY = "nvidia.com/gpu.replicas", "nvidia.com/gpu.sharing-strategy"
 
 HAMI_MEMORY, HAMI_PERCENT = "nvidia.com/gpumem", "nvidia.com/gpumem-percentage"

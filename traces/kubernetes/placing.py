@@ -52,16 +52,16 @@ def cluster_of(dump: Dump) -> tuple[Cluster, tuple[Problem, ...]]:
             cluster.apply(NodeUp(node if node.schedulable else replace(node, schedulable=True)))
         except BayplanError as error:
             problems.append(Problem("node", node.name, "status.allocatable", str(error)))
-    groups = _Groups()
+    groups = Groups()
     crowded: list[tuple[BoundPod, str]] = []
     for pod in _in_order(dump.bound):
         if pod.node not in cluster.nodes:
             problems.append(Problem("pod", pod.request.uid, NODE, f"node {pod.node} is left out"))
-        elif problem := _bind(cluster, pod, groups):
+        elif problem := bind_pod(cluster, pod, groups):
             crowded.append((pod, problem))
     closed = {node.name for node in dump.nodes if not node.schedulable}
     for pod, problem in crowded:
-        wholly = _squeeze_in(cluster, pod, groups)
+        wholly = squeeze_in(cluster, pod, groups)
         what = "the pod is given what is left" if wholly else f"{pod.node} takes no new pods"
         problems.append(Problem("pod", pod.request.uid, NODE, f"{problem}; {what}"))
         if not wholly:
@@ -72,10 +72,15 @@ def cluster_of(dump: Dump) -> tuple[Cluster, tuple[Problem, ...]]:
     return cluster, tuple(sorted(problems))
 
 
-def _squeeze_in(cluster: Cluster, pod: BoundPod, groups: _Groups) -> bool:
+def squeeze_in(cluster: Cluster, pod: BoundPod, groups: Groups) -> bool:
     """Let a pod take what is left of what it asks for; return whether that is told for GPUs, too.
 
     How many whole GPUs are left is known; which GPUs it has shares of is not.
+
+    Parameters
+    ----------
+    cluster, pod, groups
+        As of ``bind_pod``.
     """
     view, row, request = cluster.view, cluster.row(pod.node), pod.request
     left, devices = _idle_gpus(cluster, row), []
@@ -99,12 +104,12 @@ def _squeeze_in(cluster: Cluster, pod: BoundPod, groups: _Groups) -> bool:
         ),
         preemptible=False,
     )
-    refused = _bind(cluster, BoundPod(less, pod.node, pod.start_s), groups)
+    refused = bind_pod(cluster, BoundPod(less, pod.node, pod.start_s), groups)
     return wholly and not refused
 
 
 @dataclass(slots=True)
-class _Groups:
+class Groups:
     """The index that a named shared GPU was given, by node and name."""
 
     index: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -115,8 +120,18 @@ def _in_order(bound: Iterable[BoundPod]) -> list[BoundPod]:
     return sorted(bound, key=lambda pod: (not pod.hint.gpus, not pod.hint.groups))
 
 
-def _bind(cluster: Cluster, pod: BoundPod, groups: _Groups) -> str:
-    """Put a pod where it runs, or say why that cannot be."""
+def bind_pod(cluster: Cluster, pod: BoundPod, groups: Groups) -> str:
+    """Put a pod where it runs, or say why that cannot be.
+
+    Parameters
+    ----------
+    cluster
+        The cluster; the node takes pods.
+    pod
+        The pod.
+    groups
+        What is known of shared GPUs that only have a name.
+    """
     node = cluster.nodes[pod.node]
     try:
         placement = _placement(cluster, node, pod, groups)
@@ -128,7 +143,7 @@ def _bind(cluster: Cluster, pod: BoundPod, groups: _Groups) -> str:
     return ""
 
 
-def _placement(cluster: Cluster, node: Node, pod: BoundPod, groups: _Groups) -> Placement | str:
+def _placement(cluster: Cluster, node: Node, pod: BoundPod, groups: Groups) -> Placement | str:
     devices = pod.request.devices
     if not devices:
         return Placement(node.name)
@@ -170,7 +185,7 @@ def _need(cluster: Cluster, node: Node, device: DeviceRequest) -> Need | None:
 
 
 def _index(
-    cluster: Cluster, node: Node, pod: BoundPod, need: Need, taken: set[int], groups: _Groups
+    cluster: Cluster, node: Node, pod: BoundPod, need: Need, taken: set[int], groups: Groups
 ) -> int:  # fmt: skip
     """Return the index of a GPU that nobody names: its group's, or the lowest with the room."""
     view = cluster.view

@@ -99,7 +99,9 @@ class PodReader:
     _templates: dict[tuple[str | bytes, str], tuple[Constraints, Labels]] = field(
         default_factory=dict
     )
-    _constraints: dict[tuple[int, Labels, str, bool], Constraints] = field(default_factory=dict)
+    _constraints: dict[tuple[int, Labels, str, bool], tuple[Constraints, Constraints]] = field(
+        default_factory=dict
+    )
 
     def read(self, member: Member, status: Object) -> PodFacts:
         """Return what a pod asks for.
@@ -183,8 +185,10 @@ class PodReader:
             sorted((k, str(v)) for k, v in member.labels.items() if k in self.selecting)
         ) if self.selecting else ()  # fmt: skip
         key = id(facts.template), labels, member.namespace, bool(facts.node)
-        constraints = self._constraints.get(key)
-        if constraints is None:
+        known = self._constraints.get(key)
+        if known is not None:
+            constraints = known[1]
+        else:
             constraints = replace(facts.template, labels=labels, namespace=member.namespace)
             if facts.node:
                 constraints = Constraints(
@@ -193,7 +197,8 @@ class PodReader:
                     tolerations=_EVERYWHERE,
                     pod_anti_affinity=facts.template.pod_anti_affinity,
                 )
-            self._constraints[key] = constraints
+            # With the template, so that no other one gets its id.
+            self._constraints[key] = facts.template, constraints
         return Request(
             member.uid,
             *facts.room,
@@ -205,6 +210,31 @@ class PodReader:
             queue=facts.queue,
             constraints=constraints,
         )
+
+    def learn(self, gpus: Sequence[Gpus], aliyun_mib: int) -> None:
+        """Go by other GPUs of the cluster from now on.
+
+        Parameters
+        ----------
+        gpus, aliyun_mib
+            As the attributes say.
+        """
+        self.gpus, self.aliyun_mib = gpus, aliyun_mib
+        self._rooms.clear()
+
+    def forget_if_many(self, most: int) -> None:
+        """Drop what is remembered of equal parts where that is much.
+
+        Parameters
+        ----------
+        most
+            How many different ones may be remembered.
+        """
+        if max(len(self._rooms), len(self._templates), len(self._constraints)) > most:
+            self._rooms.clear()
+            self._templates.clear()
+            self._constraints.clear()
+            self._asks.clear()
 
     def _template(self, spec: Object) -> tuple[Constraints, Labels]:
         # Parsing is slow and pods are alike: the text of the fields tells those that differ.

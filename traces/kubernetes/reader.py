@@ -107,7 +107,7 @@ def _dump(objects: Objects) -> Dump:
                 requests[facts.member.uid],
                 facts.node,
                 min(0.0, _seconds(facts.start, end, facts.member, problems)),
-                _hint(facts, nodes[facts.node]),
+                hint_of(facts, nodes[facts.node]),
             )
             for facts in pods.facts
             if facts.node
@@ -216,7 +216,14 @@ def _waiting_gangs(
             yield gang_of(group, requests)
 
 
-def _hint(facts: PodFacts, node: NodeFacts) -> Hint:
+def hint_of(facts: PodFacts, node: NodeFacts) -> Hint:
+    """Return what is said of the GPUs that a pod has on its node.
+
+    Parameters
+    ----------
+    facts, node
+        The pod, and its node.
+    """
     member = facts.member
     _, _, devices, _ = facts.room
     if not devices:

@@ -1,0 +1,107 @@
+"""Who on a node enforces what a pod asks for: shares are promises that somebody must keep.
+
+The device plugin hands out ``nvidia.com/gpu`` and MIG resources by itself. Amounts of GPU memory
+and compute are kept by the device plugin of the project whose words the pod uses, and by no other
+one. Annotations alone (KAI) are kept by that project's own binder, which does not run behind us.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from enum import Enum
+
+from bayplan.traces.kubernetes import keys
+from bayplan.traces.kubernetes.objects import Object, dict_of, metadata_of, objects_in
+from bayplan.traces.kubernetes.registry import HAMI_REGISTER, VOLCANO_REGISTER
+from bayplan.traces.kubernetes.resources import BadField
+
+
+class Way(Enum):
+    """A way to ask for a share of a GPU; the value names who enforces it."""
+
+    HAMI = "HAMi's device plugin"
+    VOLCANO = "Volcano's vGPU device plugin"
+    ALIYUN = "gpushare's device plugin"
+    KOORDINATOR = "Koordinator's koordlet"
+
+
+_HAMI = frozenset({keys.HAMI_MEMORY, keys.HAMI_PERCENT, keys.HAMI_CORES})
+_KAI = (keys.KAI_FRACTION, keys.KAI_MEMORY)
+
+
+def way_of(spec: Object, annotations: Object) -> Way | None:
+    """Return whose words a pod asks for shares in; None: for whole devices, or for none.
+
+    Parameters
+    ----------
+    spec, annotations
+        The pod's.
+
+    Raises
+    ------
+    BadField
+        In words that nothing on any node enforces.
+    """
+    for key in _KAI:
+        if key in annotations:
+            raise BadField(
+                f"metadata.annotations.{key}",
+                "nothing on the nodes enforces it, KAI's binder would; ask by"
+                f" {keys.HAMI_MEMORY} where HAMi runs, or for a MIG profile",
+            )
+    names = set(_resource_names(spec))
+    if names & _HAMI:
+        return Way.HAMI
+    if any(name.startswith(keys.VOLCANO) for name in names):
+        return Way.VOLCANO
+    if any(name.startswith(keys.ALIYUN) for name in names):
+        return Way.ALIYUN
+    if any(name.startswith(keys.KOORD) for name in names):
+        return Way.KOORDINATOR
+    return None
+
+
+def ways_on(node: Object) -> frozenset[Way]:
+    """Return who enforces shares on a node, by what is registered there.
+
+    Parameters
+    ----------
+    node
+        The Node object.
+    """
+    annotations = dict_of(metadata_of(node).get("annotations"))
+    status = dict_of(node.get("status"))
+    amounts = dict_of(status.get("allocatable")) or dict_of(status.get("capacity"))
+    found = set()
+    if annotations.get(HAMI_REGISTER):
+        found.add(Way.HAMI)
+    if annotations.get(VOLCANO_REGISTER):
+        found.add(Way.VOLCANO)
+    if keys.ALIYUN_COUNT in amounts:
+        found.add(Way.ALIYUN)
+    if keys.KOORD_CORE in amounts:
+        found.add(Way.KOORDINATOR)
+    return frozenset(found)
+
+
+def missing(way: Way) -> str:
+    """Return why a node without an enforcer does not do.
+
+    Parameters
+    ----------
+    way
+        How the pod asks.
+    """
+    return f"nothing on the node enforces the share: {way.value} is not registered there"
+
+
+def _resource_names(spec: Object) -> Iterator[str]:
+    for container in _containers(spec):
+        resources = dict_of(container.get("resources"))
+        yield from dict_of(resources.get("requests"))
+        yield from dict_of(resources.get("limits"))
+
+
+def _containers(spec: Object) -> Iterable[Object]:
+    yield from objects_in(spec.get("containers"))
+    yield from objects_in(spec.get("initContainers"))

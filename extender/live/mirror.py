@@ -1,0 +1,375 @@
+"""The engine's cluster, kept equal to what the API server shows and to what was promised.
+
+What runs is there, whatever we think of it: a pod that its node cannot hold takes what is left
+there, and where its GPUs cannot be told the node takes no new pods until it has gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+from bayplan.extender.live.reading import Reader, Seen
+from bayplan.scheduler.cluster import Cluster
+from bayplan.scheduler.errors import Conflict
+from bayplan.scheduler.events import Bound, Gone, Held, NodeChanged, NodeGone, NodeUp
+from bayplan.scheduler.types import ANONYMOUS, Decision, Node, Placement
+from bayplan.traces.kubernetes.nodes import NodeFacts
+from bayplan.traces.kubernetes.objects import Object
+from bayplan.traces.kubernetes.placing import Groups, bind_pod, squeeze_in
+from bayplan.traces.kubernetes.reader import hint_of
+from bayplan.traces.kubernetes.resources import BadField
+from bayplan.traces.kubernetes.types import NO_HINT, BoundPod, Hint
+
+
+class Mirror:
+    """Nodes and pods as they were last seen, and the cluster that follows from them.
+
+    Until ``start`` pods are only noted: what they ask for depends on nodes and on each other.
+
+    Attributes
+    ----------
+    cluster
+        What the engine decides for.
+    reader
+        Reads objects.
+    pods
+        All pods that have not ended, by uid.
+    groups
+        The pods of each gang, in the order in which they came.
+    assumed
+        Pods that were bound by us and that nobody has seen there yet, with their node.
+    holds
+        Until when room is kept for a pod that is not bound.
+    provisional
+        Pods that a call has shown and the watch has not, yet, each with when to forget it.
+    """
+
+    def __init__(self, reader: Reader | None = None) -> None:
+        self.cluster = Cluster()
+        self.reader = reader or Reader()
+        self.pods: dict[str, Seen] = {}
+        self.groups: dict[str, dict[str, None]] = {}
+        self.assumed: dict[str, str] = {}
+        self.holds: dict[str, float] = {}
+        self.started = False
+        self.provisional: dict[str, float] = {}
+        self._on_node: dict[str, dict[str, None]] = {}
+        self._crowded: dict[str, dict[str, str]] = {}
+        self._vague: dict[str, set[str]] = {}
+
+    # --- what is seen ---------------------------------------------------------------------
+
+    def start(self, now_s: float) -> None:
+        """Place all pods that run, now that all nodes and pods are known."""
+        self.started = True
+        running = [seen for seen in self.pods.values() if seen.node]
+        for seen in running:
+            self._on_node.setdefault(seen.node, {})[seen.uid] = None
+        # Those whose GPUs are known first, so that those without take what is left.
+        for seen in sorted(running, key=lambda each: not self._hint(each).gpus):
+            self._settle(seen, now_s)
+
+    def see_node(self, thing: Object, now_s: float) -> None:
+        """Let a node be as it is shown."""
+        facts, read_anew = self.reader.see_node(thing)
+        self.put_node(facts, now_s)
+        if read_anew:
+            self._read_dependent(now_s)
+
+    def forget_node(self, name: str, now_s: float) -> None:
+        """Let a node be gone, with what was held or assumed there."""
+        read_anew = self.reader.forget_node(name)
+        if name in self.cluster.nodes:
+            self._drop_node(name)
+        if read_anew:
+            self._read_dependent(now_s)
+
+    def see_pod(self, thing: Object, now_s: float) -> None:
+        """Let a pod be as it is shown."""
+        n_selecting = self.reader.n_selecting
+        try:
+            seen = self.reader.see_pod(thing)
+        except BadField:
+            return  # without a name it can be no pod of an API server
+        if seen is None:
+            self.forget_pod(_uid_of(thing), now_s)
+            return
+        self.provisional.pop(seen.uid, None)
+        before = self.pods.get(seen.uid)
+        if before is not None and before.api_uid != seen.api_uid:
+            self.forget_pod(seen.uid, now_s)  # another pod of the same name
+        self._note(seen)
+        if not self.started:
+            return
+        if self.reader.n_selecting > n_selecting:
+            self._ask_anew(now_s)
+        if seen.node:
+            self._settle(seen, now_s)
+
+    def note_early(self, seen: Seen, until_s: float) -> None:
+        """Count a pod that a call shows before the watch does; it is forgotten if that never does.
+
+        Its siblings are not to wait for the watch.
+        """
+        if seen.uid not in self.pods:
+            self.provisional[seen.uid] = until_s
+            self._note(seen)
+
+    def forget_pod(self, uid: str, now_s: float) -> None:
+        """Let a pod be gone."""
+        self.provisional.pop(uid, None)
+        seen = self.pods.pop(uid, None)
+        if seen is None:
+            return
+        self._unlist(seen)
+        self.release(uid, now_s)
+
+    # --- what is promised -----------------------------------------------------------------
+
+    def hold(self, decision: Decision, until_s: float) -> None:
+        """Keep room for a pod; a later hold of it takes the place of an earlier one.
+
+        Raises
+        ------
+        Conflict, Duplicate
+            There is no room, or the pod is bound; nothing was changed.
+        """
+        self.cluster.apply(Held(decision, until_s))
+        self.holds[decision.request.uid] = until_s
+
+    def assume(self, decision: Decision, now_s: float) -> None:
+        """Let a pod be bound before anybody has seen it there.
+
+        Raises
+        ------
+        Conflict, Duplicate
+            There is no room, or the pod is bound; nothing was changed.
+        """
+        assert decision.placement is not None
+        uid = decision.request.uid
+        self.cluster.apply(Bound(decision, now_s))
+        self.holds.pop(uid, None)
+        self.assumed[uid] = decision.placement.node
+
+    def release(self, uid: str, now_s: float) -> None:
+        """Let what a pod holds be free: its room, its hold, what was assumed."""
+        self.holds.pop(uid, None)
+        self.assumed.pop(uid, None)
+        pod = self.cluster.pods.get(uid)
+        if pod is not None:
+            self.cluster.apply(Gone(uid))
+            self._uncrowd(pod.placement.node, now_s)
+
+    def expired(self, now_s: float) -> list[str]:
+        """Return the pods whose hold is over."""
+        return sorted(uid for uid, until_s in self.holds.items() if until_s <= now_s)
+
+    def crowded(self) -> list[tuple[str, str]]:
+        """Return the pods that run where they do not fit, each with the reason."""
+        return sorted((uid, why) for pods in self._crowded.values() for uid, why in pods.items())
+
+    # --- nodes ----------------------------------------------------------------------------
+
+    def put_node(self, facts: NodeFacts, now_s: float) -> None:
+        """Let a node be as it was read."""
+        node = self._as_open_as(facts.node)
+        before = self.cluster.nodes.get(node.name)
+        if before is None:
+            self.cluster.apply(NodeUp(node))
+            self._place_all(node.name, now_s)
+        elif before != node:
+            try:
+                self.cluster.apply(NodeChanged(node))
+            except Conflict:  # other GPUs, while some are in use
+                self._replace_node(node, now_s)
+            else:
+                self._uncrowd(node.name, now_s)
+
+    def _as_open_as(self, node: Node) -> Node:
+        """Return a node as it may take pods: not where it cannot be told what is free."""
+        return replace(node, schedulable=False) if self._vague.get(node.name) else node
+
+    def _replace_node(self, node: Node, now_s: float) -> None:
+        """Let a node come anew, and place on it again who is there."""
+        assumed = {
+            uid: _hint_of(self.cluster.pods[uid].placement)
+            for uid, at in self.assumed.items()
+            if at == node.name and uid in self.cluster.pods
+        }
+        self._drop_node(node.name)
+        self.cluster.apply(NodeUp(self._as_open_as(node)))
+        self._place_all(node.name, now_s)
+        for uid, hint in assumed.items():
+            if uid not in self.cluster.pods:
+                self.assumed[uid] = node.name
+                self._place(self.pods[uid], node.name, hint, now_s)
+
+    def _drop_node(self, name: str) -> None:
+        for uid in self.cluster.pods_on(self.cluster.row(name)):
+            self.holds.pop(uid, None)
+            self.assumed.pop(uid, None)
+        self.cluster.apply(NodeGone(name))
+        self._crowded.pop(name, None)
+        self._vague.pop(name, None)
+
+    def _place_all(self, name: str, now_s: float) -> None:
+        if not self.started:
+            return
+        seen = [self.pods[uid] for uid in self._on_node.get(name, ())]
+        for each in sorted(seen, key=lambda each: not self._hint(each).gpus):
+            self._settle(each, now_s)
+
+    @contextmanager
+    def _opened(self, name: str) -> Iterator[None]:
+        """Let a node take pods for a moment: who runs there came before it was cordoned."""
+        node = self.cluster.nodes[name]
+        if node.schedulable:
+            yield
+            return
+        self.cluster.apply(NodeChanged(replace(node, schedulable=True)))
+        try:
+            yield
+        finally:
+            self.cluster.apply(NodeChanged(node))
+
+    # --- pods -----------------------------------------------------------------------------
+
+    def _note(self, seen: Seen) -> None:
+        before = self.pods.get(seen.uid)
+        if before is not None:
+            if (before.group, before.node) == (seen.group, seen.node):
+                self.pods[seen.uid] = seen
+                return
+            self._unlist(before)
+        self.pods[seen.uid] = seen
+        if seen.group:
+            self.groups.setdefault(seen.group, {})[seen.uid] = None
+        if seen.node:
+            self._on_node.setdefault(seen.node, {})[seen.uid] = None
+
+    def _unlist(self, seen: Seen) -> None:
+        for table, key in ((self.groups, seen.group), (self._on_node, seen.node)):
+            listed = table.get(key)
+            if listed is not None:
+                listed.pop(seen.uid, None)
+                if not listed:
+                    del table[key]
+
+    def _settle(self, seen: Seen, now_s: float) -> None:
+        """Let a pod be on the node on which it is shown."""
+        uid, node = seen.uid, seen.node
+        pod = self.cluster.pods.get(uid)
+        if pod is not None:
+            hint = self._hint(seen)
+            stays = pod.placement.node == node and not _differs(pod.placement, hint)
+            if stays and pod.held_until_s is None:
+                self.assumed.pop(uid, None)
+                return
+            if stays:  # what was held is what it has
+                self.holds.pop(uid, None)
+                self.cluster.apply(Bound(Decision(pod.request, now_s, pod.placement), now_s))
+                return
+            self.release(uid, now_s)
+        if node in self.cluster.nodes:
+            self._place(seen, node, self._hint(seen), now_s)
+
+    def _place(self, seen: Seen, node: str, hint: Hint, now_s: float) -> None:
+        request = (
+            self.reader.request(seen, seen.group)
+            if seen.node
+            else self.reader.held_form(seen, node, seen.group)
+        )
+        pod = BoundPod(request, node, now_s, hint)
+        with self._opened(node):
+            problem = bind_pod(self.cluster, pod, Groups())
+            if not problem:
+                return
+            holders = self._holders(node)
+            for uid in holders:  # who runs comes before whom we promised room
+                self.release(uid, now_s)
+            if holders and not bind_pod(self.cluster, pod, Groups()):
+                return
+            wholly = squeeze_in(self.cluster, pod, Groups())
+        self._crowded.setdefault(node, {})[seen.uid] = problem
+        if not wholly:
+            self._vague.setdefault(node, set()).add(seen.uid)
+            self._reopen(node)
+
+    def _holders(self, node: str) -> list[str]:
+        there = self.cluster.pods_on(self.cluster.row(node))
+        return [uid for uid in there if uid in self.holds]
+
+    def _uncrowd(self, node: str, now_s: float) -> None:
+        """Give those who were squeezed in all that they have, if there is room by now."""
+        crowded = self._crowded.pop(node, None)
+        if crowded is None:
+            return
+        self._vague.pop(node, None)
+        if node not in self.cluster.nodes:
+            return
+        self._reopen(node)
+        for uid in crowded:
+            if uid in self.cluster.pods:
+                self.cluster.apply(Gone(uid))
+        for uid in crowded:
+            seen = self.pods.get(uid)
+            if seen is not None and seen.node == node:
+                self._place(seen, node, self._hint(seen), now_s)
+
+    def _reopen(self, name: str) -> None:
+        node = self._as_open_as(self.reader.nodes[name].node)
+        if node.schedulable != self.cluster.nodes[name].schedulable:
+            self.cluster.apply(NodeChanged(node))
+
+    def _hint(self, seen: Seen) -> Hint:
+        facts = self.reader.nodes.get(seen.node)
+        return NO_HINT if facts is None else hint_of(seen.facts, facts)
+
+    # --- what pods ask for changes --------------------------------------------------------
+
+    def _read_dependent(self, now_s: float) -> None:
+        """Read those anew who ask for something else now that the cluster has other GPUs."""
+        for uid in [uid for uid, seen in self.pods.items() if seen.thing is not None]:
+            thing = self.pods[uid].thing
+            seen = None if thing is None else self.reader.see_pod(thing)
+            if seen is None or seen.facts.room == self.pods[uid].facts.room:
+                continue
+            self.pods[uid] = seen
+            if self.started and seen.node:
+                self.release(uid, now_s)
+                self._settle(seen, now_s)
+
+    def _ask_anew(self, now_s: float) -> None:
+        """Let pods have the labels that somebody's constraints look at by now."""
+        for uid, pod in list(self.cluster.pods.items()):
+            seen = self.pods.get(uid)
+            if seen is None or not seen.node or pod.held_until_s is not None:
+                continue
+            request = self.reader.request(seen, seen.group)
+            if pod.request.constraints == request.constraints or uid in self._squeezed():
+                continue
+            changed = pod.request._replace(constraints=request.constraints)
+            with self._opened(seen.node):
+                self.cluster.apply(Gone(uid))
+                self.cluster.apply(Bound(Decision(changed, now_s, pod.placement), pod.start_s))
+
+    def _squeezed(self) -> set[str]:
+        return {uid for pods in self._crowded.values() for uid in pods}
+
+
+def _differs(placement: Placement, hint: Hint) -> bool:
+    """Whether a pod has other GPUs than those that it was given here."""
+    gpus = _hint_of(placement).gpus
+    return bool(hint.gpus) and bool(gpus) and sorted(gpus) != sorted(hint.gpus)
+
+
+def _hint_of(placement: Placement) -> Hint:
+    gpus: Sequence[int] = [grant.slot.gpu for grants in placement.grants for grant in grants]
+    return NO_HINT if ANONYMOUS in gpus else Hint(gpus=tuple(gpus))
+
+
+def _uid_of(thing: Object) -> str:
+    metadata = thing.get("metadata") or {}
+    return f"{metadata.get('namespace') or 'default'}/{metadata.get('name') or ''}"

@@ -1,0 +1,324 @@
+"""The owner of the live state: what is seen and what is asked come in, answers go out.
+
+A state machine without I/O: every method takes the time, none waits. ``extender.service`` calls it
+from one event loop, and does what it asks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from bayplan.extender.live.asking import (
+    Candidates,
+    best,
+    candidates,
+    filtered,
+    mask,
+    objection,
+    scored,
+)
+from bayplan.extender.live.mirror import Mirror
+from bayplan.extender.live.plans import NoPlan, Plan, Plans
+from bayplan.extender.live.reading import Seen
+from bayplan.extender.live.settings import Live
+from bayplan.extender.verbs import FilterAnswer
+from bayplan.scheduler.engine import Engine
+from bayplan.scheduler.errors import InvalidRequest, StateError
+from bayplan.scheduler.policies import make_policy
+from bayplan.scheduler.types import Decision, Reason
+from bayplan.traces.kubernetes.gangs import Group
+from bayplan.traces.kubernetes.objects import Object, metadata_of, name_of
+from bayplan.traces.kubernetes.resources import BadField
+
+NODE, POD, POD_GROUP = "Node", "Pod", "PodGroup"
+NEEDED = (NODE, POD)
+"""Kinds without which nothing can be answered."""
+
+EARLY_S = 30.0
+"""How long a pod counts that a call has shown and no watch: longer than watches are late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A pod may be bound; ``already``: it is, by us or by somebody else, to that very node."""
+
+    decision: Decision
+    already: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A pod may not be bound, and why."""
+
+    why: str
+
+
+class Owner:
+    """Decides for the live cluster.
+
+    Attributes
+    ----------
+    mirror
+        The cluster.
+    plans
+        The gangs.
+    synced
+        The kinds that have been listed.
+    """
+
+    def __init__(self, settings: Live) -> None:
+        self.settings = settings
+        self.mirror = Mirror()
+        policy = make_policy(settings.placement)
+        self.engine = Engine(self.mirror.cluster, policy, seed=settings.seed)
+        self.plans = Plans(self.mirror, self.engine, settings.gangs)
+        self.synced: set[str] = set()
+        self._partial_since_s: dict[str, float] = {}
+
+    # --- what is seen ---------------------------------------------------------------------
+
+    def replaced(self, kind: str, things: Iterable[Object], now_s: float) -> None:
+        """Let a whole list be what there is of a kind: who is not in it is gone."""
+        names = set()
+        for thing in things:
+            names.add(_key(kind, thing))
+            self.changed(kind, thing, now_s)
+        for name in sorted(self._known(kind) - names):
+            self._forget(kind, name, now_s)
+        self.synced.add(kind)
+        if not self.mirror.started and self.synced.issuperset(NEEDED):
+            self.mirror.start(now_s)
+
+    def changed(self, kind: str, thing: Object, now_s: float) -> None:
+        """Let an object be as it is shown."""
+        if kind == NODE:
+            self.mirror.see_node(thing, now_s)
+        elif kind == POD:
+            self.mirror.see_pod(thing, now_s)
+        elif kind == POD_GROUP:
+            self.plans.pod_groups[name_of(thing)] = thing
+
+    def deleted(self, kind: str, thing: Object, now_s: float) -> None:
+        """Let an object be gone."""
+        if kind == POD:
+            known = self.mirror.pods.get(_key(kind, thing))
+            api_uid = str(metadata_of(thing).get("uid") or "")
+            if known is not None and api_uid and known.api_uid != api_uid:
+                return  # of a pod that another one has followed
+        self._forget(kind, _key(kind, thing), now_s)
+
+    def tick(self, now_s: float) -> None:
+        """Let what was promised for too long be over."""
+        self.plans.drop_overdue(now_s)
+        for uid in self.mirror.expired(now_s):
+            self.mirror.release(uid, now_s)
+        for uid, until_s in list(self.mirror.provisional.items()):
+            if until_s <= now_s:
+                self._forget(POD, uid, now_s)
+
+    # --- what is asked --------------------------------------------------------------------
+
+    def filter(
+        self, pod: Object, names: Sequence[str], now_s: float, *, holds: bool
+    ) -> FilterAnswer:
+        """Say which of some nodes may take a pod."""
+        seen = self._asked(pod, now_s)
+        if isinstance(seen, str):
+            return FilterAnswer([], {}, {}, seen)
+        if why := objection(seen, self.settings):
+            return FilterAnswer([], {}, dict.fromkeys(names, why))
+        among = candidates(self.mirror, names)
+        group = self.plans.group(seen.group) if seen.group else None
+        try:
+            if group is not None:
+                return self._filter_member(seen, group, among, now_s, holds=holds)
+            if holds:
+                self._drop_hold(seen.uid, now_s)
+            return filtered(self.mirror, self.engine, seen, among)
+        except InvalidRequest as error:
+            return FilterAnswer([], {}, dict.fromkeys(names, str(error)))
+
+    def prioritize(self, pod: Object, names: Sequence[str], now_s: float) -> list[tuple[str, int]]:
+        """Return scores of nodes, the best of which is held for the pod."""
+        nobody = [(name, 0) for name in names]
+        seen = self._asked(pod, now_s)
+        if isinstance(seen, str) or objection(seen, self.settings):
+            return nobody
+        among = candidates(self.mirror, names)
+        if seen.group and (node := self.plans.follow(seen, now_s)):
+            return scored(self.mirror, self.engine, seen, among, node)
+        self._drop_hold(seen.uid, now_s)
+        try:
+            choice = best(self.mirror, self.engine, seen, among, now_s)
+            if choice.placement is None:
+                return nobody
+            points = scored(self.mirror, self.engine, seen, among, choice.placement.node)
+            self.mirror.hold(choice, now_s + self.settings.hold_s)
+        except (InvalidRequest, StateError):
+            return nobody
+        return points
+
+    def come(self, uid: str, api_uid: str, node: str, now_s: float) -> Plan | Refused | None:
+        """Note that a pod has come to be bound; return the plan that it waits for, if any."""
+        seen = self.mirror.pods.get(uid)
+        if seen is None or (api_uid and seen.api_uid and seen.api_uid != api_uid):
+            return Refused(f"pod {uid} is not known; it may be new, or gone")
+        if seen.node or uid in self.mirror.assumed:
+            return None
+        if not seen.group:
+            return None
+        planned = self.plans.follow(seen, now_s)
+        plan = self.plans.plans.get(seen.group)
+        if plan is not None and planned:
+            if planned != node:
+                return Refused(f"gang {seen.group} is planned with this pod on {planned}")
+            plan.arrived.add(uid)
+            return plan
+        group = self.plans.group(seen.group)
+        if group is None or self._n_bound(group) >= self.plans.least(group):
+            return None
+        return Refused(f"gang {seen.group} has no plan by now; it is made anew")
+
+    def reserve(self, uid: str, node: str, now_s: float) -> Ready | Refused:
+        """Let a pod have its room on a node, before the API is told."""
+        seen = self.mirror.pods.get(uid)
+        if seen is None:
+            return Refused(f"pod {uid} is gone")
+        pod = self.mirror.cluster.pods.get(uid)
+        at = seen.node or self.mirror.assumed.get(uid, "")
+        if at:
+            if at != node or pod is None:
+                return Refused(f"pod {uid} is bound already, to {at}")
+            return Ready(Decision(pod.request, now_s, pod.placement), already=True)
+        decision = self.plans.decision(uid, now_s)
+        if decision is None or decision.placement is None or decision.placement.node != node:
+            among = candidates(self.mirror, [node])
+            self._drop_hold(uid, now_s)
+            decision = best(self.mirror, self.engine, seen, among, now_s)
+            if decision.placement is None:
+                return Refused(f"node {node} has no room any more: {self._why(seen, among)}")
+        try:
+            self.mirror.assume(decision, now_s)
+        except StateError as error:
+            return Refused(str(error))
+        return Ready(decision)
+
+    def take_back(self, uid: str, now_s: float) -> None:
+        """Let a pod that the API did not bind have nothing; who was seen bound keeps its room."""
+        seen = self.mirror.pods.get(uid)
+        if uid in self.mirror.assumed and (seen is None or not seen.node):
+            self.mirror.release(uid, now_s)
+
+    def partial(self, now_s: float) -> list[tuple[Group, list[str]]]:
+        """Return the gangs that are bound in part for longer than a plan lives, with who is."""
+        found, partial = [], {}
+        for name in self.mirror.groups:
+            group = self.plans.group(name)
+            if group is None or not 0 < self._n_bound(group) < self.plans.least(group):
+                continue
+            partial[name] = since_s = self._partial_since_s.get(name, now_s)
+            if now_s - since_s > self.settings.gangs.hold_s and name not in self.plans.plans:
+                found.append((group, self._bound(group)))
+        self._partial_since_s = partial
+        return found
+
+    # --- inside ---------------------------------------------------------------------------
+
+    def _asked(self, pod: Object, now_s: float) -> Seen | str:
+        """Return the pod of a call, or why it cannot be answered now."""
+        if not self.mirror.started:
+            return "nodes and pods are not known yet"
+        try:
+            seen = self.mirror.reader.see_pod(pod)
+        except BadField as bad:
+            return f"{bad.field}: {bad.text}"
+        if seen is None:
+            return "the pod has ended"
+        known = self.mirror.pods.get(seen.uid)
+        if known is not None:
+            if known.api_uid != seen.api_uid and known.api_uid and seen.api_uid:
+                return f"another pod {seen.uid} is known; the watch is behind, or the call is"
+            if known.node:
+                return f"pod {seen.uid} is bound already, to {known.node}"
+            return seen
+        self.mirror.note_early(seen, now_s + EARLY_S)
+        return seen
+
+    def _filter_member(
+        self, seen: Seen, group: Group, among: Candidates, now_s: float, *, holds: bool
+    ) -> FilterAnswer:
+        node = self.plans.follow(seen, now_s)
+        if node and node in among.names:
+            return _only(node, among)
+        if not node and self._n_bound(group) >= self.plans.least(group):
+            self._drop_hold(seen.uid, now_s)  # who grows a gang comes alone
+            return filtered(self.mirror, self.engine, seen, among)
+        # Where this member may not go, by what kube-scheduler alone looks at, its siblings need
+        # not either: they are alike in most gangs.
+        nodes = mask(self.mirror, seen, among) if node or seen.way is not None else None
+        plan = self.plans.make(seen, group, now_s, nodes, holds=holds)
+        if isinstance(plan, NoPlan):
+            if plan.waits:
+                return FilterAnswer([], {}, {}, plan.why)
+            return FilterAnswer([], dict.fromkeys(among.names, plan.why), {})
+        node = plan.nodes.get(seen.uid, "")
+        if node and node in among.names:
+            return _only(node, among)
+        if node:
+            self.plans.drop(group.name, now_s)
+            nodes = mask(self.mirror, seen, among)
+            again = self.plans.make(seen, group, now_s, nodes, holds=holds)
+            if isinstance(again, Plan) and seen.uid in again.nodes:
+                return _only(again.nodes[seen.uid], among)
+            why = again.why if isinstance(again, NoPlan) else "no room for this member"
+            return FilterAnswer([], dict.fromkeys(among.names, why), {})
+        why = f"gang {group.name} starts without this pod, which is beyond what it needs"
+        return FilterAnswer([], dict.fromkeys(among.names, why), {})
+
+    def _drop_hold(self, uid: str, now_s: float) -> None:
+        if uid in self.mirror.holds:
+            self.mirror.release(uid, now_s)
+
+    def _bound(self, group: Group) -> list[str]:
+        pods, holds = self.mirror.cluster.pods, self.mirror.holds
+        return [m.uid for m in group.members if m.uid in pods and m.uid not in holds]
+
+    def _n_bound(self, group: Group) -> int:
+        return len(self._bound(group))
+
+    def _why(self, seen: Seen, among: Candidates) -> str:
+        answer = filtered(self.mirror, self.engine, seen, among)
+        every = {**answer.failed, **answer.unresolvable}
+        return next(iter(every.values()), Reason.FITS.text)
+
+    def _known(self, kind: str) -> set[str]:
+        if kind == NODE:
+            return set(self.mirror.reader.nodes)
+        if kind == POD:
+            return set(self.mirror.pods) - set(self.mirror.provisional)
+        return set(self.plans.pod_groups) if kind == POD_GROUP else set()
+
+    def _forget(self, kind: str, name: str, now_s: float) -> None:
+        if kind == NODE:
+            self.mirror.forget_node(name, now_s)
+        elif kind == POD:
+            seen = self.mirror.pods.get(name)
+            self.mirror.forget_pod(name, now_s)
+            if seen is not None and seen.group:
+                self.plans.forget(seen.group)
+        elif kind == POD_GROUP:
+            self.plans.pod_groups.pop(name, None)
+
+
+def _only(node: str, among: Candidates) -> FilterAnswer:
+    others = [name for name in among.names if name != node]
+    why = f"the gang's plan has this pod on {node}"
+    return FilterAnswer([node], dict.fromkeys(others, why), {})
+
+
+def _key(kind: str, thing: Object) -> str:
+    if kind == NODE:
+        return str(metadata_of(thing).get("name") or "")
+    metadata = metadata_of(thing)
+    return f"{metadata.get('namespace') or 'default'}/{metadata.get('name') or ''}"

@@ -1,0 +1,229 @@
+"""Gangs: planned whole at the first member, followed by the others, bound together.
+
+A plan holds room for every member that it places, so no two gangs hold half of the cluster each. It
+lives until its members are bound, until one of its holds is gone, or until its time limit; then
+the gang is planned anew, and who is bound stays where it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from bayplan.extender.live.mirror import Mirror
+from bayplan.extender.live.reading import Seen
+from bayplan.extender.live.settings import Gangs
+from bayplan.scheduler.arrays import BoolArray
+from bayplan.scheduler.engine import Engine
+from bayplan.scheduler.errors import StateError
+from bayplan.scheduler.gangs.types import Gang, GangPlan
+from bayplan.scheduler.types import Decision, Request
+from bayplan.traces.kubernetes.gangs import Group, gang_of, groups_of
+from bayplan.traces.kubernetes.objects import Object
+from bayplan.traces.kubernetes.types import Problem
+
+SIZED_BY_OWNER = frozenset(
+    {
+        "jobset.sigs.k8s.io/jobset-name",
+        "training.kubeflow.org/job-name",
+        "ray.io/cluster",
+        "bayplan.io/gang",
+    }
+)
+"""Keys that name a gang and whose pods do not say how many there will be: their owner does."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """Where the members of a gang go: ``nodes`` by uid, of those that waited. Until ``until_s``.
+
+    ``least`` members must be there before any is bound, and ``arrived`` have come to be bound.
+    """
+
+    name: str
+    least: int
+    nodes: dict[str, str]
+    until_s: float
+    arrived: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class NoPlan:
+    """Why a gang has no plan; ``waits``: for something that comes by itself and soon."""
+
+    why: str
+    waits: bool = False
+
+
+@dataclass(slots=True)
+class Plans:
+    """The gangs that wait, and what was planned for them.
+
+    Attributes
+    ----------
+    pod_groups
+        PodGroup objects by namespace/name.
+    sizes
+        How many members a gang has as its owner says, by namespace/name; None: nobody can tell.
+    """
+
+    mirror: Mirror
+    engine: Engine
+    settings: Gangs
+    pod_groups: dict[str, Object] = field(default_factory=dict)
+    sizes: dict[str, int | None] = field(default_factory=dict)
+    problems: dict[str, tuple[Problem, ...]] = field(default_factory=dict)
+    plans: dict[str, Plan] = field(default_factory=dict)
+    _newest_s: dict[str, tuple[int, float]] = field(default_factory=dict)
+
+    def group(self, name: str) -> Group | None:
+        """Return a gang as its pods and its PodGroup say; None: one pod that waits for nobody."""
+        pods = self.mirror.pods
+        uids = self.mirror.groups.get(name, {})
+        members = [pods[uid].facts.member for uid in uids]
+        stated = self.pod_groups.get(name)
+        problems: list[Problem] = []
+        found = groups_of(members, [] if stated is None else [stated], problems)
+        self.problems.pop(name, None)
+        if problems:
+            self.problems[name] = tuple(problems)
+        if found:
+            return found[0]
+        by_owner = any(pods[uid].grouped_by in SIZED_BY_OWNER for uid in uids)
+        if by_owner and self.sizes.get(name) != 1:  # the first of more, as far as is known
+            return Group(name, tuple(members), 1, {}, ())
+        return None
+
+    def least(self, group: Group) -> int:
+        """Return how many members must start together, by the owner where the pods do not say."""
+        size = self.sizes.get(group.name)
+        return max(group.least, size) if size is not None else group.least
+
+    def unsized(self, seen: Seen) -> bool:
+        """Whether the owner of a pod's gang is still to be asked how many members it has."""
+        return seen.grouped_by in SIZED_BY_OWNER and seen.group not in self.sizes
+
+    def follow(self, seen: Seen, now_s: float) -> str:
+        """Return the node that a plan that stands has for a pod; empty: there is none."""
+        plan = self.plans.get(seen.group)
+        if plan is None:
+            return ""
+        if plan.until_s > now_s and self._stands(plan):
+            return plan.nodes.get(seen.uid, "")
+        self.drop(seen.group, now_s)
+        return ""
+
+    def make(
+        self, seen: Seen, group: Group, now_s: float, nodes: BoolArray | None, *, holds: bool
+    ) -> Plan | NoPlan:
+        """Plan a gang anew, who is bound stays; with ``holds`` keep the room for its members."""
+        least = self.least(group)
+        if missing := self._incomplete(seen, group, least, now_s):
+            return missing
+        self.drop(group.name, now_s)
+        plan = self.engine.decide_gang(self._gang(group, least), now_s, nodes)
+        if not plan.decisions:
+            if seen.uid in self.mirror.cluster.pods:
+                return NoPlan("the pod is bound already")
+            return NoPlan(f"gang {group.name}: {plan.why or 'nobody is left to place'}")
+        made = Plan(group.name, least, _nodes(plan), now_s + self.settings.hold_s)
+        if holds and not self._hold(plan, made):
+            return NoPlan(f"gang {group.name}: room went while it was planned", waits=True)
+        return made
+
+    def drop(self, name: str, now_s: float) -> None:
+        """Give up a gang's plan and the room that is held for it."""
+        plan = self.plans.pop(name, None)
+        if plan is None:
+            return
+        for uid in plan.nodes:
+            if uid in self.mirror.holds:
+                self.mirror.release(uid, now_s)
+
+    def drop_overdue(self, now_s: float) -> list[str]:
+        """Give up the plans whose time is over; return the names of their gangs."""
+        late = [name for name, plan in self.plans.items() if plan.until_s <= now_s]
+        for name in late:
+            self.drop(name, now_s)
+        return late
+
+    def forget(self, name: str) -> None:
+        """Forget a gang without pods."""
+        if name not in self.mirror.groups:
+            self.sizes.pop(name, None)
+            self.problems.pop(name, None)
+            self._newest_s.pop(name, None)
+            self.plans.pop(name, None)
+
+    def decision(self, uid: str, now_s: float) -> Decision | None:
+        """Return what is held for a pod, as a decision to bind it."""
+        pod = self.mirror.cluster.pods.get(uid)
+        if pod is None or pod.held_until_s is None:
+            return None
+        return Decision(pod.request, now_s, pod.placement)
+
+    def there(self, plan: Plan) -> int:
+        """Return how many members are bound or have come to be bound."""
+        bound = self.mirror.cluster.pods
+        holds = self.mirror.holds
+        uids = self.mirror.groups.get(plan.name, ())
+        return sum(uid in plan.arrived or (uid in bound and uid not in holds) for uid in uids)
+
+    # --- inside ---------------------------------------------------------------------------
+
+    def _incomplete(self, seen: Seen, group: Group, least: int, now_s: float) -> NoPlan | None:
+        n = len(group.members)
+        if n < least:
+            return NoPlan(f"gang {group.name}: {n} of {least} pods exist", waits=True)
+        if seen.grouped_by not in SIZED_BY_OWNER or self.sizes.get(group.name) is not None:
+            return None
+        if self.unsized(seen):
+            return NoPlan(f"gang {group.name}: its owner is asked for its size", waits=True)
+        known, since_s = self._newest_s.get(group.name, (0, now_s))
+        if known != n:
+            known, since_s = self._newest_s[group.name] = n, now_s
+        if now_s - since_s < self.settings.settle_s:
+            return NoPlan(f"gang {group.name}: {n} pods so far; others may come", waits=True)
+        return None
+
+    def _gang(self, group: Group, least: int) -> Gang:
+        pods = self.mirror.pods
+        requests: Mapping[str, Request] = {
+            member.uid: self.mirror.reader.request(pods[member.uid], group.name)
+            for member in group.members
+        }
+        return gang_of(_with_least(group, least), requests)
+
+    def _hold(self, plan: GangPlan, made: Plan) -> bool:
+        cluster = self.mirror.cluster
+        with cluster.trial() as trial:
+            try:
+                for decision in plan.decisions:
+                    self.mirror.hold(decision, made.until_s)
+            except StateError:
+                for decision in plan.decisions:
+                    self.mirror.holds.pop(decision.request.uid, None)
+                return False
+            trial.keep()
+        self.plans[made.name] = made
+        return True
+
+    def _stands(self, plan: Plan) -> bool:
+        return all(self._is_at(uid, node) for uid, node in plan.nodes.items())
+
+    def _is_at(self, uid: str, node: str) -> bool:
+        pod = self.mirror.cluster.pods.get(uid)
+        return pod is not None and pod.placement.node == node
+
+
+def _with_least(group: Group, least: int) -> Group:
+    return Group(group.name, group.members, least, group.tasks, group.topology)
+
+
+def _nodes(plan: GangPlan) -> dict[str, str]:
+    decided: Iterable[Decision] = plan.decisions
+    return {
+        decision.request.uid: decision.placement.node
+        for decision in decided
+        if decision.placement is not None
+    }

@@ -1,0 +1,225 @@
+"""From watched objects to what the engine takes, one at a time, in a cluster that changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bayplan.extender.live.enforcing import Way, way_of, ways_on
+from bayplan.scheduler.types import Request
+from bayplan.traces.kubernetes import keys
+from bayplan.traces.kubernetes.gangs import Member, named_by
+from bayplan.traces.kubernetes.gpus import Gpus
+from bayplan.traces.kubernetes.nodes import NodeFacts, read_node
+from bayplan.traces.kubernetes.objects import Object, dict_of, metadata_of
+from bayplan.traces.kubernetes.pods import PodFacts, PodReader, member_of
+from bayplan.traces.kubernetes.reader import FINISHED, NO_CLAIMS
+from bayplan.traces.kubernetes.resources import BadField
+from bayplan.traces.kubernetes.types import Problem
+
+MOST_REMEMBERED = 50_000
+"""Different requests of pods whose reading is remembered."""
+
+_KEPT_OF_SPEC = ("schedulingGroup", "workloadRef")
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_BY_CLUSTER = (keys.HAMI_TYPES, keys.HAMI_NOT_TYPES)
+"""Annotations whose meaning depends on which GPUs the cluster has."""
+
+_GIB_MIB = 1024
+
+
+@dataclass(slots=True)
+class Seen:
+    """A pod as it was last seen.
+
+    ``uid`` is namespace/name, ``api_uid`` the API's: of two pods of one name it differs.
+    ``group`` is namespace/name of its gang and ``grouped_by`` the key that names it, empty without
+    one. ``leaving``: it is being deleted. ``problem`` says what of it cannot be used. ``thing`` is
+    the object of a pod that asks for something else when the cluster gets other GPUs.
+    """
+
+    uid: str
+    api_uid: str
+    facts: PodFacts
+    way: Way | None = None
+    group: str = ""
+    grouped_by: str = ""
+    leaving: bool = False
+    problem: str = ""
+    thing: Object | None = None
+
+    @property
+    def node(self) -> str:
+        """Where it runs; empty while it waits."""
+        return self.facts.node
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads nodes and pods, and knows of the cluster what their reading depends on.
+
+    Attributes
+    ----------
+    nodes
+        The nodes by name.
+    problems
+        What of each node could not be used.
+    """
+
+    nodes: dict[str, NodeFacts] = field(default_factory=dict)
+    problems: dict[str, tuple[Problem, ...]] = field(default_factory=dict)
+    _ways: dict[str, frozenset[Way]] = field(default_factory=dict)
+    _gpus: dict[Gpus, int] = field(default_factory=dict)
+    _pods: PodReader = field(default_factory=lambda: PodReader([], {}, _GIB_MIB))
+
+    def see_node(self, thing: Object) -> tuple[NodeFacts, bool]:
+        """Return a node, and whether what some pods ask for has to be read anew.
+
+        Parameters
+        ----------
+        thing
+            The Node object.
+        """
+        problems: list[Problem] = []
+        facts = read_node(thing, problems)
+        name = facts.node.name
+        before = self.nodes.get(name)
+        self.nodes[name] = facts
+        self._ways[name] = ways_on(thing)
+        self.problems.pop(name, None)
+        if problems:
+            self.problems[name] = tuple(problems)
+        return facts, self._count(before, facts)
+
+    def forget_node(self, name: str) -> bool:
+        """Forget a node; return as ``see_node``.
+
+        Parameters
+        ----------
+        name
+            The node.
+        """
+        self._ways.pop(name, None)
+        self.problems.pop(name, None)
+        return self._count(self.nodes.pop(name, None), None)
+
+    def enforces(self, name: str, way: Way) -> bool:
+        """Whether a node enforces shares that are asked for in a way.
+
+        Parameters
+        ----------
+        name, way
+            The node, and the way.
+        """
+        return way in self._ways.get(name, ())
+
+    def see_pod(self, thing: Object) -> Seen | None:
+        """Return a pod; None for one that has ended.
+
+        Parameters
+        ----------
+        thing
+            The Pod object.
+
+        Raises
+        ------
+        BadField
+            It has no name.
+        """
+        status, metadata = dict_of(thing.get("status")), metadata_of(thing)
+        member = member_of(thing)
+        if status.get("phase") in FINISHED:
+            return None
+        self._pods.forget_if_many(MOST_REMEMBERED)
+        key, name = named_by(member)
+        facts, way, problem = self._read(member, status)
+        group = f"{member.namespace}/{name}" if name else ""
+        api_uid = str(metadata.get("uid") or "")
+        leaving = bool(metadata.get("deletionTimestamp"))
+        depends = _depends(member, way)
+        return Seen(
+            member.uid,
+            api_uid,
+            facts._replace(member=_slim(member)),
+            way,
+            group,
+            key,
+            leaving,
+            problem,
+            thing if depends else None,
+        )
+
+    def request(self, seen: Seen, gang: str = "") -> Request:
+        """Return what a pod asks for; of one that runs, what it holds.
+
+        Parameters
+        ----------
+        seen
+            The pod.
+        gang
+            Its gang.
+        """
+        return self._pods.finished(seen.facts, gang, ())
+
+    def held_form(self, seen: Seen, node: str, gang: str = "") -> Request:
+        """Return what a pod that waits will hold on a node once it runs there.
+
+        kube-scheduler has looked at its constraints already.
+
+        Parameters
+        ----------
+        seen, gang
+            The pod, and its gang.
+        node
+            The node.
+        """
+        return self._pods.finished(seen.facts._replace(node=node, node_labels=()), gang, ())
+
+    @property
+    def n_selecting(self) -> int:
+        """How many labels any constraint looks at: more of them change what pods ask."""
+        return len(self._pods.selecting)
+
+    def twin(self) -> Reader:
+        """Return a reader that knows the same and shares nothing that changes."""
+        pods = PodReader(self._pods.gpus, {}, self._pods.aliyun_mib, set(self._pods.selecting))
+        return Reader(dict(self.nodes), {}, dict(self._ways), dict(self._gpus), pods)
+
+    def _count(self, before: NodeFacts | None, after: NodeFacts | None) -> bool:
+        known = set(self._gpus)
+        for facts, sign in ((before, -1), (after, 1)):
+            if facts is not None:
+                n = self._gpus.get(facts.gpus, 0) + sign
+                if n:
+                    self._gpus[facts.gpus] = n
+                else:
+                    del self._gpus[facts.gpus]
+        if known == set(self._gpus):
+            return False
+        distinct = {gpus.product: gpus for gpus in self._gpus}
+        unit = min((gpus.aliyun_mib for gpus in self._gpus), default=_GIB_MIB)
+        self._pods.learn(list(distinct.values()), unit)
+        return True
+
+    def _read(self, member: Member, status: Object) -> tuple[PodFacts, Way | None, str]:
+        way = None
+        try:
+            way = way_of(member.spec, member.annotations)
+            facts = self._pods.read(member, status)
+            if member.spec.get("resourceClaims"):
+                return facts, way, f"spec.resourceClaims: {NO_CLAIMS}"
+        except BadField as bad:
+            return self._pods.salvaged(member, status), way, f"{bad.field}: {bad.text}"
+        return facts, way, ""
+
+
+def _depends(member: Member, way: Way | None) -> bool:
+    """Whether what a pod asks for depends on which GPUs the cluster has."""
+    return way is Way.ALIYUN or any(key in member.annotations for key in _BY_CLUSTER)
+
+
+def _slim(member: Member) -> Member:
+    """Return a pod without what is not looked at again."""
+    return member._replace(
+        annotations={k: v for k, v in member.annotations.items() if k != _LAST_APPLIED},
+        spec={key: member.spec[key] for key in _KEPT_OF_SPEC if key in member.spec},
+    )

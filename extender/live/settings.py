@@ -1,0 +1,61 @@
+"""What the owner of the live cluster goes by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Rollback(Enum):
+    """What becomes of a gang of which some members are bound and another can be placed nowhere."""
+
+    REPORT = "report"
+    EVICT = "evict"
+
+
+@dataclass(frozen=True, slots=True)
+class Gangs:
+    """How gangs start.
+
+    Attributes
+    ----------
+    hold_s
+        How long room is kept for all members of a gang that has been planned.
+    settle_s
+        How long nobody new of a gang must have come before it is taken to be complete, where
+        nothing says how many members it has.
+    rollback
+        What becomes of a gang that cannot start as a whole after some of it was bound.
+    """
+
+    hold_s: float = 120.0
+    settle_s: float = 2.0
+    rollback: Rollback = Rollback.REPORT
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """How pods are placed.
+
+    Attributes
+    ----------
+    placement
+        The engine's policy.
+    seed
+        For policies that draw.
+    hold_s
+        How long room is kept for a pod that has been given a node: twice what kube-scheduler
+        waits for a call and for a binding, so that a hold outlives them.
+    hami, gpushare
+        Whether the choice of GPUs is written where the device plugins of these projects read it.
+        Their own schedulers must not run then.
+    gangs
+        How gangs start.
+    """
+
+    placement: str = "best-fit"
+    seed: int = 0
+    hold_s: float = 60.0
+    hami: bool = False
+    gpushare: bool = False
+    gangs: Gangs = field(default_factory=Gangs)
