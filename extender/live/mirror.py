@@ -194,7 +194,7 @@ class Mirror:
     def _replace_node(self, node: Node, now_s: float) -> None:
         """Let a node come anew, and place on it again who is there."""
         assumed = {
-            uid: _hint_of(self.cluster.pods[uid].placement)
+            uid: hint_of_placement(self.cluster.pods[uid].placement)
             for uid, at in self.assumed.items()
             if at == node.name and uid in self.cluster.pods
         }
@@ -203,8 +203,7 @@ class Mirror:
         self._place_all(node.name, now_s)
         for uid, hint in assumed.items():
             if uid not in self.cluster.pods:
-                self.assumed[uid] = node.name
-                self._place(self.pods[uid], node.name, hint, now_s)
+                self.place_assumed(uid, node.name, hint, now_s)
 
     def _drop_node(self, name: str) -> None:
         for uid in self.cluster.pods_on(self.cluster.row(name)):
@@ -222,7 +221,7 @@ class Mirror:
             self._settle(each, now_s)
 
     @contextmanager
-    def _opened(self, name: str) -> Iterator[None]:
+    def opened(self, name: str) -> Iterator[None]:
         """Let a node take pods for a moment: who runs there came before it was cordoned."""
         node = self.cluster.nodes[name]
         if node.schedulable:
@@ -260,12 +259,12 @@ class Mirror:
     def _settle(self, seen: Seen, now_s: float) -> None:
         """Let a pod be on the node on which it is shown."""
         uid, node = seen.uid, seen.node
+        self.assumed.pop(uid, None)
         pod = self.cluster.pods.get(uid)
         if pod is not None:
             hint = self._hint(seen)
             stays = pod.placement.node == node and not _differs(pod.placement, hint)
             if stays and pod.held_until_s is None:
-                self.assumed.pop(uid, None)
                 return
             if stays:  # what was held is what it has
                 self.holds.pop(uid, None)
@@ -275,6 +274,11 @@ class Mirror:
         if node in self.cluster.nodes:
             self._place(seen, node, self._hint(seen), now_s)
 
+    def place_assumed(self, uid: str, node: str, hint: Hint, now_s: float) -> None:
+        """Let a pod that was bound by us be where it was bound, whatever there is room for."""
+        self.assumed[uid] = node
+        self._place(self.pods[uid], node, hint, now_s)
+
     def _place(self, seen: Seen, node: str, hint: Hint, now_s: float) -> None:
         request = (
             self.reader.request(seen, seen.group)
@@ -282,7 +286,7 @@ class Mirror:
             else self.reader.held_form(seen, node, seen.group)
         )
         pod = BoundPod(request, node, now_s, hint)
-        with self._opened(node):
+        with self.opened(node):
             problem = bind_pod(self.cluster, pod, Groups())
             if not problem:
                 return
@@ -315,7 +319,7 @@ class Mirror:
                 self.cluster.apply(Gone(uid))
         for uid in crowded:
             seen = self.pods.get(uid)
-            if seen is not None and seen.node == node:
+            if seen is not None and node in (seen.node, self.assumed.get(uid)):
                 self._place(seen, node, self._hint(seen), now_s)
 
     def _reopen(self, name: str) -> None:
@@ -351,7 +355,7 @@ class Mirror:
             if pod.request.constraints == request.constraints or uid in self._squeezed():
                 continue
             changed = pod.request._replace(constraints=request.constraints)
-            with self._opened(seen.node):
+            with self.opened(seen.node):
                 self.cluster.apply(Gone(uid))
                 self.cluster.apply(Bound(Decision(changed, now_s, pod.placement), pod.start_s))
 
@@ -361,11 +365,12 @@ class Mirror:
 
 def _differs(placement: Placement, hint: Hint) -> bool:
     """Whether a pod has other GPUs than those that it was given here."""
-    gpus = _hint_of(placement).gpus
+    gpus = hint_of_placement(placement).gpus
     return bool(hint.gpus) and bool(gpus) and sorted(gpus) != sorted(hint.gpus)
 
 
-def _hint_of(placement: Placement) -> Hint:
+def hint_of_placement(placement: Placement) -> Hint:
+    """Return which GPUs a placement has, where they have an index."""
     gpus: Sequence[int] = [grant.slot.gpu for grants in placement.grants for grant in grants]
     return NO_HINT if ANONYMOUS in gpus else Hint(gpus=tuple(gpus))
 

@@ -34,7 +34,8 @@ class Seen:
     ``uid`` is namespace/name, ``api_uid`` the API's: of two pods of one name it differs.
     ``group`` is namespace/name of its gang and ``grouped_by`` the key that names it, empty without
     one. ``leaving``: it is being deleted. ``problem`` says what of it cannot be used. ``thing`` is
-    the object of a pod that asks for something else when the cluster gets other GPUs.
+    the object of a pod that shares GPUs: it may ask for something else when the cluster gets other
+    GPUs, and has to be told which it was given.
     """
 
     uid: str
@@ -135,7 +136,6 @@ class Reader:
         group = f"{member.namespace}/{name}" if name else ""
         api_uid = str(metadata.get("uid") or "")
         leaving = bool(metadata.get("deletionTimestamp"))
-        depends = _depends(member, way)
         return Seen(
             member.uid,
             api_uid,
@@ -145,7 +145,7 @@ class Reader:
             key,
             leaving,
             problem,
-            thing if depends else None,
+            thing if _is_looked_at_again(member, way) else None,
         )
 
     def request(self, seen: Seen, gang: str = "") -> Request:
@@ -212,9 +212,9 @@ class Reader:
         return facts, way, ""
 
 
-def _depends(member: Member, way: Way | None) -> bool:
-    """Whether what a pod asks for depends on which GPUs the cluster has."""
-    return way is Way.ALIYUN or any(key in member.annotations for key in _BY_CLUSTER)
+def _is_looked_at_again(member: Member, way: Way | None) -> bool:
+    """Whether what a pod asks for depends on the cluster's GPUs, or its GPUs are written on it."""
+    return way in (Way.HAMI, Way.ALIYUN) or any(key in member.annotations for key in _BY_CLUSTER)
 
 
 def _slim(member: Member) -> Member:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayplan.extender.live.mirror import Mirror
+from bayplan.extender.live.mirror import Mirror, hint_of_placement
 from bayplan.extender.live.reading import Reader, Seen
 from bayplan.scheduler.cluster import Cluster
 from bayplan.scheduler.errors import StateError
-from bayplan.scheduler.events import Bound, Held
+from bayplan.scheduler.events import Held
 from bayplan.scheduler.types import Decision, Pod
 from bayplan.traces.kubernetes.nodes import NodeFacts
 
@@ -34,7 +34,7 @@ def snapshot(mirror: Mirror) -> Snapshot:
     """Return what a recompute needs; it may then be done elsewhere, while the state moves on."""
     promised = [
         mirror.cluster.pods[uid]
-        for uid in (*mirror.holds, *mirror.assumed)
+        for uid in (*mirror.assumed, *mirror.holds)
         if uid in mirror.cluster.pods
     ]
     nodes = dict(mirror.reader.nodes)
@@ -54,13 +54,15 @@ def differences(taken: Snapshot, now_s: float) -> list[str]:
     anew.pods.update(taken.pods)
     anew.start(now_s)
     for pod in taken.promised:
-        decision = Decision(pod.request, now_s, pod.placement)
-        until_s = pod.held_until_s
-        event = Bound(decision, now_s) if until_s is None else Held(decision, until_s)
+        uid, node = pod.request.uid, pod.placement.node
+        if pod.held_until_s is None:
+            anew.place_assumed(uid, node, hint_of_placement(pod.placement), now_s)
+            continue
         try:
-            anew.cluster.apply(event)
+            with anew.opened(node):
+                anew.cluster.apply(Held(Decision(pod.request, now_s, pod.placement), 0.0))
         except StateError as error:
-            return [f"{pod.placement.node}: what was promised does not fit: {error}"]
+            return [f"{node}: what is held does not fit: {error}"]
     names = sorted(set(anew.cluster.nodes) | set(taken.live.nodes))
     return [
         f"{name}: {what}" for name in names if (what := _difference(taken.live, anew.cluster, name))

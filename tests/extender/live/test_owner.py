@@ -261,7 +261,7 @@ def test_a_gang_is_planned_whole_at_its_first_member_and_the_others_follow() -> 
     assert len(owner.mirror.holds) == 4
     assert free_gpus(owner, "n0") == free_gpus(owner, "n1") == 0
     places = [owner.filter(each, every, 1.0, holds=True).passed for each in pods]
-    assert sorted(sum(places, [])) == ["n0", "n0", "n1", "n1"]
+    assert sorted(place for each in places for place in each) == ["n0", "n0", "n1", "n1"]
     checked(owner)
 
 

@@ -1,0 +1,66 @@
+"""What the service asks of the API server; the client of it is ``extender.api``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from bayplan.traces.kubernetes.objects import Object
+
+
+@dataclass(frozen=True, slots=True)
+class PodName:
+    """A pod; the API's ``uid`` tells it from others of its name."""
+
+    namespace: str
+    name: str
+    uid: str = ""
+
+    @property
+    def key(self) -> str:
+        """How the engine knows it."""
+        return f"{self.namespace}/{self.name}"
+
+
+class Sure(Enum):
+    """Whether a write that failed has happened all the same."""
+
+    NO = "no"
+    MAYBE = "maybe"
+
+
+class CallFailed(Exception):
+    """A call to the API server failed, after all that was worth trying again.
+
+    Parameters
+    ----------
+    why
+        In one line.
+    happened
+        Whether what was asked for may have been done.
+    """
+
+    def __init__(self, why: str, happened: Sure = Sure.NO) -> None:
+        super().__init__(why)
+        self.happened = happened
+
+
+class Calls(Protocol):
+    """Calls to the API server; each raises ``CallFailed``."""
+
+    async def bind(self, pod: PodName, node: str) -> None:
+        """Bind a pod to a node; a pod that is bound there already is no failure."""
+
+    async def annotate(self, pod: PodName, annotations: Mapping[str, str | None]) -> None:
+        """Set annotations of a pod; None takes one away."""
+
+    async def evict(self, pod: PodName) -> None:
+        """Evict a pod; its disruption budgets are respected."""
+
+    async def read(self, path: str) -> Object | None:
+        """Return the object at a path of the API; None: there is none."""
+
+    def tell(self, pod: PodName, reason: str, note: str, *, warning: bool) -> None:
+        """Let an Event about a pod be written, when there is time for it."""
