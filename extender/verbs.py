@@ -41,7 +41,7 @@ class Verbs(Protocol):
     async def bind(self, namespace: str, name: str, uid: str, node: str) -> str:
         """Bind a pod to a node; return what went wrong, empty when nothing did."""
 
-    def explain(self, namespace: str, name: str) -> Object:
+    async def explain(self, namespace: str, name: str) -> Object:
         """Say why a pod is where it is, or nowhere; ``KeyError``: there is none."""
 
     def state(self) -> Object:

@@ -42,6 +42,8 @@ class Mirror:
         Pods that were bound by us and that nobody has seen there yet, with their node.
     holds
         Until when room is kept for a pod that is not bound.
+    n_released
+        How often room was given back.
     provisional
         Pods that a call has shown and the watch has not, yet, each with when to forget it.
     """
@@ -55,6 +57,7 @@ class Mirror:
         self.holds: dict[str, float] = {}
         self.started = False
         self.provisional: dict[str, float] = {}
+        self.n_released = 0
         self._on_node: dict[str, dict[str, None]] = {}
         self._crowded: dict[str, dict[str, str]] = {}
         self._vague: dict[str, set[str]] = {}
@@ -159,6 +162,7 @@ class Mirror:
         self.assumed.pop(uid, None)
         pod = self.cluster.pods.get(uid)
         if pod is not None:
+            self.n_released += 1
             self.cluster.apply(Gone(uid))
             self._uncrowd(pod.placement.node, now_s)
 

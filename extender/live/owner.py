@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bayplan.extender.live.asking import (
+    BEST,
     Candidates,
     best,
     candidates,
@@ -129,6 +130,8 @@ class Owner:
         if why := objection(seen, self.settings):
             return FilterAnswer([], {}, dict.fromkeys(names, why))
         among = candidates(self.mirror, names)
+        if at := self.mirror.assumed.get(seen.uid):
+            return _only(at, among, f"the pod is being bound to {at}")
         group = self.plans.group(seen.group) if seen.group else None
         try:
             if group is not None:
@@ -145,6 +148,8 @@ class Owner:
         seen = self._asked(pod, now_s)
         if isinstance(seen, str) or objection(seen, self.settings):
             return nobody
+        if at := self.mirror.assumed.get(seen.uid):
+            return [(name, BEST if name == at else 0) for name in names]
         among = candidates(self.mirror, names)
         if seen.group and (node := self.plans.follow(seen, now_s)):
             return scored(self.mirror, self.engine, seen, among, node)
@@ -311,10 +316,11 @@ class Owner:
             self.plans.pod_groups.pop(name, None)
 
 
-def _only(node: str, among: Candidates) -> FilterAnswer:
+def _only(node: str, among: Candidates, why: str = "") -> FilterAnswer:
     others = [name for name in among.names if name != node]
-    why = f"the gang's plan has this pod on {node}"
-    return FilterAnswer([node], dict.fromkeys(others, why), {})
+    passed = [name for name in among.names if name == node]
+    why = why or f"the gang's plan has this pod on {node}"
+    return FilterAnswer(passed, dict.fromkeys(others, why), {})
 
 
 def _key(kind: str, thing: Object) -> str:

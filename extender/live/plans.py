@@ -94,6 +94,11 @@ class Plans:
             return Group(name, tuple(members), 1, {}, ())
         return None
 
+    def gang(self, name: str) -> Gang | None:
+        """Return a gang as the engine takes it, of the members that there are; or None."""
+        group = self.group(name)
+        return None if group is None else self._gang(group, self.least(group))
+
     def least(self, group: Group) -> int:
         """Return how many members must start together, by the owner where the pods do not say."""
         size = self.sizes.get(group.name)
@@ -192,7 +197,7 @@ class Plans:
             member.uid: self.mirror.reader.request(pods[member.uid], group.name)
             for member in group.members
         }
-        return gang_of(_with_least(group, least), requests)
+        return gang_of(_with_least(group, min(least, len(requests))), requests)
 
     def _hold(self, plan: GangPlan, made: Plan) -> bool:
         cluster = self.mirror.cluster

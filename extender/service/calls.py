@@ -24,6 +24,12 @@ class PodName:
         return f"{self.namespace}/{self.name}"
 
 
+def pod_of(key: str, uid: str) -> PodName:
+    """Return a pod by namespace/name, and its uid."""
+    namespace, _, name = key.partition("/")
+    return PodName(namespace, name, uid)
+
+
 class Sure(Enum):
     """Whether a write that failed has happened all the same."""
 
@@ -50,11 +56,11 @@ class CallFailed(Exception):
 class Calls(Protocol):
     """Calls to the API server; each raises ``CallFailed``."""
 
-    async def bind(self, pod: PodName, node: str) -> None:
-        """Bind a pod to a node; a pod that is bound there already is no failure."""
+    async def bind(self, pod: PodName, node: str, annotations: Mapping[str, str]) -> None:
+        """Bind a pod to a node and annotate it, in one write; one that is there is no failure."""
 
-    async def annotate(self, pod: PodName, annotations: Mapping[str, str | None]) -> None:
-        """Set annotations of a pod; None takes one away."""
+    async def touch(self, pod: PodName, key: str, value: str) -> None:
+        """Set an annotation of a pod."""
 
     async def evict(self, pod: PodName) -> None:
         """Evict a pod; its disruption budgets are respected."""

@@ -1,0 +1,167 @@
+"""From the call to bind to the Binding: the barrier of gangs, the room, the write."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine
+
+from bayplan.extender.live.enforcing import Way
+from bayplan.extender.live.owner import Owner, Ready, Refused
+from bayplan.extender.live.plans import Plan
+from bayplan.extender.live.writing import chosen, is_allocating
+from bayplan.extender.service.barrier import Barrier
+from bayplan.extender.service.calls import CallFailed, Calls, PodName, Sure
+from bayplan.extender.service.settings import Service
+
+LOG = logging.getLogger("bayplan.extender.bind")
+
+ALLOCATION_S = 300.0
+"""How long HAMi's device plugin may take to give a pod its devices (its own lock lasts as long)."""
+
+ASK_AGAIN_S = 2.0
+"""How often it is asked where a pod is whose binding may have happened."""
+
+_LOOK_S = 0.05
+
+
+class Binder:
+    """Binds pods; one that has been refused has no room afterwards.
+
+    Parameters
+    ----------
+    owner
+        The state.
+    calls
+        The API server.
+    settings
+        How long to wait.
+    clock
+        The time of the owner.
+    """
+
+    def __init__(
+        self, owner: Owner, calls: Calls, settings: Service, clock: Callable[[], float]
+    ) -> None:
+        self._owner, self._calls, self._settings = owner, calls, settings
+        self._clock = clock
+        self.barrier = Barrier()
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def bind(self, pod: PodName, node: str) -> str:
+        """Bind a pod; return what went wrong, empty when nothing did."""
+        came = self._owner.come(pod.key, pod.uid, node, self._clock())
+        if isinstance(came, Refused):
+            return came.why
+        if isinstance(came, Plan) and (why := await self._pass(came, pod)):
+            return why
+        seen = self._owner.mirror.pods.get(pod.key)
+        if seen is not None and seen.way is Way.HAMI:
+            return await self._bind_in_turn(pod, node)
+        return await self._bind(pod, node)
+
+    async def _pass(self, plan: Plan, pod: PodName) -> str:
+        """Wait for the other members of a gang; return why the pod may not pass."""
+        there = self._owner.plans.there
+        if there(plan) >= plan.least:
+            self.barrier.open(plan)
+            return ""
+        if await self.barrier.wait(plan, self._settings.bind_wait_s):
+            return ""
+        if self._owner.plans.plans.get(plan.name) is not plan:
+            return f"gang {plan.name}: its plan is over; it is planned anew"
+        n = there(plan)
+        plan.arrived.discard(pod.key)
+        return f"gang {plan.name}: waiting {n}/{plan.least}"
+
+    async def _bind_in_turn(self, pod: PodName, node: str) -> str:
+        """Bind to a node of HAMi: its device plugin takes any pod that is to be allocated."""
+        lock = self._locks.setdefault(node, asyncio.Lock())
+        try:
+            async with asyncio.timeout(self._settings.bind_wait_s):
+                await lock.acquire()
+        except TimeoutError:
+            return f"node {node} is giving devices to another pod"
+        try:
+            why = await self._bind(pod, node)
+        except BaseException:
+            lock.release()
+            raise
+        if why:
+            lock.release()
+        else:
+            self._spawn(self._release_when_allocated(pod, lock))
+        return why
+
+    async def _release_when_allocated(self, pod: PodName, lock: asyncio.Lock) -> None:
+        until_s = self._clock() + ALLOCATION_S
+        try:
+            while self._clock() < until_s:
+                seen = self._owner.mirror.pods.get(pod.key)
+                if seen is None or (seen.node and not is_allocating(seen.facts.member.annotations)):
+                    return
+                await asyncio.sleep(_LOOK_S)
+            LOG.warning("devices were not allocated", extra={"pod": pod.key})
+        finally:
+            lock.release()
+
+    async def _bind(self, pod: PodName, node: str) -> str:
+        ready = self._owner.reserve(pod.key, node, self._clock())
+        if isinstance(ready, Refused):
+            return ready.why
+        seen = self._owner.mirror.pods[pod.key]
+        if ready.already and seen.node:
+            return ""
+        try:
+            await self._calls.bind(pod, node, self._annotations(pod, ready))
+        except CallFailed as failed:
+            return await self._after_failure(pod, node, failed)
+        return ""
+
+    def _annotations(self, pod: PodName, ready: Ready) -> dict[str, str]:
+        placement = ready.decision.placement
+        facts = None if placement is None else self._owner.mirror.reader.nodes.get(placement.node)
+        if placement is None or facts is None:
+            return {}
+        seen = self._owner.mirror.pods[pod.key]
+        return chosen(seen, placement, facts.gpus, time.time())
+
+    async def _after_failure(self, pod: PodName, node: str, failed: CallFailed) -> str:
+        """Find out whether a write that failed has happened, and take back what has not."""
+        if failed.happened is Sure.MAYBE:
+            at = await self._where(pod)
+            if at == node:
+                return ""
+            if at is None:  # the room stays until somebody can tell
+                self._spawn(self._settle(pod, node))
+                return f"{failed}; whether the pod is bound is not known yet"
+        self._owner.take_back(pod.key, self._clock())
+        return str(failed)
+
+    async def _settle(self, pod: PodName, node: str) -> None:
+        """Ask until it is known where a pod is, unless the watch shows it before."""
+        while pod.key in self._owner.mirror.assumed:
+            await asyncio.sleep(ASK_AGAIN_S)
+            at = await self._where(pod)
+            if at is not None:
+                if at != node:
+                    self._owner.take_back(pod.key, self._clock())
+                return
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _where(self, pod: PodName) -> str | None:
+        """Return the node of a pod, empty if it waits or is gone, None if nobody can tell."""
+        path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}"
+        try:
+            thing = await self._calls.read(path)
+        except CallFailed:
+            return None
+        if thing is None or str((thing.get("metadata") or {}).get("uid") or "") != pod.uid:
+            return ""
+        return str((thing.get("spec") or {}).get("nodeName") or "")

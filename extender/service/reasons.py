@@ -1,0 +1,25 @@
+"""Why a pod waits, in one line: as kube-scheduler words it, counted by reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from bayplan.extender.verbs import FilterAnswer
+
+MOST = 1000
+"""Characters: an Event's note may have 1,024 (``events.k8s.io/v1``)."""
+
+
+def summary(answer: FilterAnswer) -> str:
+    """Return the reasons of a call that found no node, the most common first."""
+    if answer.error:
+        return answer.error[:MOST]
+    counts = Counter([*answer.failed.values(), *answer.unresolvable.values()])
+    n = sum(counts.values())
+    if not n:
+        return "there was no node to choose from"
+    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    if len(ordered) == 1:
+        return f"{n:,} nodes: {ordered[0][0]}"[:MOST]
+    parts = "; ".join(f"{k:,} × {text}" for text, k in ordered)
+    return f"{n:,} nodes: {parts}"[:MOST]

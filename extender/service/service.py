@@ -1,0 +1,230 @@
+"""The service: calls of kube-scheduler and events of watches meet the owner, on one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Any
+
+from bayplan.extender.live.owner import NEEDED, POD, Owner
+from bayplan.extender.live.plans import SIZED_BY_OWNER
+from bayplan.extender.live.recompute import differences, snapshot
+from bayplan.extender.live.settings import Rollback
+from bayplan.extender.service.binder import Binder
+from bayplan.extender.service.calls import CallFailed, Calls, PodName, pod_of
+from bayplan.extender.service.numbers import Numbers
+from bayplan.extender.service.owners import size_of
+from bayplan.extender.service.pages import explained, overview
+from bayplan.extender.service.reasons import summary
+from bayplan.extender.service.settings import Service as Settings
+from bayplan.extender.verbs import FilterAnswer
+from bayplan.traces.kubernetes.objects import Object, metadata_of
+
+LOG = logging.getLogger("bayplan.extender")
+
+PENDING, PARTIAL = "BayplanPending", "BayplanGangInPart"
+"""Reasons of Events."""
+NUDGED = "bayplan.io/nudged"
+MOST_NUDGED = 20
+"""Pods that are touched at a time."""
+
+
+class Service:
+    """Answers kube-scheduler for one cluster. See ``extender.verbs`` and ``extender.watch``.
+
+    All methods run on one event loop and are short; what takes long is done on a copy, elsewhere.
+
+    Parameters
+    ----------
+    settings
+        How it behaves.
+    calls
+        The API server.
+    clock
+        Seconds that never jump; only their differences count.
+    numbers
+        The metrics.
+    """
+
+    def __init__(
+        self, settings: Settings, calls: Calls, clock: Callable[[], float], numbers: Numbers
+    ) -> None:
+        self.settings = settings
+        self.owner = Owner(settings.live)
+        self.calls, self.clock, self.numbers = calls, clock, numbers
+        self.binder = Binder(self.owner, calls, settings, clock)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._waits: dict[str, str] = {}
+        self._asking: set[str] = set()
+        self._n_released = 0
+
+    # --- the verbs ------------------------------------------------------------------------
+
+    def filter(self, pod: Object, names: Sequence[str], *, holds: bool) -> FilterAnswer:
+        """Say which nodes may take a pod."""
+        answer = self.owner.filter(pod, names, self.clock(), holds=holds)
+        self.numbers.filtered(answer)
+        self._ask_for_size(pod)
+        if holds:
+            self._tell(pod, answer)
+        return answer
+
+    def prioritize(self, pod: Object, names: Sequence[str]) -> list[tuple[str, int]]:
+        """Return a score from 0 to 10 for each node."""
+        return self.owner.prioritize(pod, names, self.clock())
+
+    async def bind(self, namespace: str, name: str, uid: str, node: str) -> str:
+        """Bind a pod to a node; return what went wrong, empty when nothing did."""
+        pod = PodName(namespace, name, uid)
+        why = await self.binder.bind(pod, node)
+        self.numbers.bound(why)
+        if why:
+            LOG.info("not bound", extra={"pod": pod.key, "node": node, "why": why})
+        else:
+            self._waits.pop(pod.key, None)
+            LOG.info("bound", extra={"pod": pod.key, "node": node})
+        return why
+
+    async def explain(self, namespace: str, name: str) -> Object:
+        """Say why a pod is where it is, or nowhere."""
+        return await explained(self.owner, f"{namespace}/{name}", self.clock())
+
+    def state(self) -> Object:
+        """Return what is known of the cluster, in short."""
+        return overview(self.owner)
+
+    def not_ready(self) -> list[str]:
+        """Return what is missing before calls can be answered."""
+        return [f"{kind}s are not listed yet" for kind in NEEDED if kind not in self.owner.synced]
+
+    # --- the watches ----------------------------------------------------------------------
+
+    def replaced(self, kind: str, things: Iterable[Object]) -> None:
+        """Let a whole list be what there is of a kind."""
+        self.owner.replaced(kind, things, self.clock())
+
+    def changed(self, kind: str, thing: Object) -> None:
+        """Let an object be as it is shown."""
+        self.owner.changed(kind, thing, self.clock())
+
+    def deleted(self, kind: str, thing: Object) -> None:
+        """Let an object be gone."""
+        self.owner.deleted(kind, thing, self.clock())
+        if kind == POD:
+            self._waits.pop(_pod_of(thing).key, None)
+
+    # --- by itself ------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Look after what was promised, until cancelled."""
+        next_recompute_s = self.clock() + self.settings.recompute_s
+        while True:
+            await asyncio.sleep(self.settings.tick_s)
+            now_s = self.clock()
+            self.owner.tick(now_s)
+            self.binder.barrier.end_all_but(self.owner.plans.plans)
+            self.numbers.look_at(self.owner, len(self.binder.barrier))
+            await self._nudge()
+            for group, uids in self.owner.partial(now_s):
+                await self._roll_back(group.name, uids)
+            if (
+                self.settings.recompute_s
+                and now_s >= next_recompute_s
+                and self.owner.mirror.started
+            ):
+                await self.recompute()
+                next_recompute_s = self.clock() + self.settings.recompute_s
+
+    async def recompute(self) -> list[str]:
+        """Work the state out anew, elsewhere, and say where it differs from the live one."""
+        taken, now_s = snapshot(self.owner.mirror), self.clock()
+        found = await asyncio.to_thread(differences, taken, now_s)
+        self.numbers.recomputed(len(found))
+        for line in found:
+            LOG.error("the live state differs from what was seen", extra={"what": line})
+        return found
+
+    async def _roll_back(self, name: str, uids: Sequence[str]) -> None:
+        """Let a gang that stays in part be told of, and evicted where that is wished."""
+        evicts = self.settings.live.gangs.rollback is Rollback.EVICT
+        self.numbers.partial(name)
+        for uid in uids:
+            seen = self.owner.mirror.pods.get(uid)
+            if seen is None:
+                continue
+            pod = pod_of(uid, seen.api_uid)
+            note = f"gang {name} has been bound in part for too long, and there is no room for it"
+            self.calls.tell(pod, PARTIAL, note, warning=True)
+            if evicts and not seen.leaving:
+                try:
+                    await self.calls.evict(pod)
+                except CallFailed as failed:
+                    LOG.warning("not evicted", extra={"pod": uid, "why": str(failed)})
+
+    # --- inside ---------------------------------------------------------------------------
+
+    def _tell(self, thing: Object, answer: FilterAnswer) -> None:
+        """Write an Event about a pod that waits when the reason is a new one."""
+        pod = _pod_of(thing)
+        if answer.passed:
+            return
+        note = summary(answer)
+        if self._waits.get(pod.key) != note:
+            self._waits[pod.key] = note
+            self.calls.tell(pod, PENDING, note, warning=True)
+            LOG.info("waits", extra={"pod": pod.key, "why": note})
+
+    async def _nudge(self) -> None:
+        """Touch some pods that wait, now that room is free that nobody outside knows of.
+
+        kube-scheduler looks again at a pod that has changed; that a hold is over it cannot see.
+        """
+        n_released, self._n_released = self._n_released, self.owner.mirror.n_released
+        if not self.settings.nudge or n_released == self._n_released:
+            return
+        for key in list(self._waits)[:MOST_NUDGED]:
+            seen = self.owner.mirror.pods.get(key)
+            self._waits.pop(key)  # its reason is told again, if it waits on
+            if seen is None or seen.node:
+                continue
+            pod = pod_of(key, seen.api_uid)
+            try:
+                await self.calls.touch(pod, NUDGED, str(self._n_released))
+            except CallFailed as failed:
+                LOG.warning("not touched", extra={"pod": key, "why": str(failed)})
+
+    def _ask_for_size(self, thing: Object) -> None:
+        """Find out how many members a gang has whose pods do not say."""
+        seen = self.owner.mirror.pods.get(_pod_of(thing).key)
+        if seen is None or seen.grouped_by not in SIZED_BY_OWNER:
+            return
+        group = seen.group
+        if group in self.owner.plans.sizes or group in self._asking:
+            return
+        self._asking.add(group)
+        self._spawn(self._learn_size(group, thing))
+
+    async def _learn_size(self, group: str, thing: Object) -> None:
+        try:
+            size = await size_of(self.calls, thing)
+        except CallFailed as failed:
+            LOG.warning("the owner of a gang cannot be read", extra={"why": str(failed)})
+            size = None
+        finally:
+            self._asking.discard(group)
+        self.owner.plans.sizes[group] = size
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _pod_of(thing: Object) -> PodName:
+    metadata = metadata_of(thing)
+    return PodName(
+        str(metadata.get("namespace") or "default"),
+        str(metadata.get("name") or ""),
+        str(metadata.get("uid") or ""),
+    )
