@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import repeat
 from types import MappingProxyType
 from typing import Any
 
@@ -110,7 +111,7 @@ class Cluster:
     def rows_of(self, names: Sequence[str]) -> IntArray:
         """Return the rows of nodes (len(names),); -1 where there is none of that name."""
         known = self._rows.rows
-        return np.fromiter([known.get(name, -1) for name in names], np.int64, len(names))
+        return np.fromiter(map(known.get, names, repeat(-1)), np.int64, len(names))
 
     def name(self, row: int) -> str:
         """Return the name of the node at a row."""

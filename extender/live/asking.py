@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 
@@ -12,28 +13,35 @@ from bayplan.extender.live.mirror import Mirror
 from bayplan.extender.live.reading import Seen
 from bayplan.extender.live.settings import Live
 from bayplan.extender.verbs import FilterAnswer
-from bayplan.scheduler.arrays import BoolArray, CodeArray, IntArray
+from bayplan.scheduler.arrays import BoolArray, IntArray
 from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.types import FIRST_SHORTAGE, Decision, Reason, Request
 
 BEST = 10
 """``MaxExtenderPriority`` of kube-scheduler's extender API."""
 
-_UNKNOWN = "the node is not known yet"
-_TEXTS = {reason.value: reason.text for reason in Reason}
+_UNKNOWN, _UNENFORCED = -1, 1000
+_TEXTS = {reason.value: reason.text for reason in Reason} | {
+    _UNKNOWN: "the node is not known yet",
+    Reason.FITS.value: "the node does not suit another of the pod's wishes",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Nodes that kube-scheduler names, with their rows (len(names),), -1 where we know none."""
+    """Nodes that kube-scheduler names, with their rows (len(names),), -1 where we know none.
+
+    Rows are those as of ``n_node_changes`` of the mirror.
+    """
 
     names: Sequence[str]
     rows: IntArray
+    n_node_changes: int
 
 
 def candidates(mirror: Mirror, names: Sequence[str]) -> Candidates:
     """Return candidates by name."""
-    return Candidates(names, mirror.cluster.rows_of(names))
+    return Candidates(names, mirror.cluster.rows_of(names), mirror.n_node_changes)
 
 
 def objection(seen: Seen, settings: Live) -> str:
@@ -54,19 +62,34 @@ def alone(mirror: Mirror, seen: Seen) -> Request:
     return mirror.reader.held_form(seen, "")._replace(constraints=None)
 
 
-def filtered(mirror: Mirror, engine: Engine, seen: Seen, among: Candidates) -> FilterAnswer:
-    """Say which candidates can take a pod, and why the others cannot."""
+def filtered(
+    mirror: Mirror, engine: Engine, seen: Seen, among: Candidates
+) -> tuple[FilterAnswer, BoolArray]:
+    """Say which candidates can take a pod, and why the others cannot.
+
+    With a mask of those that can (len(names),).
+    """
     request = alone(mirror, seen)
     fits = _on_rows(engine.feasible(request), among.rows)
+    enforcing = None
     if seen.way is not None:
-        fits &= _enforcing(mirror, seen.way, among)
+        enforcing = _enforcing(mirror, seen.way, among)
+        fits &= enforcing
     if fits.all():
-        return FilterAnswer(list(among.names), {}, {})
-    answer = FilterAnswer([among.names[k] for k in np.flatnonzero(fits).tolist()], {}, {})
-    codes = engine.codes(request)
-    for k in np.flatnonzero(~fits).tolist():
-        _refuse(mirror, seen, answer, among, k, codes)
-    return answer
+        return FilterAnswer(list(among.names), {}, {}), fits
+    passed, out = list(compress(among.names, fits.tolist())), ~fits
+    codes = engine.codes(request)[np.maximum(among.rows, 0)].astype(np.int64)
+    codes[among.rows < 0] = _UNKNOWN
+    if seen.way is not None and enforcing is not None:
+        codes[~enforcing & (among.rows >= 0)] = _UNENFORCED
+    lasting = (codes > 0) & (codes < FIRST_SHORTAGE) | (codes == _UNENFORCED)
+    texts = _TEXTS if seen.way is None else {**_TEXTS, _UNENFORCED: missing(seen.way)}
+    answer = FilterAnswer(
+        passed,
+        _told(among.names, out & ~lasting, codes, texts),
+        _told(among.names, out & lasting, codes, texts),
+    )
+    return answer, fits
 
 
 def best(mirror: Mirror, engine: Engine, seen: Seen, among: Candidates, now_s: float) -> Decision:
@@ -94,10 +117,8 @@ def scored(
             points[finite] = np.floor((BEST - 1) * (each[finite] - low) / (high - low))
         else:
             points[finite] = BEST - 1
-    return [
-        (name, BEST if name == choice else n)
-        for name, n in zip(among.names, points.tolist(), strict=True)
-    ]
+    points[np.flatnonzero(among.rows == mirror.cluster.row(choice))] = BEST
+    return list(zip(among.names, points.tolist(), strict=True))
 
 
 def mask(mirror: Mirror, seen: Seen | None, among: Candidates) -> BoolArray:
@@ -121,19 +142,12 @@ def _enforcing(mirror: Mirror, way: Way, among: Candidates) -> BoolArray:
     return np.fromiter([enforces(name, way) for name in among.names], np.bool_, len(among.names))
 
 
-def _refuse(
-    mirror: Mirror, seen: Seen, answer: FilterAnswer, among: Candidates, k: int, codes: CodeArray
-) -> None:
-    name, row = among.names[k], among.rows.item(k)
-    if row < 0:
-        answer.failed[name] = _UNKNOWN
-        return
-    if seen.way is not None and not mirror.reader.enforces(name, seen.way):
-        answer.unresolvable[name] = missing(seen.way)
-        return
-    code = codes.item(row)
-    lasting = 0 < code < FIRST_SHORTAGE
-    (answer.unresolvable if lasting else answer.failed)[name] = _TEXTS.get(code, _UNKNOWN)
+def _told(
+    names: Sequence[str], which: BoolArray, codes: IntArray, texts: Mapping[int, str]
+) -> dict[str, str]:
+    """Return the texts of some candidates by name."""
+    chosen = compress(names, which.tolist())
+    return dict(zip(chosen, [texts[code] for code in codes[which].tolist()], strict=True))
 
 
 def _off(whose: str, key: str) -> str:

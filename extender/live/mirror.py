@@ -42,8 +42,8 @@ class Mirror:
         Pods that were bound by us and that nobody has seen there yet, with their node.
     holds
         Until when room is kept for a pod that is not bound.
-    n_released
-        How often room was given back.
+    n_released, n_node_changes
+        How often room was given back, and nodes came or left.
     provisional
         Pods that a call has shown and the watch has not, yet, each with when to forget it.
     """
@@ -57,7 +57,7 @@ class Mirror:
         self.holds: dict[str, float] = {}
         self.started = False
         self.provisional: dict[str, float] = {}
-        self.n_released = 0
+        self.n_released = self.n_node_changes = 0
         self._on_node: dict[str, dict[str, None]] = {}
         self._crowded: dict[str, dict[str, str]] = {}
         self._vague: dict[str, set[str]] = {}
@@ -181,6 +181,7 @@ class Mirror:
         node = self._as_open_as(facts.node)
         before = self.cluster.nodes.get(node.name)
         if before is None:
+            self.n_node_changes += 1
             self.cluster.apply(NodeUp(node))
             self._place_all(node.name, now_s)
         elif before != node:
@@ -213,6 +214,7 @@ class Mirror:
         for uid in self.cluster.pods_on(self.cluster.row(name)):
             self.holds.pop(uid, None)
             self.assumed.pop(uid, None)
+        self.n_node_changes += 1
         self.cluster.apply(NodeGone(name))
         self._crowded.pop(name, None)
         self._vague.pop(name, None)

@@ -75,6 +75,7 @@ class Owner:
         self.engine = Engine(self.mirror.cluster, policy, seed=settings.seed)
         self.plans = Plans(self.mirror, self.engine, settings.gangs)
         self.synced: set[str] = set()
+        self._latest: Candidates | None = None
         self._partial_since_s: dict[str, float] = {}
 
     # --- what is seen ---------------------------------------------------------------------
@@ -129,7 +130,7 @@ class Owner:
             return FilterAnswer([], {}, {}, seen)
         if why := objection(seen, self.settings):
             return FilterAnswer([], {}, dict.fromkeys(names, why))
-        among = candidates(self.mirror, names)
+        among = self._among(names)
         if at := self.mirror.assumed.get(seen.uid):
             return _only(at, among, f"the pod is being bound to {at}")
         group = self.plans.group(seen.group) if seen.group else None
@@ -138,9 +139,12 @@ class Owner:
                 return self._filter_member(seen, group, among, now_s, holds=holds)
             if holds:
                 self._drop_hold(seen.uid, now_s)
-            return filtered(self.mirror, self.engine, seen, among)
+            answer, fits = filtered(self.mirror, self.engine, seen, among)
         except InvalidRequest as error:
             return FilterAnswer([], {}, dict.fromkeys(names, str(error)))
+        # They are the next that are asked about.
+        self._latest = Candidates(answer.passed, among.rows[fits], among.n_node_changes)
+        return answer
 
     def prioritize(self, pod: Object, names: Sequence[str], now_s: float) -> list[tuple[str, int]]:
         """Return scores of nodes, the best of which is held for the pod."""
@@ -150,7 +154,7 @@ class Owner:
             return nobody
         if at := self.mirror.assumed.get(seen.uid):
             return [(name, BEST if name == at else 0) for name in names]
-        among = candidates(self.mirror, names)
+        among = self._among(names)
         if seen.group and (node := self.plans.follow(seen, now_s)):
             return scored(self.mirror, self.engine, seen, among, node)
         self._drop_hold(seen.uid, now_s)
@@ -230,6 +234,13 @@ class Owner:
 
     # --- inside ---------------------------------------------------------------------------
 
+    def _among(self, names: Sequence[str]) -> Candidates:
+        """Return candidates with their rows, which are found once while nodes stay."""
+        known, n_nodes = self._latest, self.mirror.n_node_changes
+        if known is not None and known.n_node_changes == n_nodes and known.names == names:
+            return known
+        return candidates(self.mirror, names)
+
     def _asked(self, pod: Object, now_s: float) -> Seen | str:
         """Return the pod of a call, or why it cannot be answered now."""
         if not self.mirror.started:
@@ -258,7 +269,7 @@ class Owner:
             return _only(node, among)
         if not node and self._n_bound(group) >= self.plans.least(group):
             self._drop_hold(seen.uid, now_s)  # who grows a gang comes alone
-            return filtered(self.mirror, self.engine, seen, among)
+            return filtered(self.mirror, self.engine, seen, among)[0]
         # Where this member may not go, by what kube-scheduler alone looks at, its siblings need
         # not either: they are alike in most gangs.
         nodes = mask(self.mirror, seen, among) if node or seen.way is not None else None
@@ -293,7 +304,7 @@ class Owner:
         return len(self._bound(group))
 
     def _why(self, seen: Seen, among: Candidates) -> str:
-        answer = filtered(self.mirror, self.engine, seen, among)
+        answer, _ = filtered(self.mirror, self.engine, seen, among)
         every = {**answer.failed, **answer.unresolvable}
         return next(iter(every.values()), Reason.FITS.text)
 

@@ -1,0 +1,324 @@
+"""The service with an API server of its own: gangs at the barrier, failures, rollbacks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+import pytest
+from extender_things import bound, gang_pod, hami_node, node, pod, pod_group
+
+pytest.importorskip("prometheus_client")
+
+from bayplan.extender.live.settings import Gangs, Live, Rollback  # noqa: E402
+from bayplan.extender.service.calls import CallFailed, PodName, Sure  # noqa: E402
+from bayplan.extender.service.numbers import Numbers  # noqa: E402
+from bayplan.extender.service.service import Service  # noqa: E402
+from bayplan.extender.service.settings import Service as Settings  # noqa: E402
+from prometheus_client import CollectorRegistry  # noqa: E402
+
+Object = dict[str, Any]
+
+
+class Api:
+    """An API server: what is bound is seen by ``watch``; ``fails`` says which bindings fail how."""
+
+    def __init__(self) -> None:
+        self.pods: dict[str, Object] = {}
+        self.things: dict[str, Object] = {}
+        self.fails: dict[str, list[CallFailed]] = {}
+        self.bound: list[tuple[str, str]] = []
+        self.annotations: dict[str, Mapping[str, str]] = {}
+        self.evicted: list[str] = []
+        self.told: list[tuple[str, str, str]] = []
+        self.touched: list[str] = []
+        self.watch: Callable[[str, Object], None] = lambda kind, thing: None
+
+    async def bind(self, pod: PodName, node: str, annotations: Mapping[str, str]) -> None:
+        await asyncio.sleep(0)
+        failures = self.fails.get(pod.name, [])
+        failed = failures.pop(0) if failures else None
+        if failed is None or failed.happened is Sure.MAYBE and "done" in str(failed):
+            thing = bound(self.pods[pod.name], node)
+            thing["metadata"]["annotations"] |= annotations
+            self.pods[pod.name] = thing
+            self.bound.append((pod.name, node))
+            self.annotations[pod.name] = annotations
+            if failed is None:
+                self.watch("Pod", thing)
+        if failed is not None:
+            raise failed
+
+    async def touch(self, pod: PodName, key: str, value: str) -> None:
+        self.touched.append(pod.name)
+
+    async def evict(self, pod: PodName) -> None:
+        self.evicted.append(pod.name)
+
+    async def read(self, path: str) -> Object | None:
+        if path in self.things:
+            return self.things[path]
+        return self.pods.get(path.rpartition("/")[2])
+
+    def tell(self, pod: PodName, reason: str, note: str, *, warning: bool) -> None:
+        self.told.append((pod.name, reason, note))
+
+
+class Time:
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def service_of(
+    *nodes: Object, pods: tuple[Object, ...] = (), **settings: Any
+) -> tuple[Service, Api, Time]:
+    api, time = Api(), Time()
+    service = Service(Settings(**settings), api, time, Numbers(CollectorRegistry()))
+    service.replaced("PodGroup", [pod_group("g", 4)])
+    service.replaced("Node", nodes)
+    service.replaced("Pod", pods)
+    api.watch = service.changed
+    for thing in pods:
+        api.pods[thing["metadata"]["name"]] = thing
+    return service, api, time
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(main)
+
+
+async def schedule(service: Service, thing: Object, names: list[str]) -> str:
+    """Do what kube-scheduler does with a pod; return what bind says, or why it got so far."""
+    metadata = thing["metadata"]
+    answer = service.filter(thing, names, holds=True)
+    if not answer.passed:
+        return answer.error or "unschedulable"
+    choice = answer.passed[0]
+    if len(answer.passed) > 1:
+        choice = max(service.prioritize(thing, answer.passed), key=lambda pair: pair[1])[0]
+    return await service.bind("default", metadata["name"], metadata["uid"], choice)
+
+
+def gang(n: int = 4) -> tuple[Object, ...]:
+    return tuple(gang_pod(f"g-{k}", "g", 4) for k in range(n))
+
+
+def test_a_pod_is_bound_where_it_was_promised() -> None:
+    async def main() -> None:
+        thing = pod("p", 8)
+        service, api, _ = service_of(node("a"), node("b"), pods=(thing,))
+        assert service.not_ready() == []
+        assert await schedule(service, thing, ["a", "b"]) == ""
+        assert api.bound == [("p", "a")]
+        assert await service.recompute() == []
+        # Again: kube-scheduler did not hear of it.
+        assert await service.bind("default", "p", thing["metadata"]["uid"], "a") == ""
+        assert "bound already, to a" in await service.bind("default", "p", "", "b")
+        assert api.bound == [("p", "a")]
+
+    run(main())
+
+
+def test_members_are_bound_together_when_the_last_has_come() -> None:
+    async def main() -> None:
+        pods = gang()
+        service, api, _ = service_of(node("a"), node("b"), pods=pods)
+        tasks = [asyncio.create_task(schedule(service, each, ["a", "b"])) for each in pods[:3]]
+        await asyncio.sleep(0.02)
+        assert api.bound == []
+        tasks.append(asyncio.create_task(schedule(service, pods[3], ["a", "b"])))
+        assert await asyncio.gather(*tasks) == [""] * 4
+        assert len(api.bound) == 4
+        assert await service.recompute() == []
+
+    run(main())
+
+
+def test_a_member_that_waits_too_long_says_how_many_are_there() -> None:
+    async def main() -> None:
+        pods = gang()
+        service, api, _ = service_of(node("a"), node("b"), pods=pods, bind_wait_s=0.02)
+        whys = await asyncio.gather(*[schedule(service, each, ["a", "b"]) for each in pods[:3]])
+        assert sorted(whys) == [
+            "gang default/g: waiting 1/4",
+            "gang default/g: waiting 2/4",
+            "gang default/g: waiting 3/4",
+        ]
+        assert api.bound == []
+        assert len(service.owner.mirror.holds) == 4
+
+    run(main())
+
+
+def test_members_do_not_wait_for_a_plan_that_is_over() -> None:
+    async def main() -> None:
+        pods = gang()
+        service, api, time = service_of(
+            node("a"), node("b"), pods=pods, tick_s=0.01, recompute_s=0.0
+        )
+        looking_after = asyncio.create_task(service.run())
+        waiting = asyncio.create_task(schedule(service, pods[0], ["a", "b"]))
+        await asyncio.sleep(0.02)
+        time.now_s += 1000.0
+        assert "its plan is over" in await asyncio.wait_for(waiting, 5.0)
+        looking_after.cancel()
+        assert not service.owner.mirror.holds
+        assert api.bound == []
+
+    run(main())
+
+
+def test_a_binding_that_is_refused_gives_its_room_back() -> None:
+    async def main() -> None:
+        thing = pod("p", 8)
+        service, api, _ = service_of(node("a"), pods=(thing,))
+        api.fails["p"] = [CallFailed("pods p not found")]
+        assert await schedule(service, thing, ["a"]) == "pods p not found"
+        assert not service.owner.mirror.assumed
+        assert await schedule(service, thing, ["a"]) == ""
+
+    run(main())
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_a_binding_that_may_have_happened_is_looked_up(done: bool) -> None:
+    async def main() -> None:
+        thing = pod("p", 8)
+        service, api, _ = service_of(node("a"), pods=(thing,))
+        api.fails["p"] = [CallFailed("reset" + (", done" if done else ""), Sure.MAYBE)]
+        why = await schedule(service, thing, ["a"])
+        assert why == ("" if done else "reset")
+        assert bool(service.owner.mirror.assumed) is done
+        assert await service.recompute() == []
+
+    run(main())
+
+
+def test_a_pod_that_waits_is_told_why_once() -> None:
+    async def main() -> None:
+        one, other = pod("p", 9), pod("q", 5)
+        running = pod("x", 6, at="a")
+        service, api, _ = service_of(node("a"), node("c", 0), pods=(one, other, running))
+        for _ in range(3):
+            assert await schedule(service, one, ["a", "c"]) == "unschedulable"
+        await schedule(service, other, ["a", "c"])
+        assert api.told == [
+            ("p", "BayplanPending", "2 nodes: too few GPUs, or each too small"),
+            (
+                "q",
+                "BayplanPending",
+                "2 nodes: 1 × too few GPUs with enough free; 1 × too few GPUs, or each too small",
+            ),
+        ]
+
+    run(main())
+
+
+@pytest.mark.parametrize("rollback", list(Rollback))
+def test_a_gang_that_stays_in_part_is_told_of_and_evicted_if_so_wished(rollback: Rollback) -> None:
+    async def main() -> None:
+        pods = gang()
+        live = Live(gangs=Gangs(hold_s=100.0, rollback=rollback))
+        # Room for two: the other two find none after the first was bound elsewhere.
+        service, api, time = service_of(
+            node("a"), pods=(bound(pods[0], "a"), *pods[1:]), live=live, tick_s=0.01, recompute_s=0
+        )
+        looking_after = asyncio.create_task(service.run())
+        assert await schedule(service, pods[1], ["a"]) == "unschedulable"
+        await asyncio.sleep(0.05)
+        assert not any(reason == "BayplanGangInPart" for _, reason, _ in api.told)
+        time.now_s += 101.0
+        await asyncio.sleep(0.05)
+        looking_after.cancel()
+        assert any(told[:2] == ("g-0", "BayplanGangInPart") for told in api.told)
+        assert bool(api.evicted) is (rollback is Rollback.EVICT)
+
+    run(main())
+
+
+def test_hami_is_told_which_gpus_and_binds_wait_for_its_device_plugin() -> None:
+    async def main() -> None:
+        asks = {"nvidia.com/gpu": "1", "nvidia.com/gpumem": "40960", "nvidia.com/gpucores": "30"}
+        one, other = pod("p", asks=asks), pod("q", asks=asks)
+        service, api, _ = service_of(
+            hami_node("h", 1), pods=(one, other), live=Live(hami=True), bind_wait_s=0.05
+        )
+        assert await schedule(service, one, ["h"]) == ""
+        given = api.annotations["p"]
+        assert given["hami.io/vgpu-devices-to-allocate"] == "GPU-h-0,NVIDIA,40960,30:;"
+        assert given["hami.io/bind-phase"] == "allocating"
+        assert await schedule(service, other, ["h"]) == "node h is giving devices to another pod"
+        api.pods["p"]["metadata"]["annotations"]["hami.io/bind-phase"] = "success"
+        service.changed("Pod", api.pods["p"])
+        await asyncio.sleep(0.1)
+        assert await schedule(service, other, ["h"]) == ""
+        assert await service.recompute() == []
+
+    run(main())
+
+
+def test_the_owner_of_a_gang_is_asked_how_many_there_will_be() -> None:
+    async def main() -> None:
+        reference = {
+            "apiVersion": "kubeflow.org/v1", "kind": "PyTorchJob", "name": "t", "controller": True,
+        }  # fmt: skip
+        pods = tuple(
+            pod(f"t-{k}", 2, labels={"training.kubeflow.org/job-name": "t"}) for k in range(3)
+        )
+        for each in pods:
+            each["metadata"]["ownerReferences"] = [reference]
+        service, api, _ = service_of(node("a"), pods=pods[:2], bind_wait_s=0.05)
+        specs = {"Master": {"replicas": 1}, "Worker": {"replicas": 2}}
+        api.things["/apis/kubeflow.org/v1/namespaces/default/pytorchjobs/t"] = {
+            "spec": {"pytorchReplicaSpecs": specs}
+        }
+        assert "asked for its size" in await schedule(service, pods[0], ["a"])
+        await asyncio.sleep(0.01)
+        assert await schedule(service, pods[0], ["a"]) == "gang default/t: 2 of 3 pods exist"
+        service.changed("Pod", pods[2])
+        api.pods["t-2"] = pods[2]
+        assert await asyncio.gather(*[schedule(service, each, ["a"]) for each in pods]) == [""] * 3
+
+    run(main())
+
+
+def test_pods_that_wait_are_touched_when_a_hold_is_over() -> None:
+    async def main() -> None:
+        one, other = pod("p", 8), pod("q", 8)
+        service, api, time = service_of(
+            node("a"), node("b"), pods=(one, other, pod("x", 8, at="b")), nudge=True, tick_s=0.01
+        )
+        service.prioritize(one, ["a"])
+        looking_after = asyncio.create_task(service.run())
+        assert await schedule(service, other, ["a", "b"]) == "unschedulable"
+        await asyncio.sleep(0.05)
+        assert api.touched == []
+        time.now_s += 61.0
+        await asyncio.sleep(0.05)
+        looking_after.cancel()
+        assert api.touched == ["q"]
+
+    run(main())
+
+
+def test_explain_says_what_is_asked_why_it_waits_and_the_gang() -> None:
+    async def main() -> None:
+        pods = gang(3)
+        service, _, _ = service_of(node("a"), pods=(*pods, pod("big", 9), pod("x", 2, at="a")))
+        page = await service.explain("default", "big")
+        assert page["asks"]["devices"] == ["WholeGpus(count=9)"]
+        assert "Pod default/big does not fit the only node" in page["text"]
+        assert (await service.explain("default", "x"))["node"] == "a"
+        member = await service.explain("default", "g-0")
+        assert member["gang"] == {
+            "name": "default/g", "named_by": "scheduling.x-k8s.io/pod-group", "pods": 3, "least": 4,
+        }  # fmt: skip
+        with pytest.raises(KeyError):
+            await service.explain("default", "nobody")
+        assert service.state()["nodes"] == 1
+
+    run(main())
