@@ -7,16 +7,18 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import pytest
+
 from extender_things import bound, gang_pod, hami_node, node, pod, pod_group
 
 pytest.importorskip("prometheus_client")
 
-from bayplan.extender.live.settings import Gangs, Live, Rollback  # noqa: E402
-from bayplan.extender.service.calls import CallFailed, PodName, Sure  # noqa: E402
-from bayplan.extender.service.numbers import Numbers  # noqa: E402
-from bayplan.extender.service.service import Service  # noqa: E402
-from bayplan.extender.service.settings import Service as Settings  # noqa: E402
-from prometheus_client import CollectorRegistry  # noqa: E402
+from prometheus_client import CollectorRegistry
+
+from bayplan.extender.live.settings import Gangs, Live, Rollback
+from bayplan.extender.service.calls import CallFailed, PodName, Sure
+from bayplan.extender.service.numbers import Numbers
+from bayplan.extender.service.service import Service
+from bayplan.extender.service.settings import Service as Settings
 
 Object = dict[str, Any]
 
@@ -39,7 +41,7 @@ class Api:
         await asyncio.sleep(0)
         failures = self.fails.get(pod.name, [])
         failed = failures.pop(0) if failures else None
-        if failed is None or failed.happened is Sure.MAYBE and "done" in str(failed):
+        if failed is None or (failed.happened is Sure.MAYBE and "done" in str(failed)):
             thing = bound(self.pods[pod.name], node)
             thing["metadata"]["annotations"] |= annotations
             self.pods[pod.name] = thing
