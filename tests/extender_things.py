@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from typing import Any
 
 Object = dict[str, Any]
@@ -93,3 +94,12 @@ def pod_group(name: str, least: int) -> Object:
 def bound(thing: Object, at: str) -> Object:
     """Return a Pod as it is once it has been bound."""
     return {**thing, "spec": {**thing["spec"], "nodeName": at}}
+
+
+def listed(owner: Any, kind: str, things: Iterable[Object], *now_s: float) -> None:
+    """Let an owner (at a time) or a service (now) see a whole list, in two pages."""
+    every = list(things)
+    owner.replacing(kind)
+    owner.page(kind, every[: len(every) // 2], *now_s)
+    owner.page(kind, every[len(every) // 2 :], *now_s)
+    owner.replaced(kind, *now_s)

@@ -20,7 +20,7 @@ from bayplan.extender.live.asking import (
     scored,
 )
 from bayplan.extender.live.mirror import Mirror
-from bayplan.extender.live.plans import NoPlan, Plan, Plans
+from bayplan.extender.live.plans import POD_GROUPS, NoPlan, Plan, Plans
 from bayplan.extender.live.reading import Seen
 from bayplan.extender.live.settings import Live
 from bayplan.extender.verbs import FilterAnswer
@@ -32,7 +32,7 @@ from bayplan.traces.kubernetes.gangs import Group
 from bayplan.traces.kubernetes.objects import Object, metadata_of, name_of
 from bayplan.traces.kubernetes.resources import BadField
 
-NODE, POD, POD_GROUP = "Node", "Pod", "PodGroup"
+NODE, POD = "Node", "Pod"
 NEEDED = (NODE, POD)
 """Kinds without which nothing can be answered."""
 
@@ -75,18 +75,26 @@ class Owner:
         self.engine = Engine(self.mirror.cluster, policy, seed=settings.seed)
         self.plans = Plans(self.mirror, self.engine, settings.gangs)
         self.synced: set[str] = set()
+        self._listed: dict[str, set[str]] = {}
         self._latest: Candidates | None = None
         self._partial_since_s: dict[str, float] = {}
 
     # --- what is seen ---------------------------------------------------------------------
 
-    def replaced(self, kind: str, things: Iterable[Object], now_s: float) -> None:
-        """Let a whole list be what there is of a kind: who is not in it is gone."""
-        names = set()
+    def replacing(self, kind: str) -> None:
+        """Note that a whole list of a kind begins."""
+        self._listed[kind] = set()
+
+    def page(self, kind: str, things: Iterable[Object], now_s: float) -> None:
+        """Let a part of the list be as it is shown."""
+        listed = self._listed[kind]
         for thing in things:
-            names.add(_key(kind, thing))
+            listed.add(_key(kind, thing))
             self.changed(kind, thing, now_s)
-        for name in sorted(self._known(kind) - names):
+
+    def replaced(self, kind: str, now_s: float) -> None:
+        """Let those be gone that were in no part of the list."""
+        for name in sorted(self._known(kind) - self._listed.pop(kind, set())):
             self._forget(kind, name, now_s)
         self.synced.add(kind)
         if not self.mirror.started and self.synced.issuperset(NEEDED):
@@ -98,8 +106,8 @@ class Owner:
             self.mirror.see_node(thing, now_s)
         elif kind == POD:
             self.mirror.see_pod(thing, now_s)
-        elif kind == POD_GROUP:
-            self.plans.pod_groups[name_of(thing)] = thing
+        elif kind in POD_GROUPS:
+            self.plans.pod_groups.setdefault(kind, {})[name_of(thing)] = thing
 
     def deleted(self, kind: str, thing: Object, now_s: float) -> None:
         """Let an object be gone."""
@@ -313,7 +321,7 @@ class Owner:
             return set(self.mirror.reader.nodes)
         if kind == POD:
             return set(self.mirror.pods) - set(self.mirror.provisional)
-        return set(self.plans.pod_groups) if kind == POD_GROUP else set()
+        return set(self.plans.pod_groups.get(kind, ()))
 
     def _forget(self, kind: str, name: str, now_s: float) -> None:
         if kind == NODE:
@@ -323,8 +331,8 @@ class Owner:
             self.mirror.forget_pod(name, now_s)
             if seen is not None and seen.group:
                 self.plans.forget(seen.group)
-        elif kind == POD_GROUP:
-            self.plans.pod_groups.pop(name, None)
+        elif kind in POD_GROUPS:
+            self.plans.pod_groups.get(kind, {}).pop(name, None)
 
 
 def _only(node: str, among: Candidates, why: str = "") -> FilterAnswer:

@@ -33,6 +33,10 @@ SIZED_BY_OWNER = frozenset(
 """Keys that name a gang and whose pods do not say how many there will be: their owner does."""
 
 
+POD_GROUPS = ("PodGroup.scheduling.k8s.io", "PodGroup.scheduling.x-k8s.io")
+"""Kinds of PodGroups, the API's own first."""
+
+
 @dataclass(slots=True)
 class Plan:
     """Where the members of a gang go: ``nodes`` by uid, of those that waited. Until ``until_s``.
@@ -62,7 +66,7 @@ class Plans:
     Attributes
     ----------
     pod_groups
-        PodGroup objects by namespace/name.
+        PodGroup objects by kind, and by namespace/name.
     sizes
         How many members a gang has as its owner says, by namespace/name; None: nobody can tell.
     """
@@ -70,7 +74,7 @@ class Plans:
     mirror: Mirror
     engine: Engine
     settings: Gangs
-    pod_groups: dict[str, Object] = field(default_factory=dict)
+    pod_groups: dict[str, dict[str, Object]] = field(default_factory=dict)
     sizes: dict[str, int | None] = field(default_factory=dict)
     problems: dict[str, tuple[Problem, ...]] = field(default_factory=dict)
     plans: dict[str, Plan] = field(default_factory=dict)
@@ -81,9 +85,16 @@ class Plans:
         pods = self.mirror.pods
         uids = self.mirror.groups.get(name, {})
         members = [pods[uid].facts.member for uid in uids]
-        stated = self.pod_groups.get(name)
+        # Replicas of a workload's group share its spec.
+        wanted = (name, name.rpartition("/")[0])
+        stated = [
+            thing
+            for kind in POD_GROUPS
+            for key in wanted
+            if (thing := self.pod_groups.get(kind, {}).get(key)) is not None
+        ]
         problems: list[Problem] = []
-        found = groups_of(members, [] if stated is None else [stated], problems)
+        found = groups_of(members, stated, problems)
         self.problems.pop(name, None)
         if problems:
             self.problems[name] = tuple(problems)

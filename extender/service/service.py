@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from bayplan.extender.live.owner import NEEDED, POD, Owner
@@ -100,9 +100,17 @@ class Service:
 
     # --- the watches ----------------------------------------------------------------------
 
-    def replaced(self, kind: str, things: Iterable[Object]) -> None:
-        """Let a whole list be what there is of a kind."""
-        self.owner.replaced(kind, things, self.clock())
+    def replacing(self, kind: str) -> None:
+        """Note that a whole list of a kind begins."""
+        self.owner.replacing(kind)
+
+    def page(self, kind: str, things: Sequence[Object]) -> None:
+        """Let a part of the list be as it is shown."""
+        self.owner.page(kind, things, self.clock())
+
+    def replaced(self, kind: str) -> None:
+        """Let those be gone that were in no part of the list."""
+        self.owner.replaced(kind, self.clock())
 
     def changed(self, kind: str, thing: Object) -> None:
         """Let an object be as it is shown."""

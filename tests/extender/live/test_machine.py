@@ -17,7 +17,7 @@ from bayplan.extender.live.owner import Owner, Ready
 from bayplan.extender.live.plans import Plan
 from bayplan.extender.live.recompute import differences, snapshot
 from bayplan.extender.live.settings import Gangs, Live
-from extender_things import bound, node, pod, pod_group
+from extender_things import bound, listed, node, pod, pod_group
 
 Object = dict[str, Any]
 
@@ -106,18 +106,18 @@ class Cluster(RuleBasedStateMachine):
         self.late.clear()
         groups = [pod_group(name, least) for name, least in GROUPS.items()]
         for kind, things in (
-            ("PodGroup", groups),
+            ("PodGroup.scheduling.x-k8s.io", groups),
             ("Node", list(self.nodes.values())),
             ("Pod", list(self.pods.values())),
         ):
-            self.owner.replaced(kind, things, self.now_s)
+            listed(self.owner, kind, things, self.now_s)
         self.waiting: dict[str, str] = {}
 
     @rule()
     def relist(self) -> None:
         self.late.clear()
-        self.owner.replaced("Pod", list(self.pods.values()), self.now_s)
-        self.owner.replaced("Node", list(self.nodes.values()), self.now_s)
+        listed(self.owner, "Pod", list(self.pods.values()), self.now_s)
+        listed(self.owner, "Node", list(self.nodes.values()), self.now_s)
 
     @rule(n=st.integers(1, 8))
     def hear(self, n: int) -> None:

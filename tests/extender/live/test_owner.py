@@ -10,15 +10,15 @@ from bayplan.extender.live.owner import Owner, Ready, Refused
 from bayplan.extender.live.plans import Plan
 from bayplan.extender.live.recompute import differences, snapshot
 from bayplan.extender.live.settings import Gangs, Live
-from extender_things import bound, gang_pod, hami_node, node, pod, pod_group
+from extender_things import bound, gang_pod, hami_node, listed, node, pod, pod_group
 
 Object = dict[str, Any]
 
 
 def owner_of(*nodes: Object, pods: tuple[Object, ...] = (), settings: Live | None = None) -> Owner:
     owner = Owner(settings or Live())
-    owner.replaced("Node", nodes, 0.0)
-    owner.replaced("Pod", pods, 0.0)
+    listed(owner, "Node", nodes, 0.0)
+    listed(owner, "Pod", pods, 0.0)
     return owner
 
 
@@ -45,10 +45,10 @@ def bind(owner: Owner, thing: Object, at: str, now_s: float = 0.0) -> None:
 
 def test_until_nodes_and_pods_are_known_every_call_is_refused_for_now() -> None:
     owner = Owner(Live())
-    owner.replaced("Node", [node("a")], 0.0)
+    listed(owner, "Node", [node("a")], 0.0)
     answer = owner.filter(pod("p"), ["a"], 0.0, holds=True)
     assert answer.error == "nodes and pods are not known yet"
-    owner.replaced("Pod", [], 0.0)
+    listed(owner, "Pod", [], 0.0)
     assert owner.filter(pod("p"), ["a"], 0.0, holds=True).passed == ["a"]
 
 
@@ -246,7 +246,7 @@ def test_contradicting_keys_are_refused_with_both_of_them() -> None:
 
 def gang_owner(n_nodes: int = 2, **settings: Any) -> tuple[Owner, list[Object]]:
     owner = owner_of(*[node(f"n{k}") for k in range(n_nodes)], settings=Live(**settings))
-    owner.replaced("PodGroup", [pod_group("g", 4)], 0.0)
+    listed(owner, "PodGroup.scheduling.x-k8s.io", [pod_group("g", 4)], 0.0)
     pods = [gang_pod(f"g-{k}", "g", 4) for k in range(4)]
     return owner, pods
 
@@ -282,7 +282,7 @@ def test_a_gang_waits_for_its_pods_and_then_for_room() -> None:
 def test_two_gangs_never_hold_half_of_the_cluster_each() -> None:
     owner = owner_of(*[node(f"n{k}") for k in range(2)])
     every = ["n0", "n1"]
-    owner.replaced("PodGroup", [pod_group("g", 4), pod_group("h", 4)], 0.0)
+    listed(owner, "PodGroup.scheduling.x-k8s.io", [pod_group("g", 4), pod_group("h", 4)], 0.0)
     one = [gang_pod(f"g-{k}", "g", 4) for k in range(4)]
     other = [gang_pod(f"h-{k}", "h", 4) for k in range(4)]
     for thing in (*one, *other):

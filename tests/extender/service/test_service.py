@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from extender_things import bound, gang_pod, hami_node, node, pod, pod_group
+from extender_things import bound, gang_pod, hami_node, listed, node, pod, pod_group
 
 pytest.importorskip("prometheus_client")
 
@@ -80,9 +80,9 @@ def service_of(
 ) -> tuple[Service, Api, Time]:
     api, time = Api(), Time()
     service = Service(Settings(**settings), api, time, Numbers(CollectorRegistry()))
-    service.replaced("PodGroup", [pod_group("g", 4)])
-    service.replaced("Node", nodes)
-    service.replaced("Pod", pods)
+    listed(service, "PodGroup.scheduling.x-k8s.io", [pod_group("g", 4)])
+    listed(service, "Node", nodes)
+    listed(service, "Pod", pods)
     api.watch = service.changed
     for thing in pods:
         api.pods[thing["metadata"]["name"]] = thing
