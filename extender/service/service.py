@@ -45,6 +45,13 @@ class Service:
         Seconds that never jump; only their differences count.
     numbers
         The metrics.
+
+    Attributes
+    ----------
+    warm
+        Whether kernels are compiled.
+    lacks
+        Returns why what is watched may be incomplete or old.
     """
 
     def __init__(
@@ -57,6 +64,8 @@ class Service:
         self._tasks: set[asyncio.Task[None]] = set()
         self._waits: dict[str, str] = {}
         self._asking: set[str] = set()
+        self.warm = False
+        self.lacks: Callable[[], list[str]] = list
         self._n_released = 0
 
     # --- the verbs ------------------------------------------------------------------------
@@ -96,7 +105,9 @@ class Service:
 
     def not_ready(self) -> list[str]:
         """Return what is missing before calls can be answered."""
-        return [f"{kind}s are not listed yet" for kind in NEEDED if kind not in self.owner.synced]
+        found = [] if self.warm else ["kernels are being compiled"]
+        found += [f"{kind}s are not listed yet" for kind in NEEDED if kind not in self.owner.synced]
+        return found or self.lacks()
 
     # --- the watches ----------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter, Token, UnusedCliTokensError
 
-from bayplan import __version__, cli_simulate
+from bayplan import __version__, cli_extender, cli_simulate
 from bayplan.scheduler.errors import BayplanError, InputError
 
 
@@ -52,6 +52,7 @@ app.command(traces)
 devices = App(name="devices", help="Describe GPU products, and the MIG layouts that they can take.")
 app.command(devices)
 cli_simulate.register(app, Whole)
+cli_extender.register(app)
 
 
 @app.command

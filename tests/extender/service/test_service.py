@@ -84,6 +84,7 @@ def service_of(
     listed(service, "Node", nodes)
     listed(service, "Pod", pods)
     api.watch = service.changed
+    service.warm = True
     for thing in pods:
         api.pods[thing["metadata"]["name"]] = thing
     return service, api, time

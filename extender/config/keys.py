@@ -1,0 +1,77 @@
+"""Every key of the configuration, declared once: checks, defaults and the file are made of this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+BOOL, WHOLE, NUMBER, TEXT = "true or false", "a whole number", "a number", "a text in quotes"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key: ``name`` in ``table``; a number is from ``least`` to ``most``."""
+
+    table: str
+    name: str
+    kind: str
+    default: bool | int | float | str
+    text: str
+    least: float = 0.0
+    most: float = 1e9
+    choices: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> str:
+        """How messages name it."""
+        return f"{self.table}.{self.name}"
+
+
+TABLES: dict[str, str] = {
+    "server": "Where kube-scheduler's calls are answered.",
+    "tls": "Certificates (PEM); without them the server speaks plain HTTP.",
+    "api": "The Kubernetes API server.",
+    "placement": "Which node, and which GPUs.",
+    "gangs": "Pods that start together.",
+    "devices": "Whose device plugins are told which GPUs a pod is to have.",
+    "state": "The live state.",
+    "log": "The log, on standard error.",
+}
+
+KEYS: tuple[Key, ...] = (
+    Key("server", "host", TEXT, "127.0.0.1", "address to listen on"),
+    Key("server", "port", WHOLE, 9443, "port", 0, 65535),
+    Key("server", "prefix", TEXT, "/scheduler", "path before the verbs, as in urlPrefix"),
+    Key("server", "max_body_mib", WHOLE, 32, "largest body of a call", 1, 1024),
+    Key("server", "http_timeout_s", NUMBER, 30.0, "httpTimeout of the extender in kube-scheduler's"
+        " configuration; calls end before it, and members of a gang wait half of it", 1, 3600),
+    Key("server", "grace_s", WHOLE, 15, "how long calls may take after SIGTERM", 0, 3600),
+    Key("server", "drain_s", NUMBER, 0.0, "how long calls are still taken after SIGTERM", 0, 600),
+    Key("tls", "certificate", TEXT, "", "file of the server's certificate"),
+    Key("tls", "key", TEXT, "", "file of its private key"),
+    Key("tls", "client_ca", TEXT, "", "file of what client certificates must be signed by; empty:"
+        " clients need none"),
+    Key("api", "kubeconfig", TEXT, "", "file; empty: the pod's service account, or the usual file"),
+    Key("api", "context", TEXT, "", "context of the kubeconfig; empty: the current one"),
+    Key("api", "qps", NUMBER, 100.0, "writes a second", 0.1, 100_000),
+    Key("api", "burst", WHOLE, 200, "writes at once", 1, 100_000),
+    Key("placement", "policy", TEXT, "best-fit", "policy, as `bayplan policies` lists them"),
+    Key("placement", "seed", WHOLE, 0, "for policies that draw", 0, 2**63 - 1),
+    Key("placement", "hold_s", NUMBER, 0.0, "how long room is kept for a pod whose node was chosen;"
+        " 0: twice http_timeout_s", 0, 3600),
+    Key("gangs", "hold_s", NUMBER, 120.0, "how long room is kept for the members of a gang",
+        1, 86_400),
+    Key("gangs", "settle_s", NUMBER, 2.0, "how long nobody new must have come, where nothing says"
+        " how many members a gang has", 0, 3600),
+    Key("gangs", "rollback", TEXT, "report", "what becomes of a gang that stays bound in part",
+        choices=("report", "evict")),
+    Key("devices", "hami", BOOL, False, "HAMi's; its own scheduler must not run"),
+    Key("devices", "gpushare", BOOL, False, "gpushare's; its own extender must not run"),
+    Key("state", "recompute_s", NUMBER, 300.0, "how often the state is worked out anew and"
+        " compared; 0: never", 0, 86_400),
+    Key("state", "nudge", BOOL, False, "touch pods that wait when a hold is over; needs leave to"
+        " patch pods"),
+    Key("log", "format", TEXT, "json", "one line an entry", choices=("json", "logfmt")),
+    Key("log", "level", TEXT, "info", "least severity",
+        choices=("debug", "info", "warning", "error")),
+)  # fmt: skip
+"""All keys, in file order."""

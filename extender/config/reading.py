@@ -1,0 +1,118 @@
+"""From a configuration file to settings, or everything that is wrong with it."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+from bayplan.extender.config.keys import BOOL, KEYS, NUMBER, TABLES, TEXT, WHOLE, Key
+from bayplan.scheduler.errors import InputError
+
+Value = bool | int | float | str
+Values = Mapping[str, Value]
+"""The values of all keys, by path."""
+
+_BY_PATH = {key.path: key for key in KEYS}
+_KINDS: dict[str, tuple[type, ...]] = {
+    BOOL: (bool,),
+    WHOLE: (int,),
+    NUMBER: (int, float),
+    TEXT: (str,),
+}
+
+
+def read_config(path: Path | None) -> Values:
+    """Return the values of a configuration file, defaults where it says nothing.
+
+    Parameters
+    ----------
+    path
+        The file (TOML); None: all defaults.
+
+    Raises
+    ------
+    InputError
+        Something of it cannot be used; a line for each.
+    """
+    values: dict[str, Value] = {key.path: key.default for key in KEYS}
+    if path is None:
+        return values
+    problems: list[str] = []
+    for name, table in _loaded(path).items():
+        if name not in TABLES or not isinstance(table, dict):
+            problems.append(_unknown(path, name, list(TABLES), "table"))
+            continue
+        for key_name, value in table.items():
+            key = _BY_PATH.get(f"{name}.{key_name}")
+            if key is None:
+                known = [each.name for each in KEYS if each.table == name]
+                problems.append(_unknown(path, f"{name}.{key_name}", known, "key"))
+            elif problem := _problem(key, value):
+                problems.append(f"{path}: {key.path} is {value!r}; {problem}")
+            else:
+                values[key.path] = value
+    problems += [f"{path}: {text}" for text in _contradictions(values)]
+    if problems:
+        raise InputError("\n".join(problems))
+    return values
+
+
+def template() -> str:
+    """Return a configuration file with all keys, their defaults and what they mean."""
+    lines = ["# The configuration of `bayplan extender serve`. What is left out has its default."]
+    for table, text in TABLES.items():
+        lines += ["", f"# {text}", f"[{table}]"]
+        for key in KEYS:
+            if key.table == table:
+                choices = f" ({', '.join(key.choices)})" if key.choices else ""
+                lines += [f"# {key.text}{choices}", f"{key.name} = {_written(key.default)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _loaded(path: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", file=path) from None
+    except UnicodeDecodeError:
+        raise InputError("is no UTF-8", file=path) from None
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"no TOML: {error}", file=path) from None
+
+
+def _problem(key: Key, value: object) -> str:
+    kinds = _KINDS[key.kind]
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        return f"write {key.kind}"
+    if key.choices and value not in key.choices:
+        return f"choose from {', '.join(key.choices)}"
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if not key.least <= value <= key.most:
+            return f"write {key.least:,.10g} to {key.most:,.10g}"
+    return ""
+
+
+def _contradictions(values: Values) -> list[str]:
+    found = []
+    certificate, key = bool(values["tls.certificate"]), bool(values["tls.key"])
+    if certificate != key:
+        found.append("tls has only one of certificate and key; name both files, or neither")
+    if values["tls.client_ca"] and not certificate:
+        found.append("tls.client_ca without a certificate; name the server's certificate and key")
+    if not str(values["server.prefix"]).startswith("/") or str(values["server.prefix"])[-1] == "/":
+        found.append(f"server.prefix is {values['server.prefix']!r}; such as /scheduler")
+    return found
+
+
+def _unknown(path: Path, name: str, known: list[str], what: str) -> str:
+    close = difflib.get_close_matches(name.rpartition(".")[2], known, 1)
+    fix = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+    return f"{path}: there is no {what} {name}; {fix}"
+
+
+def _written(value: Value) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) else str(value)

@@ -1,0 +1,57 @@
+"""The settings of the parts, made of the values of a configuration file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bayplan.extender.config.reading import Values
+from bayplan.extender.http.settings import HttpSettings, TlsSettings
+from bayplan.extender.live.settings import Gangs, Live, Rollback
+from bayplan.extender.service.settings import Service
+
+SPARE_S = 0.5
+"""Calls end so much before kube-scheduler gives them up."""
+
+
+def http_settings(values: Values) -> HttpSettings:
+    """Return how the extender is served."""
+    tls = None
+    if certificate := str(values["tls.certificate"]):
+        ca = str(values["tls.client_ca"])
+        key = Path(str(values["tls.key"]))
+        tls = TlsSettings(Path(certificate), key, Path(ca) if ca else None)
+    timeout_s = float(values["server.http_timeout_s"])
+    return HttpSettings(
+        host=str(values["server.host"]),
+        port=int(values["server.port"]),
+        prefix=str(values["server.prefix"]),
+        max_body_bytes=int(values["server.max_body_mib"]) << 20,
+        call_s=max(timeout_s / 2, timeout_s - SPARE_S),
+        grace_s=int(values["server.grace_s"]),
+        drain_s=float(values["server.drain_s"]),
+        tls=tls,
+    )
+
+
+def service_settings(values: Values) -> Service:
+    """Return how pods are placed and bound."""
+    timeout_s = float(values["server.http_timeout_s"])
+    gangs = Gangs(
+        hold_s=float(values["gangs.hold_s"]),
+        settle_s=float(values["gangs.settle_s"]),
+        rollback=Rollback(values["gangs.rollback"]),
+    )
+    live = Live(
+        placement=str(values["placement.policy"]),
+        seed=int(values["placement.seed"]),
+        hold_s=float(values["placement.hold_s"]) or 2.0 * timeout_s,
+        hami=bool(values["devices.hami"]),
+        gpushare=bool(values["devices.gpushare"]),
+        gangs=gangs,
+    )
+    return Service(
+        live=live,
+        bind_wait_s=timeout_s / 2,
+        recompute_s=float(values["state.recompute_s"]),
+        nudge=bool(values["state.nudge"]),
+    )

@@ -1,0 +1,107 @@
+"""``bayplan extender serve``: the parts put together, on one event loop, until a signal."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR, CollectorRegistry
+
+from bayplan import __version__
+from bayplan.extender import logs
+from bayplan.extender.api import ApiError, Client, Connection, Recorder
+from bayplan.extender.config.reading import Values, read_config
+from bayplan.extender.config.settings import http_settings, service_settings
+from bayplan.extender.http.app import App
+from bayplan.extender.http.server import Server
+from bayplan.extender.service.api import ApiCalls
+from bayplan.extender.service.numbers import Numbers
+from bayplan.extender.service.service import Service
+from bayplan.extender.watch import Watches
+from bayplan.extender.warming import warm
+from bayplan.scheduler.errors import InputError
+
+LOG = logging.getLogger("bayplan.extender")
+
+IN_CLUSTER = "KUBERNETES_SERVICE_HOST"
+
+
+def serve(config: Path | None) -> int:
+    """Answer kube-scheduler until told to stop; return the exit code.
+
+    Parameters
+    ----------
+    config
+        The configuration file; None: all defaults.
+
+    Raises
+    ------
+    InputError
+        The configuration cannot be used, the port is taken, or there is no API server to talk to.
+    """
+    values = read_config(config)
+    logs.set_up(form=str(values["log.format"]), level=str(values["log.level"]))
+    return asyncio.run(_serve(values))
+
+
+async def _serve(values: Values) -> int:
+    registry = CollectorRegistry()
+    for collector in (GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR):
+        registry.register(collector)
+    connection = _connection(values)
+    client = Client(
+        connection, registry, qps=float(values["api.qps"]), burst=int(values["api.burst"])
+    )
+    recorder = Recorder(client, registry)
+    service = Service(
+        service_settings(values), ApiCalls(client, recorder), _steady_clock(), Numbers(registry)
+    )
+    watches = Watches(connection, service, registry)
+    service.lacks = watches.not_ready
+    server = Server(App(service, http_settings(values), registry))
+    LOG.info("starting", extra={"version": __version__})
+    with server.signals():
+        warming = asyncio.create_task(_start(service, watches))
+        looking_after = asyncio.create_task(service.run())
+        try:
+            return await server.run()
+        finally:
+            for task in (warming, looking_after):
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+            await watches.stop()
+            await recorder.close()
+            await client.close()
+
+
+async def _start(service: Service, watches: Watches) -> None:
+    """Compile what calls need, then look at the cluster."""
+    start_s = time.monotonic()
+    await asyncio.to_thread(warm)
+    service.warm = True
+    LOG.info("kernels are ready", extra={"seconds": round(time.monotonic() - start_s, 3)})
+    watches.start()
+    await watches.synced()
+    LOG.info("in step", extra={"seconds": round(time.monotonic() - start_s, 3)})
+
+
+def _connection(values: Values) -> Connection:
+    path, context = str(values["api.kubeconfig"]), str(values["api.context"])
+    try:
+        if not path and not context and os.environ.get(IN_CLUSTER):
+            return Connection.in_cluster()
+        return Connection.from_kubeconfig(path, context)
+    except ApiError as error:
+        raise InputError(str(error), fix="name a kubeconfig: api.kubeconfig") from None
+
+
+def _steady_clock() -> Callable[[], float]:
+    """Return a clock that begins at the time of day and never jumps."""
+    offset_s = time.time() - time.monotonic()
+    return lambda: time.monotonic() + offset_s

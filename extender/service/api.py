@@ -1,0 +1,79 @@
+"""The calls of the service, by the client of the API server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from bayplan.extender.api import ApiError, Client, Pod, Recorder, annotate_pod, bind
+from bayplan.extender.api.budget import Priority
+from bayplan.extender.service.calls import CallFailed, PodName, Sure
+from bayplan.traces.kubernetes.objects import Object
+
+NOT_FOUND = 404
+
+
+class ApiCalls:
+    """See ``extender.service.calls.Calls``.
+
+    Parameters
+    ----------
+    client
+        The API server.
+    recorder
+        Writes Events.
+    """
+
+    def __init__(self, client: Client, recorder: Recorder) -> None:
+        self._client, self._recorder = client, recorder
+
+    async def bind(self, pod: PodName, node: str, annotations: Mapping[str, str]) -> None:
+        """Bind a pod to a node and annotate it, in one write; one that is there is no failure."""
+        try:
+            await bind(self._client, pod.namespace, pod.name, pod.uid, node, annotations)
+        except ApiError as error:
+            raise _failed(error) from None
+
+    async def touch(self, pod: PodName, key: str, value: str) -> None:
+        """Set an annotation of a pod."""
+        try:
+            await annotate_pod(
+                self._client, pod.namespace, pod.name, {key: value}, uid=pod.uid
+            )
+        except ApiError as error:
+            raise _failed(error) from None
+
+    async def evict(self, pod: PodName) -> None:
+        """Evict a pod; its disruption budgets are respected."""
+        body = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": pod.name, "namespace": pod.namespace},
+            "deleteOptions": {"preconditions": {"uid": pod.uid}},
+        }
+        path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/eviction"
+        try:
+            await self._client.call("evict", "POST", path, body, priority=Priority.BIND)
+        except ApiError as error:
+            raise _failed(error) from None
+
+    async def read(self, path: str) -> Object | None:
+        """Return the object at a path of the API; None: there is none."""
+        try:
+            reply = await self._client.call("read", "GET", path)
+        except ApiError as error:
+            if error.status == NOT_FOUND:
+                return None
+            raise _failed(error) from None
+        thing: Object = msgspec.json.decode(reply.data)
+        return thing
+
+    def tell(self, pod: PodName, reason: str, note: str, *, warning: bool) -> None:
+        """Let an Event about a pod be written, when there is time for it."""
+        about = Pod(pod.namespace, pod.name, pod.uid)
+        self._recorder.record(about, reason, note, type="Warning" if warning else "Normal")
+
+
+def _failed(error: ApiError) -> CallFailed:
+    return CallFailed(str(error), Sure.NO if error.status else Sure.MAYBE)

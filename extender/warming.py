@@ -1,0 +1,47 @@
+"""Compiles what calls need before the first one: a small cluster is asked all that can be asked."""
+
+from __future__ import annotations
+
+from bayplan.extender.live.owner import Owner
+from bayplan.extender.live.settings import Live
+from bayplan.traces.kubernetes.objects import Object
+
+_NODES = ("one", "two")
+
+
+def warm() -> None:
+    """Ask a cluster of two nodes for a pod, a gang and more than there is.
+
+    Kernels compile at their first call, or are read from their cache.
+    """
+    owner = Owner(Live())
+    for kind, things in (("Node", [_node(name) for name in _NODES]), ("Pod", [])):
+        owner.replacing(kind)
+        owner.page(kind, things, 0.0)
+        owner.replaced(kind, 0.0)
+    for name, gpus in (("small", 1), ("large", 64), ("none", 0)):
+        pod = _pod(name, gpus, {})
+        owner.filter(pod, _NODES, 0.0, holds=True)
+        owner.prioritize(pod, _NODES, 0.0)
+        owner.reserve(f"warm/{name}", _NODES[0], 0.0)
+    group = {"scheduling.x-k8s.io/pod-group": "gang"}
+    members = [_pod(f"gang-{k}", 2, group) for k in range(3)]
+    for each in members:
+        owner.changed("Pod", each, 0.0)
+    for each in members:
+        owner.filter(each, _NODES, 0.0, holds=True)
+    owner.mirror.cluster.copy()
+
+
+def _node(name: str) -> Object:
+    amounts = {"cpu": "64", "memory": "512Gi", "pods": "110", "nvidia.com/gpu": "8"}
+    return {"metadata": {"name": name}, "spec": {}, "status": {"allocatable": amounts}}
+
+
+def _pod(name: str, gpus: int, labels: dict[str, str]) -> Object:
+    asks = {"cpu": "1", "memory": "1Gi"} | ({"nvidia.com/gpu": str(gpus)} if gpus else {})
+    return {
+        "metadata": {"name": name, "namespace": "warm", "uid": name, "labels": labels},
+        "spec": {"containers": [{"name": "main", "resources": {"requests": asks}}]},
+        "status": {"phase": "Pending"},
+    }

@@ -1,0 +1,49 @@
+"""The commands of ``bayplan extender``: they read arguments and call what does the work."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+extender = App(
+    name="extender", help="Run beside kube-scheduler and place pods on GPUs as the engine decides."
+)
+
+
+def register(app: App) -> None:
+    """Add the commands to the program."""
+    app.command(extender)
+
+
+@extender.command
+def serve(*, config: Path | None = None) -> int:
+    """Answer the calls of a kube-scheduler until SIGTERM.
+
+    Parameters
+    ----------
+    config
+        Configuration file (TOML); `bayplan extender config` prints one to start from.
+    """
+    from bayplan.extender.serve import serve as run
+
+    return run(config)
+
+
+@extender.command
+def config(*, check: Annotated[Path | None, Parameter(name=["--check"])] = None) -> None:
+    """Print a configuration file with all keys and their defaults, or check one.
+
+    Parameters
+    ----------
+    check
+        File to check instead: what is wrong is said by key, and nothing is printed.
+    """
+    from bayplan.extender.config.reading import read_config, template
+
+    if check is not None:
+        read_config(check)
+        return
+    sys.stdout.write(template())
