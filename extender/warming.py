@@ -45,3 +45,7 @@ def _pod(name: str, gpus: int, labels: dict[str, str]) -> Object:
         "spec": {"containers": [{"name": "main", "resources": {"requests": asks}}]},
         "status": {"phase": "Pending"},
     }
+
+
+if __name__ == "__main__":
+    warm()

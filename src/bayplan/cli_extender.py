@@ -47,3 +47,19 @@ def config(*, check: Annotated[Path | None, Parameter(name=["--check"])] = None)
         read_config(check)
         return
     sys.stdout.write(template())
+
+
+@extender.command
+def probe(*, path: str = "/readyz", config: Path = Path("/etc/bayplan/extender.toml")) -> int:
+    """Ask the extender of this machine for a page, as a kubelet's probe does.
+
+    Parameters
+    ----------
+    path
+        The page: /readyz or /healthz.
+    config
+        The configuration that the extender runs with; without such a file, the defaults.
+    """
+    from bayplan.extender.probing import probe as run
+
+    return run(path, config if config.exists() else None)

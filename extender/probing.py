@@ -1,0 +1,56 @@
+"""Asks the extender of this machine whether it is well: the probes of its Pod, which is closed."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import sys
+from pathlib import Path
+
+from bayplan.extender.config.reading import Values, read_config
+
+TIMEOUT_S = 3.0
+ANYWHERE = ("0.0.0.0", "::", "")
+"""Addresses that are listened on and cannot be called."""
+
+
+def probe(path: str, config: Path | None) -> int:
+    """Print what a page says; return 0 if its status is 200, else 1.
+
+    Parameters
+    ----------
+    path
+        The page.
+    config
+        The configuration file of the extender; None: all defaults.
+
+    Raises
+    ------
+    InputError
+        The configuration cannot be used.
+    """
+    connection = _connection(read_config(config))
+    try:
+        connection.request("GET", path)
+        reply = connection.getresponse()
+        sys.stdout.write(reply.read().decode(errors="replace").rstrip() + "\n")
+        return 0 if reply.status == http.client.OK else 1
+    except OSError as error:
+        sys.stderr.write(f"bayplan: no answer: {error.strerror or error}\n")
+        return 1
+    finally:
+        connection.close()
+
+
+def _connection(values: Values) -> http.client.HTTPConnection:
+    host, port = str(values["server.host"]), int(values["server.port"])
+    host = "localhost" if host in ANYWHERE else host
+    certificate = str(values["tls.certificate"])
+    if not certificate:
+        return http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
+    # The name in the certificate is that of the Service; who answers is this very machine.
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if values["tls.client_ca"]:
+        context.load_cert_chain(certificate, str(values["tls.key"]))
+    return http.client.HTTPSConnection(host, port, timeout=TIMEOUT_S, context=context)
