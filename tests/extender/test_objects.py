@@ -124,7 +124,9 @@ def test_readers_say_the_same_of_the_whole_object_and_of_what_is_kept() -> None:
             )
         )
     assert facts[0] == facts[1]
-    assert facts[0][0].constraints.unmodelled == ("volumes", "host ports")
+    constraints = facts[0][0].constraints
+    assert constraints is not None
+    assert constraints.unmodelled == ("volumes", "host ports")
     assert read_node(NODE, []) == read_node(decode("Node", encoded(NODE)), [])
 
 
