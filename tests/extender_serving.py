@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from bayplan.extender import logs
+from bayplan.extender import logs, loop
 from bayplan.extender.http.app import App
 from bayplan.extender.http.server import Server
 from extender_bodies import Recorder, app_of
@@ -63,15 +63,15 @@ def running(**settings: Any) -> Iterator[Running]:
         loops.put(asyncio.get_running_loop())
         codes.append(await server.run())
 
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread = threading.Thread(target=lambda: loop.run(serve()), daemon=True)
     thread.start()
-    loop = loops.get()
+    its = loops.get()
     try:
-        yield Running(server, app, verbs, loop, thread, codes)
+        yield Running(server, app, verbs, its, thread, codes)
     finally:
         for _ in range(2):
             with suppress(RuntimeError):  # it has stopped
-                loop.call_soon_threadsafe(server.stop)
+                its.call_soon_threadsafe(server.stop)
             thread.join(5)
 
 
@@ -88,7 +88,7 @@ def main() -> int:
             print(server.port, flush=True)
             return await server.run()
 
-    return asyncio.run(serve())
+    return loop.run(serve())
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Answers HTTP requests: an ASGI application without a framework.
 
-There are three verbs and five pages, all known by their path. A framework's routing, middleware
-and request objects would do nothing here but cost time (``bench/extender.py --frameworks``).
+There are three verbs and five pages, all known by their path. Starlette's routing and request
+objects would cost no time that could be measured (1.0 ms of CPU a call with 5,000 names, with and
+without), but they would do nothing here either.
 """
 
 from __future__ import annotations

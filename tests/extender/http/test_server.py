@@ -57,6 +57,23 @@ def test_calls_follow_each_other_on_one_connection() -> None:
         assert [what[3] for what in served.verbs.asked] == [True, False, True]
 
 
+def test_replies_do_not_wait_for_acknowledgements() -> None:
+    with running() as served:
+        connection = served.connect()
+        connection.request("GET", "/healthz")
+        connection.getresponse().read()
+        (accepted,) = served.server._uvicorn.server_state.connections
+        sock = accepted.transport.get_extra_info("socket")
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        connection.close()
+
+
+def test_a_port_on_all_addresses_takes_both_families() -> None:
+    with running(host="::") as served:
+        for host in ("127.0.0.1", "::1"):
+            socket.create_connection((host, served.server.port), timeout=10).close()
+
+
 def test_a_body_of_megabytes_in_chunks_comes_whole() -> None:
     names = [f"node-{i:06}" for i in range(100_000)]
     body = encoded(NAMES | {"NodeNames": names})
