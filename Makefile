@@ -65,6 +65,7 @@ bench: $(READY) ## measure; writes bench/results/ and the tables in README.md
 	$(BIN)/python bench/ordering.py
 	$(BIN)/python bench/explain.py
 	$(BIN)/python bench/plan.py
+	$(BIN)/python bench/extender.py
 	-$(BIN)/python bench/optimal.py
 	$(BIN)/python bench/jobs.py
 	$(BIN)/python bench/simulate.py

@@ -9,7 +9,7 @@ import queue
 import ssl
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -52,7 +52,8 @@ class Running:
 
 
 @contextmanager
-def running(**settings: Any) -> Iterator[Running]:
+def running(run: Callable[[Any], Any] = loop.run, **settings: Any) -> Iterator[Running]:
+    """Serve on a thread, on the loop that ``run`` makes."""
     verbs = Recorder()
     app = app_of(verbs, port=0, **settings)
     server = Server(app)
@@ -63,7 +64,7 @@ def running(**settings: Any) -> Iterator[Running]:
         loops.put(asyncio.get_running_loop())
         codes.append(await server.run())
 
-    thread = threading.Thread(target=lambda: loop.run(serve()), daemon=True)
+    thread = threading.Thread(target=lambda: run(serve()), daemon=True)
     thread.start()
     its = loops.get()
     try:

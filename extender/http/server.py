@@ -67,10 +67,10 @@ class Server:
         except asyncio.CancelledError:
             if not self._uvicorn.force_exit:
                 raise
-            self._uvicorn.close()
             log.warning("stopped at once")
             return FORCED
         finally:
+            self._uvicorn.close()
             self._socket.close()
             if watching:
                 watching.cancel()

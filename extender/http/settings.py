@@ -39,7 +39,7 @@ class HttpSettings:
     """What stands before the verbs: the path of ``urlPrefix`` in kube-scheduler's configuration."""
 
     max_body_bytes: int = 32 * 1024 * 1024
-    """The largest body. Names of 5,000 nodes are 0.3 MB; whole nodes are some 6 KB each."""
+    """The largest body. Names of 5,000 nodes are 0.2 MB; whole nodes are some 8 KB each."""
 
     call_s: float = 4.5
     """How long a call may take, its body included: less than kube-scheduler waits by default (5 s).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import os
@@ -17,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from bayplan.extender import loop
 from bayplan.extender.http.server import Server
 from bayplan.scheduler.errors import InputError
 from extender_bodies import BINDING, NAMES, WHOLE, Recorder, app_of, encoded
@@ -57,8 +59,9 @@ def test_calls_follow_each_other_on_one_connection() -> None:
         assert [what[3] for what in served.verbs.asked] == [True, False, True]
 
 
-def test_replies_do_not_wait_for_acknowledgements() -> None:
-    with running() as served:
+@pytest.mark.parametrize("run", [loop.run, asyncio.run])
+def test_replies_do_not_wait_for_acknowledgements(run: Any) -> None:
+    with running(run) as served:
         connection = served.connect()
         connection.request("GET", "/healthz")
         connection.getresponse().read()
