@@ -234,3 +234,15 @@ def test_a_second_signal_stops_at_once_with_1() -> None:
         served.send_signal(signal.SIGTERM)
         assert served.wait(10) == 1
         connection.close()
+
+
+def test_sighup_stops_nothing_and_sigint_does() -> None:
+    with process() as served:
+        connection = connected(served)
+        served.send_signal(signal.SIGHUP)
+        for _ in range(3):
+            connection.request("POST", BIND, encoded(BINDING))
+            assert connection.getresponse().read() == b'{"Error":""}'
+        connection.close()
+        served.send_signal(signal.SIGINT)
+        assert served.wait(10) == 0
