@@ -47,12 +47,13 @@ endtoend: $(EXTRAS) ## sweeps on a Ray cluster of its own, MLflow, notebooks; in
 	$(BIN)/python -m bayplan.kernels.warm
 	BAYPLAN_REQUIRE_EXTRAS=1 $(BIN)/pytest -m endtoend tests/e2e
 
-thorough: $(READY) ## over 20,000 random examples of what the engine promises, by promise
+thorough: $(READY) ## over 20,000 random examples of what the engine promises, by promise, and broken calls of the extender
 	$(BIN)/python -m bayplan.kernels.warm
 	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest -n $(TEST_WORKERS) -q --dist worksteal -m promise \
 	  --promises 20000
 	NUMBA_DISABLE_JIT=1 HYPOTHESIS_PROFILE=small $(BIN)/pytest -n $(TEST_WORKERS) -q -m promise \
 	  --promises 400
+	$(BIN)/python tests/extender_fuzz.py --examples 100000
 
 bench: $(READY) ## measure; writes bench/results/ and the tables in README.md
 	$(BIN)/python bench/replay.py
@@ -65,6 +66,7 @@ bench: $(READY) ## measure; writes bench/results/ and the tables in README.md
 	$(BIN)/python bench/ordering.py
 	$(BIN)/python bench/explain.py
 	$(BIN)/python bench/plan.py
+	$(BIN)/python bench/extender.py
 	-$(BIN)/python bench/optimal.py
 	$(BIN)/python bench/jobs.py
 	$(BIN)/python bench/simulate.py

@@ -57,11 +57,12 @@ def main() -> int:
     return 0
 
 
-def fill(n_nodes: int, mix: list[Request]) -> Cluster:
+def fill(n_nodes: int, mix: list[Request], resources: tuple[tuple[str, int], ...] = ()) -> Cluster:
     """Return a cluster filled node by node, as if pods had come and gone for long."""
     rng = np.random.default_rng(7)
     cluster = Cluster(
-        Node(f"n{i:06}", 96_000, 786_432, GPUS, "G2", labels=()) for i in range(n_nodes)
+        Node(f"n{i:06}", 96_000, 786_432, GPUS, "G2", labels=(), resources=resources)
+        for i in range(n_nodes)
     )
     # One node at a time is a small cluster of its own: filled by the public doors, then copied.
     engine = Engine(Cluster([Node("one", 96_000, 786_432, GPUS, "G2")]), make_policy("best-fit"))

@@ -1,4 +1,4 @@
-"""What kube-scheduler asks of an extender, and what it is told: the door between wire and state."""
+"""What the HTTP layer asks: the verbs of the extender, and the pages for people."""
 
 from __future__ import annotations
 
@@ -9,18 +9,10 @@ from bayplan.traces.kubernetes.objects import Object
 
 
 class FilterAnswer(NamedTuple):
-    """Which nodes may take a pod, and why the others may not.
+    """What filter says.
 
-    Attributes
-    ----------
-    passed
-        Names, in the order in which they were given.
-    failed
-        Why a node cannot take it now: preemption may help (``FailedNodes``).
-    unresolvable
-        Why a node can never take it (``FailedAndUnresolvableNodes``).
-    error
-        What is wrong with the call as a whole; empty: nothing.
+    ``passed`` are nodes in the order of the input, ``failed`` why others do not fit now (preempting
+    pods may help), ``unresolvable`` why others never will.
     """
 
     passed: list[str]
@@ -30,22 +22,59 @@ class FilterAnswer(NamedTuple):
 
 
 class Verbs(Protocol):
-    """The verbs of an extender and its pages, apart from any wire."""
+    """Answers kube-scheduler's calls. All methods run on the event loop that owns the cluster."""
 
     def filter(self, pod: Object, names: Sequence[str], *, holds: bool) -> FilterAnswer:
-        """Say which nodes may take a pod; ``holds``: the call may keep room for it."""
+        """Return which nodes can take a pod.
+
+        Parameters
+        ----------
+        pod
+            The pod.
+        names
+            The nodes to look at.
+        holds
+            Whether a node may be held for the pod; never in a dry run, which sends full nodes.
+        """
 
     def prioritize(self, pod: Object, names: Sequence[str]) -> list[tuple[str, int]]:
-        """Return a score from 0 to 10 for each node, and keep room on the best one."""
+        """Return a score from 0 to 10 for each node.
+
+        Parameters
+        ----------
+        pod
+            The pod.
+        names
+            The nodes to score.
+        """
 
     async def bind(self, namespace: str, name: str, uid: str, node: str) -> str:
-        """Bind a pod to a node; return what went wrong, empty when nothing did."""
+        """Bind a pod to a node; return why that failed, empty if it did not.
 
-    async def explain(self, namespace: str, name: str) -> Object:
-        """Say why a pod is where it is, or nowhere; ``KeyError``: there is none."""
+        Parameters
+        ----------
+        namespace, name, uid
+            The pod.
+        node
+            Where it goes.
+        """
+
+    def explain(self, namespace: str, name: str) -> Object:
+        """Return why a pod is where it is, or why it waits.
+
+        Parameters
+        ----------
+        namespace, name
+            The pod.
+
+        Raises
+        ------
+        KeyError
+            There is no such pod.
+        """
 
     def state(self) -> Object:
-        """Return what is known of the cluster, in short."""
+        """Return the extender's view of the cluster."""
 
     def not_ready(self) -> list[str]:
-        """Return what is missing before calls can be answered; empty: nothing."""
+        """Return why calls cannot be answered yet; empty when they can."""

@@ -1,0 +1,69 @@
+"""What people, probes and Prometheus read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+from bayplan.extender.http.replies import Reply, json_reply, refused
+from bayplan.extender.verbs import Verbs
+
+EXPLAIN = "/explain/"
+
+
+class Pages:
+    """The read-only pages.
+
+    Parameters
+    ----------
+    verbs
+        What they show.
+    registry
+        The metrics.
+    """
+
+    def __init__(self, verbs: Verbs, registry: CollectorRegistry) -> None:
+        self._verbs = verbs
+        self._registry = registry
+        self.stopping = False
+        self.by_path: dict[str, tuple[str, Callable[[], Reply]]] = {
+            "/healthz": ("healthz", self._healthz),
+            "/readyz": ("readyz", self._readyz),
+            "/metrics": ("metrics", self._metrics),
+            "/state": ("state", self._state),
+        }
+
+    def find(self, path: str) -> tuple[str, Callable[[], Reply]] | None:
+        """Return the name of the page at a path and what makes it; None if there is none.
+
+        Parameters
+        ----------
+        path
+            Of the request.
+        """
+        page = self.by_path.get(path)
+        if page is None and path.startswith(EXPLAIN):
+            namespace, _, name = path.removeprefix(EXPLAIN).partition("/")
+            if namespace and name and "/" not in name:
+                return "explain", lambda: self._explain(namespace, name)
+        return page
+
+    def _healthz(self) -> Reply:
+        return json_reply(200, {"ok": True})
+
+    def _readyz(self) -> Reply:
+        reasons = ["it is stopping"] if self.stopping else self._verbs.not_ready()
+        return json_reply(503 if reasons else 200, {"ready": not reasons, "reasons": reasons})
+
+    def _metrics(self) -> Reply:
+        return Reply(200, generate_latest(self._registry), CONTENT_TYPE_LATEST.encode())
+
+    def _state(self) -> Reply:
+        return json_reply(200, self._verbs.state())
+
+    def _explain(self, namespace: str, name: str) -> Reply:
+        try:
+            return json_reply(200, self._verbs.explain(namespace, name))
+        except KeyError:
+            return refused(404, "there is no such pod")

@@ -1,0 +1,82 @@
+"""Replies, byte for byte as Go reads them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from bayplan.extender.verbs import FilterAnswer
+from bayplan.extender.wire.decoding import read_args
+from bayplan.extender.wire.encoding import (
+    binding_reply,
+    filter_error,
+    filter_reply,
+    preemption_reply,
+    priorities_reply,
+)
+from extender_bodies import NAMES, WHOLE, encoded, node
+
+
+def test_names_go_back_as_names() -> None:
+    answer = FilterAnswer(["n1"], {"n2": "full"}, {"n3": "wrong model"})
+    assert filter_reply(answer, read_args(encoded(NAMES))) == (
+        b'{"Nodes":null,"NodeNames":["n1"],"FailedNodes":{"n2":"full"},'
+        b'"FailedAndUnresolvableNodes":{"n3":"wrong model"},"Error":""}'
+    )
+
+
+def test_whole_nodes_go_back_as_they_came() -> None:
+    reply = filter_reply(FilterAnswer(["n3", "n1"], {}, {}), read_args(encoded(WHOLE)))
+    items = encoded(node("n3")) + b"," + encoded(node("n1"))
+    assert reply == (
+        b'{"Nodes":{"items":[' + items + b'],"metadata":{}},"NodeNames":null,"FailedNodes":{},'
+        b'"FailedAndUnresolvableNodes":{},"Error":""}'
+    )
+
+
+def test_no_node_is_an_empty_list_in_the_form_that_was_sent() -> None:
+    nothing = FilterAnswer([], {}, {})
+    assert json.loads(filter_reply(nothing, read_args(encoded(NAMES))))["NodeNames"] == []
+    whole = json.loads(filter_reply(nothing, read_args(encoded(WHOLE))))
+    assert (whole["Nodes"]["items"], whole["NodeNames"]) == ([], None)
+
+
+def test_an_error_leaves_no_nodes() -> None:
+    answer = FilterAnswer(["n1"], {}, {}, "not ready")
+    assert (
+        filter_reply(answer, read_args(encoded(NAMES)))
+        == filter_error("not ready")
+        == (
+            b'{"Nodes":null,"NodeNames":null,"FailedNodes":{},"FailedAndUnresolvableNodes":{},'
+            b'"Error":"not ready"}'
+        )
+    )
+
+
+def test_priorities_are_a_bare_array_of_whole_numbers() -> None:
+    assert priorities_reply([("n1", 10), ("n2", 0)]) == (
+        b'[{"Host":"n1","Score":10},{"Host":"n2","Score":0}]'
+    )
+    assert priorities_reply([]) == b"[]"
+
+
+@pytest.mark.parametrize("score", [-1, 11, 50])
+def test_a_score_outside_is_never_sent(score: int) -> None:
+    with pytest.raises(ValueError, match="from 0 to 10"):
+        priorities_reply([("n1", 3), ("n2", score)])
+
+
+def test_names_are_escaped() -> None:
+    assert json.loads(priorities_reply([('a"\\\n', 1)])) == [{"Host": 'a"\\\n', "Score": 1}]
+
+
+def test_bindings() -> None:
+    assert binding_reply("") == b'{"Error":""}'
+    assert binding_reply("waiting 1/4") == b'{"Error":"waiting 1/4"}'
+
+
+def test_victims_go_back_by_uid() -> None:
+    assert preemption_reply({"n1": (("u-9",), 1)}) == (
+        b'{"NodeNameToMetaVictims":{"n1":{"Pods":[{"UID":"u-9"}],"NumPDBViolations":1}}}'
+    )

@@ -1,0 +1,91 @@
+"""Bugs of the extender to plant: its wire, its HTTP server, its certificates."""
+
+from __future__ import annotations
+
+from .bugs import Bug
+
+APP = "tests/extender/http/test_app.py::test_"
+DECODING = "tests/extender/wire/test_decoding.py::test_"
+ENCODING = "tests/extender/wire/test_encoding.py::test_"
+SERVER = "tests/extender/http/test_server.py::test_"
+TLS = "tests/extender/http/test_tls.py::test_"
+
+EXTENDER_BUGS = (
+    Bug(
+        "a dry run holds nodes",
+        "extender/http/calls.py",
+        "holds=asked.nodes is None",
+        "holds=True",
+        (APP + "filter_with_whole_nodes_is_a_dry_run_and_answers_with_them",),
+    ),
+    Bug(
+        "nodes that failed go back too",
+        "extender/wire/encoding.py",
+        "[asked.nodes[name] for name in answer.passed]",
+        "[*asked.nodes.values()]",
+        (ENCODING + "whole_nodes_go_back_as_they_came",),
+    ),
+    Bug(
+        "a score of 50 is sent",
+        "extender/wire/encoding.py",
+        "if not {*map(_score, scores)} <= _SCORES:",
+        "if not scores:",
+        (ENCODING + "a_score_outside_is_never_sent",),
+    ),
+    Bug(
+        "of keys that differ by case the first counts",
+        "extender/wire/casing.py",
+        "in _objects.decode(data).items()}",
+        "in reversed(_objects.decode(data).items())}",
+        (DECODING + "of_keys_that_differ_by_case_the_last_counts_as_in_go",),
+    ),
+    Bug(
+        "text of nodes that is no UTF-8 is sent on",
+        "extender/wire/decoding.py",
+        "    if not body.isascii():\n",
+        "    if not body:\n",
+        (DECODING + "whole_nodes_with_broken_text_are_not_sent_on",),
+    ),
+    Bug(
+        "a body may grow over the limit",
+        "extender/http/body.py",
+        "        if size > max_bytes:\n",
+        "        if len(part) > max_bytes:\n",
+        (APP + "a_body_that_grows_over_the_limit_is_refused_and_one_at_the_limit_is_not",),
+    ),
+    Bug(
+        "a client is told what went wrong inside",
+        "extender/http/app.py",
+        'return f"internal error, see the log by id {code}"',
+        'return f"internal error, see the log by id {code}: {error}"',
+        (APP + "an_exception_is_an_error_by_id_and_a_line_in_the_log",),
+    ),
+    Bug(
+        "a pod is bound although a field is empty",
+        "extender/http/calls.py",
+        "if not (asked.pod_name and asked.pod_namespace and asked.pod_uid and asked.node):",
+        "if not asked.pod_name:",
+        (APP + "a_binding_with_an_empty_field_is_refused_before_any_verb",),
+    ),
+    Bug(
+        "files that stay are read, and those that change are not",
+        "extender/http/tls.py",
+        "if self._look() != self._stamp:",
+        "if self._look() == self._stamp:",
+        (TLS + "files_that_stay_are_read_once",),
+    ),
+    Bug(
+        "replies wait for acknowledgements",
+        "extender/http/server.py",
+        "socket.SOCK_STREAM, socket.IPPROTO_TCP)",
+        "socket.SOCK_STREAM)",
+        (SERVER + "replies_do_not_wait_for_acknowledgements",),
+    ),
+    Bug(
+        "it says that it is ready while it stops",
+        "extender/http/pages.py",
+        'reasons = ["it is stopping"] if self.stopping else self._verbs.not_ready()',
+        "reasons = self._verbs.not_ready()",
+        (SERVER + "while_it_drains_it_answers_and_says_that_it_is_not_ready",),
+    ),
+)
