@@ -1,4 +1,5 @@
 """The Kubernetes scheduler extender: the edge between kube-scheduler and the engine.
 
-Nothing lives here yet; the package holds the place that the import contracts speak of.
+``objects`` are the Kubernetes objects as far as they are read; ``api`` talks to the API server,
+``watch`` follows what is in it.
 """
