@@ -8,11 +8,15 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 import urllib3
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from bayplan.extender.api.errors import ApiError
 
 CHUNK = 1 << 18
+
+
+class Silence(ApiError):
+    """Nothing has come for so long as was to be waited."""
 
 
 class Reply(NamedTuple):
@@ -69,7 +73,7 @@ class Stream:
         Raises
         ------
         ApiError
-            The connection breaks, or is silent for too long.
+            The connection breaks, or (``Silence``) is silent for too long.
         """
         rest = b""
         while data := self._guarded(lambda: self._response.read1(CHUNK)):
@@ -88,6 +92,8 @@ class Stream:
     def _guarded(self, read: Callable[[], bytes]) -> bytes:
         try:
             return read()
+        except ReadTimeoutError:
+            raise Silence(f"{self._what}: no word") from None
         except (HTTPError, OSError, ValueError, AttributeError) as error:
             # The last two: another thread closed what is being read.
             raise ApiError(f"{self._what}: {type(error).__name__}") from None

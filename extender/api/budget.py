@@ -15,10 +15,9 @@ from enum import IntEnum
 class Priority(IntEnum):
     """Who goes first."""
 
-    LEASE = 0
-    BIND = 1
-    PATCH = 2
-    EVENT = 3
+    BIND = 0
+    PATCH = 1
+    EVENT = 2
 
 
 class Bucket:

@@ -44,7 +44,7 @@ async def annotate_pod(
     Raises
     ------
     ApiError
-        It failed; 409 where the pod is another one, or was changed.
+        It failed; 422 where the pod is another one, 409 where it was changed.
     """
     path = f"/api/v1/namespaces/{quote(namespace, safe='')}/pods/{quote(name, safe='')}"
     await _annotate(client, path, annotations, uid, version, deadline_s)

@@ -6,9 +6,11 @@ import logging
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
-from bayplan.extender.api.answers import Stream
+from bayplan.extender.api.answers import Silence, Stream
 from bayplan.extender.api.connection import Connection
 from bayplan.extender.api.errors import ApiError
 from bayplan.extender.api.served import served_version
@@ -38,7 +40,10 @@ from bayplan.extender.watch.steps import (
 from bayplan.extender.watch.telling import Counters
 
 QUIET_S = 150.0
-"""A stream that is silent for so long is dead: bookmarks come about every minute."""
+"""A watch that is silent for so long is opened again: its connection may be dead.
+
+Bookmarks come about every minute, but not for kinds of which no object changes (seen with 1.37).
+"""
 
 LIST_S = 60.0
 """An answer to a list that pauses for so long has failed."""
@@ -155,8 +160,7 @@ class Reader:
         with self._opened(self.kind.path(ask.version), query, LIST_S) as stream:
             data = stream.read()
         page = self._decoder.page(data)
-        self.problem = ""
-        self._counters.hear(self.kind.name)
+        self._heard()
         return PageRead(*page)
 
     def _watch(self, ask: Watch) -> Event | Next | None:
@@ -172,20 +176,25 @@ class Reader:
         self._watched = True
         started = time.monotonic()
         with self._opened(self.kind.path(ask.version), query, QUIET_S) as stream:
-            for datas in stream.lines():
-                lines = self._decoded(datas)
-                following = self._stepped(LinesRead(lines))
-                if following is not None or self._stopped.is_set():
-                    return following
+            self._heard()  # from here on all is known up to that version
+            with suppress(Silence):
+                for datas in stream.lines():
+                    lines = self._decoded(datas)
+                    following = self._stepped(LinesRead(lines))
+                    if following is not None or self._stopped.is_set():
+                        return following
         return Ended(time.monotonic() - started)
 
     def _decoded(self, datas: Iterable[bytes]) -> list[Line]:
         lines = [self._decoder.line(data) for data in datas]
-        for line in lines:
-            self._counters.events.labels(self.kind.name, line.type).inc()
-        self._counters.hear(self.kind.name)
-        self.problem = ""
+        for event_type, times in Counter(line.type for line in lines).items():
+            self._counters.events.labels(self.kind.name, event_type).inc(times)
+        self._heard()
         return lines
+
+    def _heard(self) -> None:
+        self.problem = ""
+        self._counters.hear(self.kind.name)
 
     def _opened(self, path: str, query: dict[str, str], quiet_s: float) -> Stream:
         """Open a stream that ``stop`` can end."""

@@ -59,7 +59,7 @@ class Counters:
         self._heard[kind] = self._clock()
 
     def stale_s(self, kind: str) -> float:
-        """Return the seconds since the last page, event or bookmark; infinite before the first.
+        """Return the seconds since a page, event, bookmark or opening; infinite before the first.
 
         Parameters
         ----------
@@ -83,7 +83,9 @@ class Counters:
             "bayplan_watch_synced", "Whether what is known of a kind is complete", labels=[KIND]
         )
         stale = GaugeMetricFamily(
-            "bayplan_watch_stale_seconds", "Since the last page, event or bookmark", labels=[KIND]
+            "bayplan_watch_stale_seconds",
+            "Since the last page, event, bookmark or opening of a watch",
+            labels=[KIND],
         )
         for kind, known in self.synced.items():
             synced.add_metric([kind], float(known))

@@ -20,7 +20,7 @@ STOP_S = 1.0
 """So long ``stop`` waits for the threads. They are daemons: one that hangs holds nothing up."""
 
 STALE_S = 300.0
-"""Without a sign of life for so long a kind is not in step any more."""
+"""Without a sign of life for so long a kind is not in step any more: two silent watches."""
 
 
 class Watches:

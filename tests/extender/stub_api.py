@@ -38,7 +38,8 @@ class Fault:
     """What happens to one request instead of, or beside, its answer.
 
     An answer with ``status``; or the real one after ``delay_s``, broken off after ``cut`` bytes,
-    or with ``line`` put into the watch and the stream ended.
+    or with ``line`` put into the watch and the stream ended, or with the watch in pieces of
+    ``trickle`` bytes.
     """
 
     status: int = 0
@@ -48,6 +49,7 @@ class Fault:
     delay_s: float = 0.0
     cut: int | None = None
     line: bytes = b""
+    trickle: int = 0
 
 
 @dataclass(slots=True)
@@ -254,7 +256,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self._hang_up()
                 return
             if lines:
-                self._chunk(lines)
+                step = fault.trickle or len(lines)
+                for start in range(0, len(lines), step):
+                    self._chunk(lines[start : start + step])
                 sent += len(lines)
 
     def _chunk(self, data: bytes) -> None:
@@ -296,6 +300,11 @@ def _object(world: World, asked: Asked, path: str, name: str, space: str) -> tup
     if asked.method == "GET":
         return _ok(thing)
     wanted = asked.body["metadata"]
+    if (
+        asked.method == "PATCH"
+        and wanted.get("uid", thing["metadata"]["uid"]) != (thing["metadata"]["uid"])
+    ):
+        return _refused(422, "Invalid", "metadata.uid: field is immutable")
     for key in ("uid", "resourceVersion"):
         if key in wanted and wanted[key] != thing["metadata"][key]:
             return _refused(409, "Conflict", f"Precondition failed: {key} in precondition")

@@ -59,7 +59,7 @@ class World:
     compacted: int = 0
     log: list[Change] = field(default_factory=list)
     news: threading.Condition = field(default_factory=threading.Condition)
-    lists: dict[int, list[bytes]] = field(default_factory=dict)
+    lists: dict[tuple[str, int], list[bytes]] = field(default_factory=dict)
 
     def serve(self, *paths: str) -> None:
         """Have collections, at first empty."""
@@ -107,8 +107,9 @@ class World:
             version, _, start = token.partition(":") if token else (str(self.version), "", "0")
             if not token:
                 every = self.things[path].values()
-                self.lists[self.version] = [e.raw for e in every if e.live or not selecting]
-            raws = self.lists.get(int(version))
+                raws_now = [each.raw for each in every if each.live or not selecting]
+                self.lists[path, self.version] = raws_now
+            raws = self.lists.get((path, int(version)))
         if raws is None:
             return None
         at = int(start)

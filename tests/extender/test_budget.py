@@ -83,12 +83,11 @@ def test_bindings_go_before_patches_and_events_whoever_came_first() -> None:
             one(Priority.BIND, "bind 1"),
             one(Priority.PATCH, "patch 2"),
             one(Priority.BIND, "bind 2"),
-            one(Priority.LEASE, "lease"),
         ]
         await asyncio.gather(*asked)
         return done
 
-    assert asyncio.run(story()) == ["lease", "bind 1", "bind 2", "patch 1", "patch 2", "event"]
+    assert asyncio.run(story()) == ["bind 1", "bind 2", "patch 1", "patch 2", "event"]
 
 
 def test_who_gives_up_takes_no_turn() -> None:

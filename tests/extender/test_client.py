@@ -207,7 +207,7 @@ def test_a_precondition_that_fails_is_an_answer_and_a_chance_conflict_is_not(
     stub.fail(Fault(409, reason="Conflict"), "/api/v1/nodes/n1", method="PATCH")
 
     async def story(client: Client, registry: CollectorRegistry) -> None:
-        with pytest.raises(ApiError, match="uid in precondition"):
+        with pytest.raises(ApiError, match="422 Invalid"):
             await annotate_pod(client, "default", "p0", {"a": "1"}, uid="other")
         with pytest.raises(ApiError, match="resourceVersion in precondition"):
             await annotate_node(client, "n0", {"a": "1"}, version="1")

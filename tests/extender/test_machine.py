@@ -222,6 +222,13 @@ def test_a_kind_that_moves_to_another_version_is_listed_there() -> None:
     assert made.step(Found("v1")) == [Replacing(), first()]
 
 
+def test_a_kind_that_cannot_be_asked_for_is_asked_for_again() -> None:
+    made = machine(POD_GROUPS)
+    made.step(Started())
+    assert made.step(Failed(500)) == [Wait(0.1875, "HTTP 500")]
+    assert made.step(Woke()) == [Ask()]
+
+
 def test_pods_that_may_not_be_listed_are_waited_for() -> None:
     made = machine()
     made.step(Started())

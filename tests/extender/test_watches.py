@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from bayplan.extender.watch import Watches, machine
+from bayplan.extender.watch import Watches, lines, machine, stream
 from bayplan.extender.watch.kinds import KINDS, NODES, PLUGIN_POD_GROUPS, POD_GROUPS, PODS
 from bayplan.traces.kubernetes.objects import Object
 
@@ -101,6 +101,27 @@ def test_pages_are_followed_to_the_end(stub: Stub, tmp_path: Path) -> None:
     asked = stub.of("GET", paths.PODS, limit="500")
     assert [bool(each.query.get("continue")) for each in asked] == [False, True, True]
     assert seen.mirror.count("page", PODS) == 10 + 10 + 5  # slices of 50
+
+
+def test_many_kinds_are_listed_in_pages_at_the_same_time(stub: Stub, tmp_path: Path) -> None:
+    for index in range(3, 1100):
+        stub.world.put(paths.NODES, node(f"n{index}"))
+    for index in range(700):
+        stub.world.put(paths.CLASSES, node(f"c{index}"))
+        stub.world.put(paths.PLUGIN_GROUPS, node(f"g{index}"))
+
+    async def story() -> Followed:
+        async with following(stub, tmp_path) as seen:
+            return seen
+
+    known = asyncio.run(story()).mirror.known
+    assert {kind: len(things) for kind, things in known.items()} == {
+        NODES: 1100,
+        "PriorityClass": 700,
+        PLUGIN_POD_GROUPS: 700,
+        POD_GROUPS: 0,
+        PODS: 5,
+    }
 
 
 def test_a_pod_that_finishes_is_deleted(stub: Stub, tmp_path: Path) -> None:
@@ -205,6 +226,58 @@ def test_a_line_that_breaks_off_is_read_again_whole(stub: Stub, tmp_path: Path) 
             assert seen.mirror.count("changed", PODS) == 3, "each once"
 
     asyncio.run(story())
+
+
+def test_a_silent_watch_is_opened_again_and_that_is_a_sign_of_life(
+    stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "QUIET_S", 0.2)
+    monkeypatch.setattr(machine, "SHORT_S", 0.1)
+
+    async def story() -> None:
+        async with following(stub, tmp_path) as seen:
+            await until(lambda: seen.counted("reconnects_total", kind=PODS) >= 3)
+            assert seen.counted("failures_total", kind=PODS) == 0
+            assert seen.counted("stale_seconds", kind=PODS) < 0.6
+            stub.world.put(paths.PODS, pod("late"))
+            await until(lambda: "late" in seen.mirror.names(PODS))
+            assert seen.mirror.count("replacing", PODS) == 1
+
+    asyncio.run(story())
+
+
+def test_lines_that_come_in_pieces_are_put_together(stub: Stub, tmp_path: Path) -> None:
+    stub.fail(Fault(trickle=7), paths.PODS, {"watch": "true"})
+
+    async def story() -> None:
+        async with following(stub, tmp_path) as seen:
+            for index in range(5):
+                stub.world.put(paths.PODS, pod(f"x{index}"))
+            await until(lambda: len(seen.mirror.names(PODS)) == 10)
+            assert seen.counted("failures_total", kind=PODS) == 0
+
+    asyncio.run(story())
+
+
+def test_a_bug_in_the_reading_is_logged_and_the_reading_goes_on(
+    stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real = lines.Decoder.page
+    broken = iter([True])
+
+    def page(self: lines.Decoder, data: bytes) -> lines.Page:
+        if next(broken, False):
+            raise KeyError("a bug")
+        return real(self, data)
+
+    monkeypatch.setattr(lines.Decoder, "page", page)
+
+    async def story() -> None:
+        async with following(stub, tmp_path) as seen:
+            assert seen.mirror.names(PODS) == ["p0", "p1", "p2", "p3", "p4"]
+
+    asyncio.run(story())
+    assert "KeyError: 'a bug'" in caplog.text
 
 
 def test_a_watch_that_the_server_ends_goes_on(
