@@ -70,6 +70,7 @@ bench: $(READY) ## measure; writes bench/results/ and the tables in README.md
 	-$(BIN)/python bench/optimal.py
 	$(BIN)/python bench/jobs.py
 	$(BIN)/python bench/simulate.py
+	$(BIN)/python bench/extender_start.py
 	$(BIN)/python bench/tables.py
 
 reproduce: $(READY) ## published tables and schedules beside ours (needs BAYPLAN_DATA)

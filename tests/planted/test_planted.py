@@ -20,9 +20,17 @@ from .extender_bugs import EXTENDER_BUGS
 from .promise_bugs import PROMISE_BUGS
 from .sharing_bugs import SHARING_BUGS
 from .simulator_bugs import SIMULATOR_BUGS
+from .watch_bugs import WATCH_BUGS
 
 ROOT = Path(__file__).parents[2]
-BUGS = (*ENGINE_BUGS, *EXTENDER_BUGS, *PROMISE_BUGS, *SHARING_BUGS, *SIMULATOR_BUGS)
+BUGS = (
+    *ENGINE_BUGS,
+    *EXTENDER_BUGS,
+    *PROMISE_BUGS,
+    *SHARING_BUGS,
+    *SIMULATOR_BUGS,
+    *WATCH_BUGS,
+)
 FOLDERS = ("src", "kernels", "scheduler", "simulator", "traces", "extender", "tests")
 PASSED, FAILED = 0, 1
 

@@ -1,0 +1,245 @@
+"""The connection to the API server: address, credentials and TLS as ``kubectl`` has them.
+
+The ``kubernetes`` package reads kubeconfig files (tokens, client certificates, exec plugins) and
+the service account of a pod, and makes a urllib3 pool of it; requests are raw bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import urllib3
+from urllib3.exceptions import HTTPError
+
+from bayplan.extender.api.answers import Reply, Stream
+from bayplan.extender.api.errors import ApiError, error_of
+
+CONNECT_S = 5.0
+POOL = 32
+RENEW_S = 10.0
+"""Credentials that are refused are read anew at most so often."""
+
+UNAUTHORIZED = 401
+JSON = "application/json"
+
+KubeConfiguration = Any
+"""``kubernetes.client.Configuration``."""
+
+
+class Connection:
+    """Sends requests to one API server; for any number of threads.
+
+    Parameters
+    ----------
+    load
+        Returns the configuration; called again when the server refuses the credentials.
+
+    Raises
+    ------
+    ApiError
+        The configuration cannot be read.
+    """
+
+    def __init__(self, load: Callable[[], KubeConfiguration]) -> None:
+        self._load = load
+        self._guard = threading.Lock()
+        self._renewed = time.monotonic()
+        self._configuration, self._pool = self._made()
+
+    @classmethod
+    def from_kubeconfig(cls, path: str = "", context: str = "") -> Connection:
+        """Return a connection as a kubeconfig file says.
+
+        Parameters
+        ----------
+        path
+            The file; empty for ``$KUBECONFIG`` or ``~/.kube/config``.
+        context
+            Empty for its current context.
+
+        Raises
+        ------
+        ApiError
+            It cannot be read.
+        """
+
+        def load() -> KubeConfiguration:
+            client, config = _kubernetes()
+            made = client.Configuration()
+            given = path or os.environ.get("KUBECONFIG") or config.KUBE_CONFIG_DEFAULT_LOCATION
+            config.load_kube_config(
+                given, context or None, client_configuration=made, persist_config=False
+            )
+            return made
+
+        return cls(load)
+
+    @classmethod
+    def in_cluster(cls) -> Connection:
+        """Return the connection of a pod's service account; its token is read every minute.
+
+        Raises
+        ------
+        ApiError
+            This is no pod of a cluster.
+        """
+
+        def load() -> KubeConfiguration:
+            client, config = _kubernetes()
+            made = client.Configuration()
+            config.load_incluster_config(client_configuration=made)
+            return made
+
+        return cls(load)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        content_type: str = JSON,
+        timeout_s: float = 30.0,
+    ) -> Reply:
+        """Send a request once and return the answer.
+
+        Parameters
+        ----------
+        method, path
+            Of the request; the path with its query.
+        body, content_type
+            What is sent.
+        timeout_s
+            So long the connection may be silent.
+
+        Raises
+        ------
+        ApiError
+            There is no answer, or one that is no 2xx.
+        """
+        what = f"{method} {path.partition('?')[0]}"
+        response = self._opened(method, path, body, content_type, timeout_s)
+        with Stream(response, what) as stream:
+            return Reply(response.status, stream.read())
+
+    def open(self, path: str, query: Mapping[str, str], quiet_s: float) -> Stream:
+        """Return the answer to a GET, to be read as it comes.
+
+        Parameters
+        ----------
+        path
+            Of the request.
+        query
+            Its query; what is empty is left out.
+        quiet_s
+            So long the connection may be silent.
+
+        Raises
+        ------
+        ApiError
+            There is no answer, or one that is no 2xx.
+        """
+        asked = urlencode({key: value for key, value in query.items() if value})
+        whole = f"{path}?{asked}" if asked else path
+        return Stream(self._opened("GET", whole, None, JSON, quiet_s), f"GET {path}")
+
+    def close(self) -> None:
+        """Close the connections that are idle."""
+        self._pool.clear()
+
+    def _opened(
+        self, method: str, path: str, body: bytes | None, content_type: str, timeout_s: float
+    ) -> urllib3.BaseHTTPResponse:
+        pool = self._pool
+        response, secret = self._asked(pool, method, path, body, content_type, timeout_s)
+        if response.status == UNAUTHORIZED and self._renew(pool):
+            response.close()
+            pool = self._pool
+            response, secret = self._asked(pool, method, path, body, content_type, timeout_s)
+        if response.status // 100 == 2:
+            return response
+        what = f"{method} {path.partition('?')[0]}"
+        with Stream(response, what) as stream:
+            wished = response.headers.get("Retry-After", "")
+            raise error_of(what, response.status, wished, stream.read(), secret)
+
+    def _asked(
+        self,
+        pool: urllib3.PoolManager,
+        method: str,
+        path: str,
+        body: bytes | None,
+        content_type: str,
+        timeout_s: float,
+    ) -> tuple[urllib3.BaseHTTPResponse, str]:
+        """Return the answer and the credential that was sent."""
+        headers = {"Accept": JSON, "User-Agent": "bayplan"}
+        if body is not None:
+            headers["Content-Type"] = content_type
+        secrets = self._credentials()
+        try:
+            response = pool.request(
+                method,
+                self._configuration.host + path,
+                body=body,
+                headers=headers | secrets,
+                timeout=urllib3.Timeout(connect=CONNECT_S, read=timeout_s),
+                retries=False,
+                redirect=False,
+                preload_content=False,
+            )
+        except (HTTPError, OSError) as error:
+            # The text of some of these has the request in it.
+            what = f"{method} {path.partition('?')[0]}"
+            raise ApiError(f"{what}: no answer ({type(error).__name__})") from None
+        return response, "".join(secrets.values()).rpartition(" ")[2]
+
+    def _credentials(self) -> dict[str, str]:
+        with self._guard:  # an expired token is replaced here, maybe by a plugin
+            try:
+                settings = self._configuration.auth_settings()
+            except Exception as error:
+                raise ApiError(f"credentials cannot be read ({type(error).__name__})") from None
+        return {
+            each["key"]: str(each["value"]).strip()
+            for each in settings.values()
+            if each["in"] == "header" and each["value"]
+        }
+
+    def _renew(self, refused: urllib3.PoolManager) -> bool:
+        """Read the configuration again after a 401; whether another try is worth it."""
+        with self._guard:
+            if self._pool is not refused:
+                return True  # another thread did
+            if time.monotonic() < self._renewed + RENEW_S:
+                return False
+            self._renewed = time.monotonic()
+            self._configuration, self._pool = self._made()
+            return True
+
+    def _made(self) -> tuple[KubeConfiguration, urllib3.PoolManager]:
+        from kubernetes.client.rest import RESTClientObject
+
+        try:
+            made = self._load()
+            made.connection_pool_maxsize = POOL
+            made.keep_alive = True
+            made.retries = False
+            pool: urllib3.PoolManager = RESTClientObject(made).pool_manager
+        except Exception as error:  # whatever a broken file, a plugin or a certificate brings
+            # Its text may have a whole entry of the file behind the file's name.
+            text = str(error).partition("/{")[0]
+            raise ApiError(f"no connection to Kubernetes: {type(error).__name__}: {text}") from None
+        return made, pool
+
+
+def _kubernetes() -> tuple[Any, Any]:
+    """Return the client and config modules, which take their time and have no types."""
+    from kubernetes import client, config
+
+    return client, config

@@ -1,0 +1,108 @@
+"""Annotations of pods and nodes, by merge patches (RFC 7386)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from bayplan.extender.api.budget import Priority
+from bayplan.extender.api.client import DEADLINE_S, Client
+
+MERGE_PATCH = "application/merge-patch+json"
+
+Annotations = Mapping[str, str | None]
+"""What is set; None takes an annotation away."""
+
+
+async def annotate_pod(
+    client: Client,
+    namespace: str,
+    name: str,
+    annotations: Annotations,
+    *,
+    uid: str = "",
+    version: str = "",
+    deadline_s: float = DEADLINE_S,
+) -> None:
+    """Change annotations of a pod.
+
+    Parameters
+    ----------
+    client
+        The API server.
+    namespace, name
+        The pod.
+    annotations
+        What is changed.
+    uid
+        Of the pod; another one of its name is refused. Empty for any.
+    version
+        The resource version that it must have. Empty for any.
+    deadline_s
+        So long it may take in all.
+
+    Raises
+    ------
+    ApiError
+        It failed; 422 where the pod is another one, 409 where it was changed.
+    """
+    path = f"/api/v1/namespaces/{quote(namespace, safe='')}/pods/{quote(name, safe='')}"
+    await _annotate(client, path, annotations, uid, version, deadline_s)
+
+
+async def annotate_node(
+    client: Client,
+    name: str,
+    annotations: Annotations,
+    *,
+    version: str = "",
+    deadline_s: float = DEADLINE_S,
+) -> None:
+    """Change annotations of a node.
+
+    Parameters
+    ----------
+    client
+        The API server.
+    name
+        The node.
+    annotations
+        What is changed.
+    version
+        The resource version that it must have. Empty for any.
+    deadline_s
+        So long it may take in all.
+
+    Raises
+    ------
+    ApiError
+        It failed; 409 where the node was changed.
+    """
+    path = f"/api/v1/nodes/{quote(name, safe='')}"
+    await _annotate(client, path, annotations, "", version, deadline_s)
+
+
+async def _annotate(
+    client: Client,
+    path: str,
+    annotations: Annotations,
+    uid: str,
+    version: str,
+    deadline_s: float,
+) -> None:
+    metadata: dict[str, object] = {"annotations": dict(annotations)}
+    if uid:
+        metadata["uid"] = uid
+    if version:
+        metadata["resourceVersion"] = version
+    await client.call(
+        "annotate",
+        "PATCH",
+        path,
+        {"metadata": metadata},
+        priority=Priority.PATCH,
+        deadline_s=deadline_s,
+        content_type=MERGE_PATCH,
+        # With a precondition a conflict is the answer.
+        conflicts=not (uid or version),
+    )

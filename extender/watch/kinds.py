@@ -1,0 +1,83 @@
+"""What is watched: the kinds of objects, where the API server has them, and how they are read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from bayplan.extender.objects import SCHEMAS
+
+NODES, PODS, PRIORITY_CLASSES = "Node", "Pod", "PriorityClass"
+POD_GROUPS = "PodGroup.scheduling.k8s.io"
+PLUGIN_POD_GROUPS = "PodGroup.scheduling.x-k8s.io"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of objects; ``name`` tells PodGroups of two projects apart.
+
+    ``versions`` are those of its API group that are understood, the wanted one first; ``group`` is
+    empty for the core API. An ``optional`` kind need not be there. ``fields`` is a field selector.
+    ``after`` are kinds that are to be in step before this one is listed first.
+    """
+
+    name: str
+    kind: str
+    group: str
+    versions: tuple[str, ...]
+    plural: str
+    optional: bool = False
+    fields: str = ""
+    after: tuple[str, ...] = ()
+
+    @property
+    def schema(self) -> Any:
+        """What is kept of its objects."""
+        return SCHEMAS[self.kind]
+
+    def path(self, version: str) -> str:
+        """Return the path of the collection, over all namespaces.
+
+        Parameters
+        ----------
+        version
+            One of ``versions``.
+        """
+        root = f"/apis/{self.group}" if self.group else "/api"
+        return f"{root}/{version}/{self.plural}"
+
+
+GROUPS = "scheduling.k8s.io"
+
+KINDS = (
+    Kind(NODES, "Node", "", ("v1",), "nodes"),
+    Kind(PRIORITY_CLASSES, "PriorityClass", GROUPS, ("v1",), "priorityclasses"),
+    Kind(
+        POD_GROUPS,
+        "PodGroup",
+        GROUPS,
+        ("v1", "v1beta1", "v1alpha3", "v1alpha2"),
+        "podgroups",
+        optional=True,
+    ),
+    Kind(
+        PLUGIN_POD_GROUPS,
+        "PodGroup",
+        "scheduling.x-k8s.io",
+        ("v1alpha1",),
+        "podgroups",
+        optional=True,
+    ),
+    # What a pod asks for is read by the GPUs that there are, its priority by its class.
+    Kind(
+        PODS,
+        "Pod",
+        "",
+        ("v1",),
+        "pods",
+        # One that ends is then deleted, as far as its watch tells.
+        fields="status.phase!=Succeeded,status.phase!=Failed",
+        after=(NODES, PRIORITY_CLASSES, POD_GROUPS, PLUGIN_POD_GROUPS),
+    ),
+)
+"""All kinds, in the order in which they are first listed."""
