@@ -85,7 +85,7 @@ class Decides:
     async def bind(self, namespace: str, name: str, uid: str, node: str) -> str:
         return ""
 
-    def explain(self, namespace: str, name: str) -> Object:
+    async def explain(self, namespace: str, name: str) -> Object:
         return {}
 
     def state(self) -> Object:

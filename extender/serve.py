@@ -13,7 +13,7 @@ from pathlib import Path
 from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR, CollectorRegistry
 
 from bayplan import __version__
-from bayplan.extender import logs
+from bayplan.extender import logs, loop
 from bayplan.extender.api import ApiError, Client, Connection, Recorder
 from bayplan.extender.config.reading import Values, read_config
 from bayplan.extender.config.settings import http_settings, service_settings
@@ -22,8 +22,8 @@ from bayplan.extender.http.server import Server
 from bayplan.extender.service.api import ApiCalls
 from bayplan.extender.service.numbers import Numbers
 from bayplan.extender.service.service import Service
-from bayplan.extender.watch import Watches
 from bayplan.extender.warming import warm
+from bayplan.extender.watch import Watches
 from bayplan.scheduler.errors import InputError
 
 LOG = logging.getLogger("bayplan.extender")
@@ -46,7 +46,7 @@ def serve(config: Path | None) -> int:
     """
     values = read_config(config)
     logs.set_up(form=str(values["log.format"]), level=str(values["log.level"]))
-    return asyncio.run(_serve(values))
+    return loop.run(_serve(values))
 
 
 async def _serve(values: Values) -> int:
@@ -88,6 +88,7 @@ async def _start(service: Service, watches: Watches) -> None:
     LOG.info("kernels are ready", extra={"seconds": round(time.monotonic() - start_s, 3)})
     watches.start()
     await watches.synced()
+    loop.settle()
     LOG.info("in step", extra={"seconds": round(time.monotonic() - start_s, 3)})
 
 

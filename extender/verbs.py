@@ -59,7 +59,7 @@ class Verbs(Protocol):
             Where it goes.
         """
 
-    def explain(self, namespace: str, name: str) -> Object:
+    async def explain(self, namespace: str, name: str) -> Object:
         """Return why a pod is where it is, or why it waits.
 
         Parameters

@@ -122,7 +122,7 @@ class Recorder:
             self.bound.append((uid, node))
         return self.error
 
-    def explain(self, namespace: str, name: str) -> Object:
+    async def explain(self, namespace: str, name: str) -> Object:
         self._ask("explain", namespace, name)
         if name != "p":
             raise KeyError(name)

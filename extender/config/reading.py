@@ -88,9 +88,9 @@ def _problem(key: Key, value: object) -> str:
         return f"write {key.kind}"
     if key.choices and value not in key.choices:
         return f"choose from {', '.join(key.choices)}"
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        if not key.least <= value <= key.most:
-            return f"write {key.least:,.10g} to {key.most:,.10g}"
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if is_number and not key.least <= float(value) <= key.most:
+        return f"write {key.least:,.10g} to {key.most:,.10g}"
     return ""
 
 

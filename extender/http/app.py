@@ -150,7 +150,7 @@ class App:
 
         async def answer(scope: Message, receive: Receive) -> Reply:
             try:
-                return page()
+                return await page()
             except Exception as error:
                 self._metrics.errors.labels(verb, "internal").inc()
                 return refused(500, _logged(verb, error))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
@@ -27,14 +27,14 @@ class Pages:
         self._verbs = verbs
         self._registry = registry
         self.stopping = False
-        self.by_path: dict[str, tuple[str, Callable[[], Reply]]] = {
+        self.by_path: dict[str, tuple[str, Callable[[], Awaitable[Reply]]]] = {
             "/healthz": ("healthz", self._healthz),
             "/readyz": ("readyz", self._readyz),
             "/metrics": ("metrics", self._metrics),
             "/state": ("state", self._state),
         }
 
-    def find(self, path: str) -> tuple[str, Callable[[], Reply]] | None:
+    def find(self, path: str) -> tuple[str, Callable[[], Awaitable[Reply]]] | None:
         """Return the name of the page at a path and what makes it; None if there is none.
 
         Parameters
@@ -49,21 +49,21 @@ class Pages:
                 return "explain", lambda: self._explain(namespace, name)
         return page
 
-    def _healthz(self) -> Reply:
+    async def _healthz(self) -> Reply:
         return json_reply(200, {"ok": True})
 
-    def _readyz(self) -> Reply:
+    async def _readyz(self) -> Reply:
         reasons = ["it is stopping"] if self.stopping else self._verbs.not_ready()
         return json_reply(503 if reasons else 200, {"ready": not reasons, "reasons": reasons})
 
-    def _metrics(self) -> Reply:
+    async def _metrics(self) -> Reply:
         return Reply(200, generate_latest(self._registry), CONTENT_TYPE_LATEST.encode())
 
-    def _state(self) -> Reply:
+    async def _state(self) -> Reply:
         return json_reply(200, self._verbs.state())
 
-    def _explain(self, namespace: str, name: str) -> Reply:
+    async def _explain(self, namespace: str, name: str) -> Reply:
         try:
-            return json_reply(200, self._verbs.explain(namespace, name))
+            return json_reply(200, await self._verbs.explain(namespace, name))
         except KeyError:
             return refused(404, "there is no such pod")

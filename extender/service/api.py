@@ -38,9 +38,7 @@ class ApiCalls:
     async def touch(self, pod: PodName, key: str, value: str) -> None:
         """Set an annotation of a pod."""
         try:
-            await annotate_pod(
-                self._client, pod.namespace, pod.name, {key: value}, uid=pod.uid
-            )
+            await annotate_pod(self._client, pod.namespace, pod.name, {key: value}, uid=pod.uid)
         except ApiError as error:
             raise _failed(error) from None
 

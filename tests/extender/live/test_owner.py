@@ -306,7 +306,7 @@ def test_a_member_is_bound_only_when_the_least_have_come() -> None:
         assert owner.plans.there(plan) == k + 1
     for k, at in enumerate(nodes):
         assert isinstance(owner.reserve(f"default/g-{k}", at, 2.0), Ready)
-    assert owner.plans.there(plan) == 4
+    assert owner.plans.there(owner.plans.plans["default/g"]) == 4
     checked(owner)
 
 
