@@ -123,48 +123,53 @@ def running(
     binaries: Mapping[str, Path], folder: Path, settings: Settings | None = None
 ) -> Iterator[Plane]:
     """Start a control plane in a folder, and end it."""
-    settings = settings or Settings()
     folder.mkdir(parents=True, exist_ok=True)
-    etcd, peers, api, manager, kwok = free_ports(5)
     made = certificates.make(folder / "certificates")
     made.issue("apiserver", LOOPBACK, "localhost")
     made.issue("service-accounts")
     for name, (user, group) in USERS.items():
         made.issue(name, user=user, group=group)
-    server = f"https://{LOOPBACK}:{api}"
+    (port,) = free_ports(1)
+    server = f"https://{LOOPBACK}:{port}"
     client = Client(made.kubeconfig("admin", server))
-    plane = Plane(binaries, folder, settings, server, made, client)
-    gates, apis = dict(settings.gates), dict(settings.apis)
+    plane = Plane(binaries, folder, settings or Settings(), server, made, client)
     try:
-        plane.start(
-            "etcd",
-            commands.etcd(binaries["etcd"], folder / "etcd", etcd, peers),
-            f"http://{LOOPBACK}:{etcd}/readyz",
-        )
-        plane.start(
-            "kube-apiserver",
-            commands.apiserver(binaries["kube-apiserver"], made, api, etcd, gates, apis),
-            f"{server}/readyz",
-        )
-        plane.start(
-            "kube-controller-manager",
-            commands.controller_manager(
-                binaries["kube-controller-manager"],
-                made, plane.kubeconfig("controller-manager"), manager, gates,
-            ),
-            f"https://{LOOPBACK}:{manager}/healthz",
-        )  # fmt: skip
-        plane.start_scheduler("kube-scheduler", settings.scheduler)
-        plane.start(
-            "kwok",
-            commands.kwok(binaries["kwok"], plane.kubeconfig("admin"), STAGES, kwok),
-            f"http://{LOOPBACK}:{kwok}/healthz",
-        )
-        wait_for(
-            "the service account that pods of the default namespace have",
-            lambda: client.list("ServiceAccount", "default"),
-        )
+        _start(plane, port)
         yield plane
     finally:
         plane.stop()
         client.close()
+
+
+def _start(plane: Plane, port: int) -> None:
+    binaries, made = plane.binaries, plane.certificates
+    gates, apis = dict(plane.settings.gates), dict(plane.settings.apis)
+    etcd, peers, manager, kwok = free_ports(4)
+    plane.start(
+        "etcd",
+        commands.etcd(binaries["etcd"], plane.folder / "etcd", etcd, peers),
+        f"http://{LOOPBACK}:{etcd}/readyz",
+    )
+    plane.start(
+        "kube-apiserver",
+        commands.apiserver(binaries["kube-apiserver"], made, port, etcd, gates, apis),
+        f"{plane.server}/readyz",
+    )
+    plane.start(
+        "kube-controller-manager",
+        commands.controller_manager(
+            binaries["kube-controller-manager"],
+            made, plane.kubeconfig("controller-manager"), manager, gates,
+        ),
+        f"https://{LOOPBACK}:{manager}/healthz",
+    )  # fmt: skip
+    plane.start_scheduler("kube-scheduler", plane.settings.scheduler)
+    plane.start(
+        "kwok",
+        commands.kwok(binaries["kwok"], plane.kubeconfig("admin"), STAGES, kwok),
+        f"http://{LOOPBACK}:{kwok}/healthz",
+    )
+    wait_for(
+        "the service account that pods of the default namespace have",
+        lambda: plane.client.list("ServiceAccount", "default"),
+    )
