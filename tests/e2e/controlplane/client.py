@@ -7,7 +7,7 @@ pool, retries. ``kubernetes`` is imported where it is needed: the plain tests ru
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import monotonic, sleep
@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 Object = dict[str, Any]
 Found = TypeVar("Found")
 
+AGENT = "bayplan-e2e"
 THREADS = 8
 WAIT_S = 60.0
 KINDS = {
@@ -49,7 +50,8 @@ class Client:
         self._refused = client.ApiException
 
     def call(self, method: str, path: str, body: Object | None = None, *,
-             kind: str = "application/json", **query: str) -> Any:  # fmt: skip
+             kind: str = "application/json", query: Mapping[str, str] | None = None,
+             ) -> Any:  # fmt: skip
         """Make a call and return its answer: JSON, or text where it is none.
 
         Raises
@@ -58,7 +60,7 @@ class Client:
             The API server said no.
         """
         address = f"{self.server}/{path}" + (f"?{urlencode(query)}" if query else "")
-        headers = {"Accept": "application/json", "Content-Type": kind}
+        headers = {"Accept": "application/json", "Content-Type": kind, "User-Agent": AGENT}
         reply = self._client.call_api(method, address, headers, body, _request_timeout=WAIT_S)
         data = reply.read()
         if not 200 <= reply.status <= 299:
@@ -81,7 +83,7 @@ class Client:
 
     def list(self, kind: str, namespace: str = "", **query: str) -> list[Object]:
         """Return objects of a kind, in all namespaces where none is named."""
-        return list(self.call("GET", _collection(kind, namespace), **query)["items"])
+        return list(self.call("GET", _collection(kind, namespace), query=query)["items"])
 
     def delete(self, kind: str, name: str, namespace: str = "default") -> None:
         """Delete an object; what it owns goes later."""
@@ -110,10 +112,12 @@ def wait_for(what: str, probe: Callable[[], Found], timeout_s: float = WAIT_S) -
     AssertionError
         It was not in time.
     """
-    until = monotonic() + timeout_s
+    begun = asked = monotonic()
     while not (found := probe()):
-        assert monotonic() < until, f"not in {timeout_s:.0f} s: {what}; last answer {found!r}"
-        sleep(0.05)
+        now = monotonic()
+        assert now - begun < timeout_s, f"not in {timeout_s:.0f} s: {what}; last answer {found!r}"
+        sleep(max(0.05, 2 * (now - asked)))  # a probe that costs much is not to be the load
+        asked = monotonic()
     return found
 
 

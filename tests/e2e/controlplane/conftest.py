@@ -24,7 +24,7 @@ REQUIRED = "BAYPLAN_REQUIRE_CONTROLPLANE"
 def binaries() -> dict[str, Path]:
     missing = [name for name in ("kubernetes", "trustme") if find_spec(name) is None]
     if missing:
-        _cannot(f"{', '.join(missing)} not installed: pip install 'bayplan[controlplane]'")
+        _cannot(f"{', '.join(missing)} not installed: pip install 'bayplan[e2e]'")
     try:
         return build.binaries(modules.wanted())
     except (Missing, ValueError) as problem:

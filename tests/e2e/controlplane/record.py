@@ -1,8 +1,8 @@
 """Write down what a real kube-scheduler sends to an extender, for tests of the wire format.
 
-``PYTHONPATH=src:tests python -m e2e.controlplane.record`` starts a control plane of the version that
-``BAYPLAN_KUBERNETES`` names, lets it place a few pods on three nodes, once with whole nodes in the
-calls and once with their names (``nodeCacheCapable``), and writes each call with its answer to
+``make recordings`` starts a control plane of the version that ``BAYPLAN_KUBERNETES`` names, lets it
+place a few pods on three nodes, once with whole nodes in the calls and once with their names
+(``nodeCacheCapable``), and writes each call with its answer to
 ``tests/extender/recorded/<version>/<form>-<number>-<verb>.json``. Bodies are as they came.
 """
 
@@ -12,14 +12,14 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from . import build, modules, nodes
-from .client import Client, Object, wait_for
-from .cluster import add_nodes, all_in, clear, run
+from . import build, modules, nodes, pods
+from .client import Client, Object
+from .cluster import add_nodes, clear, run
 from .plane import Plane, running
-from .pods import pod
 from .recorder import Call, Listening
 
 HERE = Path(__file__).parents[2] / "extender" / "recorded"
@@ -60,13 +60,13 @@ def place(client: Client, scheduler: str) -> None:
     if not [each for each in client.list("PriorityClass") if each["metadata"]["name"] == "urgent"]:
         client.create(urgent | {"metadata": {"name": "urgent"}})
     client.create(_budget("kept"))
-    by = {"scheduler": scheduler}
-    run(client, pod("no-gpu", **by))
-    run(client, pod("one-instance", resources={"nvidia.com/mig-1g.10gb": "1"}, **by))
-    run(client, pod("fraction", annotations={"gpu-fraction": "0.5"}, **by))
+    pod = partial(pods.pod, scheduler=scheduler)
+    run(client, pod("no-gpu"))
+    run(client, pod("one-instance", resources={"nvidia.com/mig-1g.10gb": "1"}))
+    run(client, pod("fraction", annotations={"gpu-fraction": "0.5"}))
     for name in ("filler-0", "filler-1"):
-        run(client, pod(name, 8, labels={"app": "kept"}, **by))
-    run(client, pod("urgent", 8, priorityClassName="urgent", **by))
+        run(client, pod(name, 8, labels={"app": "kept"}))
+    run(client, pod("urgent", 8, priorityClassName="urgent"))
 
 
 def _budget(app: str) -> Object:
@@ -83,7 +83,6 @@ def recorded(plane: Plane, form: str) -> list[Call]:
     """Return the calls of one form."""
     with recording(plane, form) as listening:
         place(plane.client, f"recorded-{form}")
-        wait_for("a binding", lambda: all_in(plane.client, "Running", "urgent"))
     clear(plane.client)
     return listening.recorder.calls
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
@@ -43,14 +44,6 @@ class Recorder:
         with self._lock:
             self.calls.append(Call(verb, headers, request, reply))
         return reply
-
-    def of(self, pod: str) -> list[Call]:
-        """Return the calls about a pod, in order."""
-        return [call for call in self.calls if pod in (_name(call), call.request.get("PodName"))]
-
-
-def _name(call: Call) -> str:
-    return str(call.request.get("Pod", {}).get("metadata", {}).get("name", ""))
 
 
 def _filter(client: Client, request: Object) -> Object:
@@ -117,6 +110,10 @@ class Listening:
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
                 self.wfile.write(data)
+
+            def handle(self) -> None:
+                with suppress(ConnectionError):  # a scheduler that ends resets its connections
+                    super().handle()
 
             def log_message(self, format: str, *args: Any) -> None:
                 pass  # the calls are what is kept

