@@ -89,9 +89,10 @@ class Client:
         """Delete an object; what it owns goes later."""
         self.call("DELETE", _object(kind, name, namespace))
 
-    def delete_all(self, kind: str, namespace: str = "") -> None:
-        """Delete the objects of a kind."""
-        self.call("DELETE", _collection(kind, namespace))
+    def delete_all(self, kind: str, namespace: str = "", *, grace_s: int | None = None) -> None:
+        """Delete the objects of a kind, with a time of grace in place of their own if given."""
+        query = {} if grace_s is None else {"gracePeriodSeconds": str(grace_s)}
+        self.call("DELETE", _collection(kind, namespace), query=query)
 
     def patch(self, kind: str, name: str, change: Object, namespace: str = "default", *,
               part: str = "") -> Object:  # fmt: skip
