@@ -11,7 +11,7 @@ import pytest
 from .client import Client, wait_for
 from .cluster import add_nodes, all_in, gpus_used, pods_by_name, run
 from .nodes import plain
-from .plane import Plane, running
+from .plane import Plane, Settings, running
 from .pods import node_of, phase, pod
 
 pytestmark = pytest.mark.controlplane
@@ -72,21 +72,32 @@ def _answers(client: Client) -> bool:
         return False
 
 
-def test_nothing_is_left_of_a_plane_that_was_stopped(
+SETTINGS = Settings(
+    gates={"SchedulerAsyncPreemption": False},
+    apis={"internal.apiserver.k8s.io/v1alpha1": True},
+    scheduler={"profiles": [{"schedulerName": "ours"}]},
+)
+
+
+def test_a_plane_has_its_settings_listens_on_loopback_and_leaves_nothing(
     binaries: dict[str, Path], tmp_path: Path
 ) -> None:
-    with running(binaries, tmp_path / "plane") as plane:
+    with running(binaries, tmp_path / "plane", SETTINGS) as plane:
+        enabled = plane.client.call("GET", "metrics")
+        assert (
+            'kubernetes_feature_enabled{name="SchedulerAsyncPreemption",stage="BETA"} 0' in enabled
+        )
+        assert plane.client.call("GET", "apis/internal.apiserver.k8s.io")["versions"]
+        add_nodes(plane.client, plain("a"))
+        run(plane.client, pod("x", 1, scheduler="ours"))
         pids = {name: server.pid for name, server in plane.servers.items()}
         ports = {name: _listening(pid) for name, pid in pids.items()}
-        assert all(Path(f"/proc/{pid}").exists() for pid in pids.values())
-        assert all(ports.values()), f"listens nowhere: {ports}"
-        hosts = {host for found in ports.values() for host, _ in found}
-        assert hosts == {"127.0.0.1"}
+        assert all(ports.values()), f"one listens nowhere: {ports}"
+        assert {host for found in ports.values() for host, _ in found} == {"127.0.0.1"}
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids.values())
-    for found in ports.values():
-        for host, port in found:
-            with socket.socket() as probe:
-                assert probe.connect_ex((host, port)) != 0
+    for host, port in set().union(*ports.values()):
+        with socket.socket() as probe:
+            assert probe.connect_ex((host, port)) != 0
 
 
 def _listening(pid: int) -> set[tuple[str, int]]:

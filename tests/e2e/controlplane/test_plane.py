@@ -36,6 +36,29 @@ def test_every_component_says_the_version_that_its_module_names(
     assert f"{server['major']}.{server['minor']}" == modules.wanted()
 
 
+def test_a_user_may_do_nothing_that_no_role_lets_it(plane: Plane) -> None:
+    from kubernetes.client import ApiException
+
+    nobody = Client(plane.user("nobody", "nobody"))
+    try:
+        with pytest.raises(ApiException, match=r"nobody.* cannot list resource"):
+            nobody.list("Pod")
+    finally:
+        nobody.close()
+
+
+def test_a_namespace_gets_what_pods_need_and_takes_them_along(client: Client) -> None:
+    add_nodes(client, plain("a"))
+    client.create({"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": "team"}})
+    wait_for("an account", lambda: client.list("ServiceAccount", "team"))
+    wait_for("its authority's certificate", lambda: client.list("ConfigMap", "team"))
+    client.create(pod("x", 1, namespace="team"))
+    wait_for("a node", lambda: node_of(client.get("Pod", "x", "team")))
+    client.delete("Namespace", "team")
+    wait_for("its end", lambda: "team" not in _names(client, "Namespace"))
+    assert client.list("Pod", "team") == []
+
+
 def test_pods_that_ask_for_gpus_fill_nodes_and_run(client: Client) -> None:
     add_nodes(client, plain("a"), plain("b"))
     # Of 2 x 8 GPUs, 8 + 4 + 4 are all: both nodes must be full, and the pod of 8 alone on its own.
@@ -163,3 +186,7 @@ def test_a_thousand_nodes_of_eight_gpus_take_a_thousand_pods(
 def _all_bound(client: Client) -> list[Object]:
     found = client.list("Pod")
     return found if all(map(node_of, found)) else []
+
+
+def _names(client: Client, kind: str) -> set[str]:
+    return {each["metadata"]["name"] for each in client.list(kind)}
