@@ -144,7 +144,7 @@ def test_a_deleted_node_takes_its_pods_along(client: Client) -> None:
     run(client, pod("lost", 8))
     client.delete("Node", "a")
     # The garbage collector of pods looks every 20 s and gives a node 40 s to come back.
-    wait_for("the end of its pod", lambda: "lost" not in pods_by_name(client), 120)
+    wait_for("the end of its pod", lambda: "lost" not in pods_by_name(client), 180)
 
 
 def test_a_node_that_is_not_ready_gets_no_pods(client: Client) -> None:
