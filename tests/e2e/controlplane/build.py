@@ -22,6 +22,9 @@ FOLDER = "BAYPLAN_CONTROLPLANE"
 JOBS = "2"
 """How many compilers run at once: linking kube-apiserver alone takes over a GiB."""
 
+GOFLAGS = "-mod=readonly -modcacherw -buildvcs=false"
+"""Only what go.sum names is used, and the caches can be deleted."""
+
 
 def cache() -> Path:
     """Return the folder of binaries and caches."""
@@ -82,7 +85,7 @@ def _environment() -> dict[str, str]:
         **os.environ,
         "CGO_ENABLED": "0",  # the binaries are static, and need no C compiler
         "GOCACHE": str(cache() / "gobuild"),
-        "GOFLAGS": "-mod=readonly -buildvcs=false",  # only what go.sum names is used
+        "GOFLAGS": GOFLAGS,
         "GOMAXPROCS": JOBS,
         "GOMODCACHE": str(cache() / "gomod"),
         "GOTOOLCHAIN": "local",
