@@ -7,11 +7,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 EXTRAS := $(VENV)/.extras
+CONTROLPLANE := $(VENV)/.controlplane
 export BAYPLAN_DATA ?= $(CURDIR)/../shared/data
 # Two processes on a two-core machine; more cores are used where they are.
 TEST_WORKERS ?= auto
 
-.PHONY: help demo test lint types unit endtoend thorough bench reproduce docs clean
+.PHONY: help demo test lint types unit endtoend e2e recordings thorough bench reproduce docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -39,13 +40,21 @@ types: $(READY) ## mypy, strict
 
 unit: $(READY) ## pytest, then kernels and what plans with them again as plain Python
 	$(BIN)/python -m bayplan.kernels.warm
-	$(BIN)/pytest -n $(TEST_WORKERS) -m 'not endtoend'
+	$(BIN)/pytest -n $(TEST_WORKERS) -m 'not endtoend and not controlplane'
 	NUMBA_DISABLE_JIT=1 HYPOTHESIS_PROFILE=small $(BIN)/pytest -n $(TEST_WORKERS) -q tests/kernels \
 	  $(addprefix tests/scheduler/,gangs preemption explaining queues test_trial.py)
 
 endtoend: $(EXTRAS) ## sweeps on a Ray cluster of its own, MLflow, notebooks; installs them (500 MB)
 	$(BIN)/python -m bayplan.kernels.warm
 	BAYPLAN_REQUIRE_EXTRAS=1 $(BIN)/pytest -m endtoend tests/e2e
+
+e2e: $(CONTROLPLANE) ## builds a Kubernetes control plane with Go (15 minutes, 6 GB, once) and tests on it
+	PYTHONPATH=tests $(BIN)/python -m e2e.controlplane.build || test -z "$$BAYPLAN_REQUIRE_CONTROLPLANE"
+	$(BIN)/pytest -m controlplane tests/e2e
+
+recordings: $(CONTROLPLANE) ## writes tests/extender/recorded/ anew, from a real kube-scheduler's calls
+	PYTHONPATH=tests $(BIN)/python -m e2e.controlplane.build
+	PYTHONPATH=tests $(BIN)/python -m e2e.controlplane.record
 
 thorough: $(READY) ## over 20,000 random examples of what the engine promises, by promise, and broken calls of the extender
 	$(BIN)/python -m bayplan.kernels.warm
@@ -82,7 +91,7 @@ docs: $(READY) ## write the generated parts of docs/
 	$(BIN)/python docs/generate.py
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) demo reproduce build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .cache demo reproduce build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml requirements.lock
@@ -96,4 +105,8 @@ $(READY): pyproject.toml requirements.lock
 $(EXTRAS): $(READY)
 	$(BIN)/python -m pip install --disable-pip-version-check -q -c requirements.lock \
 	  -e '.[dev,ray,mlflow,notebooks]'
+	@touch $@
+
+$(CONTROLPLANE): $(READY)
+	$(BIN)/python -m pip install --disable-pip-version-check -q -c requirements.lock -e '.[dev,e2e]'
 	@touch $@

@@ -88,8 +88,8 @@ def _problem(key: Key, value: object) -> str:
         return f"write {key.kind}"
     if key.choices and value not in key.choices:
         return f"choose from {', '.join(key.choices)}"
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if is_number and not key.least <= float(value) <= key.most:
+    number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    if number is not None and not key.least <= number <= key.most:
         return f"write {key.least:,.10g} to {key.most:,.10g}"
     return ""
 
