@@ -29,6 +29,7 @@ def check_cluster(cluster: Cluster) -> None:
         row = cluster.row(name)
         _check_host(cluster, row, [t for t in tenancies if t.row == row])
         _check_gpus(cluster, row, [t for t in tenancies if t.row == row])
+    _check_images(cluster)
     _check_ranges(cluster)
     _check_dead_rows(cluster)
 
@@ -142,6 +143,14 @@ def _check_slot(
     elif kind.seats != NO_LIMIT:
         _require(len(units) <= kind.seats, f"{name}: slot {slot}: too many clients")
     return milli
+
+
+def _check_images(cluster: Cluster) -> None:
+    expected: dict[str, dict[int, int]] = {}
+    for name, node in cluster.nodes.items():
+        for image, mib in node.images:
+            expected.setdefault(image, {})[cluster.row(name)] = mib
+    _require(cluster.view.images.sizes == expected, "the images of nodes are listed otherwise")
 
 
 def _check_ranges(cluster: Cluster) -> None:

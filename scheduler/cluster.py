@@ -19,6 +19,7 @@ from bayplan.scheduler.events import (
     Gone,
     Held,
     HoldExpired,
+    ImagesChanged,
     NodeChanged,
     NodeGone,
     NodeUp,
@@ -221,6 +222,13 @@ class Cluster:
             self._shrunk.discard(node.name)
         self._done(row, self._node_changed, NodeChanged(node))
 
+    def _images_changed(self, event: ImagesChanged) -> Touched:
+        row = self._rows.row(event.node)
+        before = self._rows.nodes[event.node].images
+        self._rows.set_images(row, event.images)
+        self._done(row, self._images_changed, ImagesChanged(event.node, before))
+        return ()
+
     def _repartitioned(self, event: Repartitioned) -> Touched:
         row = self._rows.row(event.node)
         before = self._rows.nodes[event.node]
@@ -391,6 +399,7 @@ def _placement_of(decision: Decision) -> Placement:
 _HANDLERS: dict[type, Callable[[Cluster, Any], Touched]] = {
     NodeUp: Cluster._node_up,
     NodeChanged: Cluster._node_changed,
+    ImagesChanged: Cluster._images_changed,
     Repartitioned: Cluster._repartitioned,
     NodeGone: Cluster._node_gone,
     Bound: Cluster._bound,

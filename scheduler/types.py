@@ -162,7 +162,8 @@ class Request(NamedTuple):
 
     ``resources`` are other countable resources by name (TPUs, NICs), sorted by name.
     ``node_labels`` must all be on the node. ``run_time_s`` is an estimate, not a limit.
-    ``constraints`` are taints, affinity and spread; None is a pod that none concern.
+    ``constraints`` are taints, affinity and spread; None is a pod that none concern. ``images`` are
+    the names of its containers' images, one a container, for policies that look at them.
     """
 
     uid: str
@@ -180,6 +181,7 @@ class Request(NamedTuple):
     run_time_s: float | None = None
     deadline_s: float | None = None
     constraints: Constraints | None = None
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +193,7 @@ class Node:
     ``sharing`` says how its GPUs are shared: nothing is ungoverned, one entry is for all GPUs,
     several are one a GPU. ``taints`` concern only pods with constraints. ``gpu_island``: NVLink
     joins so many GPUs with consecutive indices; 0 is as the catalogue says of the model.
+    ``images`` are the container images on it by name, each with its MiB.
     """
 
     name: str
@@ -206,6 +209,7 @@ class Node:
     sharing: tuple[Sharing, ...] = ()
     taints: tuple[Taint, ...] = ()
     gpu_island: int = 0
+    images: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
