@@ -111,6 +111,7 @@ class Book:
         self.preemptions = np.zeros(n, np.int32)
         self.oom_kills = np.zeros(n, np.int32)
         self.failures = np.zeros(n, np.int32)
+        self.startup_s: FloatArray | None = None
 
     def _classes(
         self, row_class: IntArray, pods: list[PodClass], first: IntArray
@@ -159,6 +160,7 @@ class Book:
             oom_kills=self.oom_kills[job_of_row],
             failures=self.failures[job_of_row],
             rate_changes=self.rate_changes[job_of_row].astype(np.int32),
+            startup_s=None if self.startup_s is None else self.startup_s[job_of_row],
         )
 
     def _job_of_row(self) -> IntArray:

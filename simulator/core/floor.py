@@ -9,6 +9,7 @@ import numpy as np
 from bayplan.scheduler.arrays import IntArray
 from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.events import Bound, Gone
+from bayplan.scheduler.policies import uses_images
 from bayplan.scheduler.types import GPU_MILLI, Decision, MigInstances, Node, Placement
 from bayplan.simulator.core.book import Book, State
 from bayplan.simulator.core.calendar import Calendar
@@ -22,6 +23,7 @@ from bayplan.simulator.core.remaking import remaking_of
 from bayplan.simulator.core.results import CountArray, LogEntry, Status
 from bayplan.simulator.core.seats import Seats
 from bayplan.simulator.core.settings import Settings
+from bayplan.simulator.core.startup.startups import Startups
 from bayplan.simulator.core.stints import StintLog
 from bayplan.simulator.core.waiting import Waiting
 
@@ -56,6 +58,8 @@ class Floor:
         Jobs that started in this pass and found no memory.
     remaking
         How long MIG instances take to make; None: no time.
+    startup
+        What pods wait for before they work; None: nothing.
     capacity_milli
         What the GPUs of the nodes that are there can hand out in all.
     draining
@@ -92,6 +96,7 @@ class Floor:
         self.decisions = 0
         self.short: list[int] = []
         self.remaking = remaking_of(nodes, settings)
+        self.startup = self._startups(nodes)
         self.log: list[LogEntry] | None = [] if settings.log else None
         self.energy: Energy | None = None
         if settings.grid is not None:
@@ -110,6 +115,17 @@ class Floor:
         self._classes = book.classes
         self._class_of = book.class_list
         self._started = bytearray(book.n_jobs)
+
+    def _startups(self, nodes: Sequence[Node]) -> Startups | None:
+        given, book = self.settings.startup, self.book
+        if given is None:
+            return None
+        expected = self.progress, self.calendar
+        tells = uses_images(self.engine.policy)
+        startups = Startups(nodes, book, given, expected, self.note, tells=tells)
+        if tells:
+            self.pods.images = [startups.images_of(job) for job in range(book.n_jobs)]
+        return startups
 
     # --- what passes may do ---------------------------------------------------------------
 
@@ -225,6 +241,8 @@ class Floor:
         run_s: float = left * self.seats.slow_alone(book.job_type[job], placements) / speed
         if self.remaking is not None:
             start_s += self.remaking.wait_s(placements, self.now_s)
+        if self.startup is not None:
+            start_s += self.startup.wait_s(job, placements, self.now_s)
         return start_s + run_s
 
     def runners(self) -> IntArray:
@@ -356,6 +374,8 @@ class Floor:
             self.energy.begin(job, placements)
         if self.remaking is not None:
             book.ready_s[job] += self.remaking.wait_s(placements, now)
+        if self.startup is not None:
+            self.startup.begin(job, placements, now)
         gpus, milli = self.seats.sit(job, placements)
         book.held_milli[job] = milli
         if gpus:
@@ -388,6 +408,8 @@ class Floor:
             self.calendar.forget(job)
         self._alone.pop(job, None)
         self._touched += self.seats.leave(job)
+        if self.startup is not None:
+            self.startup.leave(job, now)
         del self.placements[job]
         self._level(-milli)
         if self.columns.tracked:

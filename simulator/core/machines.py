@@ -178,6 +178,8 @@ class Machines:
     def _leave(self, name: str) -> None:
         self._cluster.apply(NodeGone(name))
         self._floor.node_changes += 1
+        if self._floor.startup is not None:
+            self._floor.startup.gone(name)
         self._all_drained(name)
         self._count(self.known[name], -1)
         self._away_s[name] = self._floor.now_s

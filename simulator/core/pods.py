@@ -8,7 +8,10 @@ from bayplan.simulator.core.book import Book
 
 
 class Pods:
-    """Makes requests of jobs. A job of one pod has its uid, the pods of others a number behind."""
+    """Makes requests of jobs. A job of one pod has its uid, the pods of others a number behind.
+
+    ``images`` are those that the pods of each job need; None: requests name none.
+    """
 
     def __init__(self, book: Book) -> None:
         self._book = book
@@ -18,6 +21,7 @@ class Pods:
         self._priority: list[int] = book.priority.tolist()
         self._preemptible: list[bool] = book.preemptible.tolist()
         self._estimate_s: list[float] = book.estimate_s.tolist()
+        self.images: list[tuple[str, ...]] | None = None
 
     def request(self, job: int, index: int = 0) -> Request:
         """Return what a pod of a job asks for; the index counts over all its roles."""
@@ -32,7 +36,7 @@ class Pods:
                     break
                 before += role.pods
             uid = f"{uid}/{index}"
-        return Request(
+        request = Request(
             uid,
             role.cpu_milli,
             role.memory_mib,
@@ -47,6 +51,7 @@ class Pods:
             self._book.queue[job],
             self._estimate_s[job],
         )
+        return request if self.images is None else request._replace(images=self.images[job])
 
     def gang(self, job: int) -> Gang:
         """Return the pods of a job as a gang, a role for each of its rows."""

@@ -53,6 +53,8 @@ class JobResults:
     preemptions, oom_kills, failures, rate_changes
         How often each happened to it; ``failures`` are nodes that left with it. A start is no
         change of its rate.
+    startup_s
+        The part of ``overhead_s`` in which its pods started; None where that takes no time.
     """
 
     status: CodeArray
@@ -68,6 +70,7 @@ class JobResults:
     oom_kills: CountArray
     failures: CountArray
     rate_changes: CountArray
+    startup_s: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,7 +107,9 @@ class Totals:
     node-seconds, ``cost`` what those of groups with a price cost, in the currency of the prices.
     ``idle_j`` and ``active_j`` are joules of the GPUs, ``co2_g`` grams by the grid's intensity;
     NaN where energy was not measured. ``first_s`` is the first arrival, ``end_s`` the last end of
-    a job. ``tenant_gpu_s`` over ``busy_gpu_s`` is the mean number of tenants of a busy GPU.
+    a job. ``pulls`` are the images and models that came to nodes, ``pulled_mib`` what they brought,
+    ``images_looked_for`` how often a job wanted one on a node and ``images_found`` how often it
+    was there; NaN where pods start at once. ``tenant_gpu_s`` over ``busy_gpu_s`` is the mean number of tenants of a busy GPU.
     """
 
     n_gpus: int
@@ -123,6 +128,10 @@ class Totals:
     idle_j: float = math.nan
     active_j: float = math.nan
     co2_g: float = math.nan
+    pulls: float = math.nan
+    pulled_mib: float = math.nan
+    images_looked_for: float = math.nan
+    images_found: float = math.nan
     node_s: float = 0.0
     cost: float = 0.0
 

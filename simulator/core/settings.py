@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from bayplan.simulator.core.grid import Grid
 from bayplan.simulator.core.speeds import Speeds
+from bayplan.simulator.core.startup.types import Startup
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,8 @@ class Settings:
         Carbon intensity of the electricity; None: energy is not measured, which takes time.
     log
         Whether to keep a log of what happened, a tuple an event.
+    startup
+        How long pods take to start; None: no time.
     stints
         How many stints on GPUs to take down at most: the first ones; None or 0: none.
     """
@@ -129,3 +132,4 @@ class Settings:
     log: bool = False
     grid: Grid | None = None
     stints: int | None = None
+    startup: Startup | None = None

@@ -180,6 +180,7 @@ class Simulation:
             passes=self._passes,
             decisions=floor.decisions,
             **self._energy(),
+            **self._pulls(),
             node_s=self.machines.bill.node_s(floor.now_s),
             cost=math.fsum(group.cost for group in groups),
         )
@@ -196,6 +197,18 @@ class Simulation:
             return {}
         energy.upto(self.floor.now_s)
         return {"idle_j": energy.idle_j, "active_j": energy.active_j, "co2_g": energy.co2_g}
+
+    def _pulls(self) -> dict[str, float]:
+        startup = self.floor.startup
+        if startup is None:
+            return {}
+        tally = startup.upto(self.floor.now_s)
+        return {
+            "pulls": tally.pulls,
+            "pulled_mib": tally.pulled_mib,
+            "images_looked_for": tally.looked_for,
+            "images_found": tally.found,
+        }
 
     # --- events ---------------------------------------------------------------------------
 
@@ -370,6 +383,8 @@ class Simulation:
         if self._settles:
             floor.settle()
         floor.freed()
+        if floor.startup is not None:
+            floor.startup.tell(floor.cluster, now)
         self._pass.run(floor)
         if not self._keeps and self._partitioner.run(floor):
             self._pass.run(floor)

@@ -64,6 +64,7 @@ class Metric:
 
 _FEITELSON = "Feitelson, Metrics for Parallel Job Scheduling and Their Convergence, JSSPP 2001"
 _THEMIS = "Mahajan et al., Themis, NSDI 2020"
+_BOOTSEER = "cf. BootSeer: 3.5 % of GPU time at ByteDance"
 _JAIN = "Jain, Chiu and Hawe, DEC TR-301, 1984"
 _FGD = "Weng et al., FGD, USENIX ATC 2023"
 _SHOCKWAVE = "Zheng et al., Shockwave, NSDI 2023"
@@ -278,6 +279,43 @@ def _losses() -> Iterator[Metric]:
     )  # fmt: skip
 
 
+_MIB_PER_GIB = 1024.0
+
+
+def _startup() -> Iterator[Metric]:
+    group = "Start-up"
+    yield Metric(
+        "startup_s", "start-up", group, "s", "less",
+        "Σ time from getting room until all pods have their images, containers and models; part of"
+        " overhead", "",
+        lambda f: total(f.startup_s),
+    )  # fmt: skip
+    yield Metric(
+        "startup_mean_s", "start-up, mean", group, "s", "less",
+        "mean of the same, finished jobs, all their starts together", "",
+        lambda f: mean(f.startup_s[f.finished]),
+    )  # fmt: skip
+    yield Metric(
+        "startup_gpu_pct", "start-up of GPU time", group, "%", "less",
+        "Σ start-up × GPUs that the job held / GPU-seconds held", _BOOTSEER,
+        lambda f: 100 * ratio(total(f.startup_s * f.gpus), f.totals.allocated_gpu_s),
+    )  # fmt: skip
+    yield Metric(
+        "pulls", "pulls", group, "times", "less",
+        "images and models that came to a node, or began to", "",
+        lambda f: f.totals.pulls,
+    )  # fmt: skip
+    yield Metric(
+        "image_hit_pct", "found on the node", group, "%", "more",
+        "images and models that were on the node when a job came to it / looked for", "",
+        lambda f: 100 * ratio(f.totals.images_found, f.totals.images_looked_for),
+    )  # fmt: skip
+    yield Metric(
+        "pulled_gib", "pulled", group, "GiB", "less", "Σ what pulls brought", "",
+        lambda f: f.totals.pulled_mib / _MIB_PER_GIB,
+    )  # fmt: skip
+
+
 _JOULES_PER_KWH = 3.6e6
 
 
@@ -400,6 +438,7 @@ METRICS: tuple[Metric, ...] = (
     *_arrivals(),
     *_gpus(),
     *_losses(),
+    *_startup(),
     *_energy(),
     *_cost(),
     *_deadlines(),

@@ -26,7 +26,7 @@ class Figures:
     """Figures of jobs, arrays (n_jobs,) with one row a job: the rows of a gang are one.
 
     ``finished`` tells whether a job came to its end; ``jct_s`` and ``slowdown`` are NaN where it
-    did not, ``rho`` also where it has no work or no GPU. ``n_gpus`` are the GPUs and instances of
+    did not, ``startup_s`` where pods start at once, ``rho`` also where it has no work or no GPU. ``n_gpus`` are the GPUs and instances of
     all its pods, shares too; ``gpus`` is what it held on average while it held anything, shares as
     fractions. ``missed`` is about jobs with a deadline only. ``arrived_s`` is the last arrival in
     the run, in seconds of simulated time.
@@ -45,6 +45,7 @@ class Figures:
     work_done_s: FloatArray
     work_lost_s: FloatArray
     overhead_s: FloatArray
+    startup_s: FloatArray
     preemptions: IntArray
     oom_kills: IntArray
     failures: IntArray
@@ -113,6 +114,7 @@ def figures_of(outcome: Outcome, jobs: JobTable) -> Figures:
         work_done_s=found.work_done_s[rows],
         work_lost_s=found.work_lost_s[rows],
         overhead_s=found.overhead_s[rows],
+        startup_s=_or_nan(found.startup_s, found.status.size)[rows],
         preemptions=found.preemptions[rows].astype(np.int64),
         oom_kills=found.oom_kills[rows].astype(np.int64),
         failures=found.failures[rows].astype(np.int64),
@@ -143,6 +145,10 @@ def one_row_a_job(gang: tuple[str, ...]) -> tuple[IntArray, IntArray]:
             rows.append(row)
         job.append(at)
     return np.array(rows, np.int64), np.array(job, np.int64)
+
+
+def _or_nan(values: FloatArray | None, n: int) -> FloatArray:
+    return np.full(n, np.nan) if values is None else values
 
 
 def _rho(

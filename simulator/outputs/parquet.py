@@ -167,7 +167,8 @@ def _capacity_milli(node: Node) -> int:
 
 
 def _arrays(value: JobResults | Series) -> dict[str, Any]:
-    return {field.name: getattr(value, field.name) for field in fields(value)}
+    every = ((field.name, getattr(value, field.name)) for field in fields(value))
+    return {name: array for name, array in every if array is not None}
 
 
 def _framed(columns: Mapping[str, Any]) -> pl.DataFrame:
