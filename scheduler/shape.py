@@ -39,8 +39,8 @@ class Shape:
     ``count`` slots, of each what is ``want``. ``asks`` are the device requests in order,
     ``chosen`` says which of the alternatives each is. ``refusal`` is set when no node can satisfy
     it today, whatever is free. ``gpu_class``: 0 a share of one GPU, k GPUs, -1 none. ``near`` is
-    what it wishes of GPU islands, if anything, ``images`` those of the pod's containers. Shapes are compared by identity; those with the
-    same ``content`` mean the same to every node.
+    what it wishes of GPU islands, if anything, ``images`` those of the pod's containers. Shapes are
+    compared by identity; those with the same ``content`` mean the same to every node.
     """
 
     cpu: int

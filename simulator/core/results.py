@@ -109,7 +109,8 @@ class Totals:
     NaN where energy was not measured. ``first_s`` is the first arrival, ``end_s`` the last end of
     a job. ``pulls`` are the images and models that came to nodes, ``pulled_mib`` what they brought,
     ``images_looked_for`` how often a job wanted one on a node and ``images_found`` how often it
-    was there; NaN where pods start at once. ``tenant_gpu_s`` over ``busy_gpu_s`` is the mean number of tenants of a busy GPU.
+    was there; NaN where pods start at once. ``tenant_gpu_s`` over ``busy_gpu_s`` is the mean number
+    of tenants of a busy GPU.
     """
 
     n_gpus: int

@@ -26,10 +26,10 @@ class Figures:
     """Figures of jobs, arrays (n_jobs,) with one row a job: the rows of a gang are one.
 
     ``finished`` tells whether a job came to its end; ``jct_s`` and ``slowdown`` are NaN where it
-    did not, ``startup_s`` where pods start at once, ``rho`` also where it has no work or no GPU. ``n_gpus`` are the GPUs and instances of
-    all its pods, shares too; ``gpus`` is what it held on average while it held anything, shares as
-    fractions. ``missed`` is about jobs with a deadline only. ``arrived_s`` is the last arrival in
-    the run, in seconds of simulated time.
+    did not, ``startup_s`` where pods start at once, ``rho`` also where it has no work or no GPU.
+    ``n_gpus`` are the GPUs and instances of all its pods, shares too; ``gpus`` is what it held on
+    average while it held anything, shares as fractions. ``missed`` is about jobs with a deadline
+    only. ``arrived_s`` is the last arrival in the run, in seconds of simulated time.
     """
 
     status: IntArray

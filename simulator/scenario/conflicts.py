@@ -9,6 +9,7 @@ from bayplan.scheduler.errors import InputError
 from bayplan.simulator.scenario.energy import grid_of
 from bayplan.simulator.scenario.keys import BUILTIN, BY_PATH, COUNT, KEYS, NONE, OF_A_JOB_FILE
 from bayplan.simulator.scenario.scenario import Scenario
+from bayplan.simulator.scenario.startup import startup_of
 
 Holds = Callable[[object], bool]
 
@@ -120,6 +121,20 @@ _RULES: tuple[Idle, ...] = (
         bool,
         "without interruptions.checkpoint_s, as nothing is ever lost",
     ),
+    *(
+        Idle(f"startup.{name}", "startup.images", bool, "without startup.images")
+        for name in ("lazy_part", "registry_mib_per_s")
+    ),
+    *(
+        Idle(f"startup.{name}", "startup.models", bool, "without startup.models")
+        for name in ("store_mib_per_s", "local_mib_per_s", "model_cache", "shared_mib_per_s")
+    ),
+    Idle(
+        "startup.shared_mib_per_s",
+        "startup.model_cache",
+        _is_not(NONE),
+        "without a startup.model_cache",
+    ),
     Idle(
         "jobs.synthetic.sigma",
         "jobs.synthetic.duration",
@@ -171,9 +186,10 @@ def conflicts(scenario: Scenario) -> Iterator[InputError]:
         yield scenario.error(
             "out_of_memory.backoff_s", "it is above most_backoff_s", "lower it, or raise that"
         )
-    try:
-        grid_of(scenario)
-    except InputError as error:
-        yield error
+    for make in (grid_of, startup_of):
+        try:
+            make(scenario)
+        except InputError as error:
+            yield error
     if not any(row["weight"] for row in scenario["jobs.synthetic.mix"]):
         yield scenario.error("jobs.synthetic.mix", "all weights are 0", "give one a weight")

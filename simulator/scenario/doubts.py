@@ -9,12 +9,15 @@ from bayplan.scheduler.hardware import find_product, products
 from bayplan.simulator.core.sources.autoscaler import SCAN_S
 from bayplan.simulator.scenario.ready import Ready
 
+IMAGE_LOCALITY = "image-locality"
+
 
 def doubts(ready: Ready) -> Iterator[str]:
     """Yield a line about each name that neither the cluster nor the catalogue of GPUs has.
 
     Looked at are the GPU models of speeds and the MIG profiles of jobs; also told are an autoscaler
-    that has nothing to scale, and groups without a price beside others with one.
+    that has nothing to scale, groups without a price beside others with one, job types that no job
+    is of, and a policy by images where there are none.
 
     Parameters
     ----------
@@ -32,6 +35,7 @@ def doubts(ready: Ready) -> Iterator[str]:
             if model not in here and find_product(model) is None:
                 yield f"{key}: no GPU {model!r} is known{_perhaps(model, known)}"
     yield from _about_groups(ready)
+    yield from _about_startup(ready)
     profiles = dict.fromkeys(p.name for product in products() for p in product.profiles)
     for name in dict.fromkeys(ready.jobs.mig_profile):
         if name and name not in profiles:
@@ -47,6 +51,21 @@ def _about_groups(ready: Ready) -> Iterator[str]:
     free = [group.name for group in ready.groups if not group.price_per_h]
     if free and len(free) < len(ready.groups):
         yield f"cluster.file: no price_per_h of {', '.join(free)}: their nodes cost nothing"
+
+
+def _about_startup(ready: Ready) -> Iterator[str]:
+    startup, policy = ready.settings.startup, ready.settings.placement
+    if startup is None or not (startup.images or startup.models):
+        if IMAGE_LOCALITY in policy:
+            yield (
+                f"policy.placement: {IMAGE_LOCALITY} tells no nodes apart, as nobody needs an"
+                " image; see [startup]"
+            )
+        return
+    types = set(ready.jobs.job_type)
+    for name in startup.types:
+        if name not in types:
+            yield f"startup.types: no job is of type {name!r}{_perhaps(name, sorted(types))}"
 
 
 def _perhaps(name: str, known: Iterable[str]) -> str:

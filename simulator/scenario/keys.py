@@ -8,6 +8,7 @@ from __future__ import annotations
 from bayplan.simulator.scenario.key import Key
 from bayplan.simulator.scenario.keys_jobs import JOB_KEYS
 from bayplan.simulator.scenario.keys_speeds import SPEED_KEYS
+from bayplan.simulator.scenario.keys_startup import STARTUP_KEYS
 
 BUILTIN = "builtin"
 NONE = "none"
@@ -40,6 +41,7 @@ TABLES: dict[str, str] = {
     "policy": "Who is placed where, who is next, who is stopped.",
     "interruptions": "What it costs to stop a job and to go on with it.",
     "locality": "How fast jobs of several pods are when these are apart, over the speed together.",
+    "startup": "What pods wait for before they work: images, containers, models.",
     "speeds": "How fast job types run on GPU models, and what they ask of a GPU they share.",
     "speeds.sharing": "Parameters of the sharing models; `bayplan speed` shows what they do.",
     "out_of_memory": "What happens to a job that finds no memory left on a time-sliced GPU.",
@@ -105,6 +107,7 @@ KEYS: tuple[Key, ...] = (
         " nodes", least=0.001, most=1),
     Key("locality", "across_racks", "number", 1.0, "speed of a job whose nodes are in several"
         " racks, in place of across_nodes", least=0.001, most=1),
+    *STARTUP_KEYS,
     *SPEED_KEYS,
     Key("out_of_memory", "retries", "whole", 3, "how often it comes back before it failed",
         least=0, most=1000),

@@ -29,6 +29,7 @@ from bayplan.simulator.scenario.keys import BUILTIN, BY_PATH, NONE
 from bayplan.simulator.scenario.names import unknown_names
 from bayplan.simulator.scenario.scenario import Scenario
 from bayplan.simulator.scenario.speeds import read_speeds, speeds_of
+from bayplan.simulator.scenario.startup import startup_of
 from bayplan.simulator.scenario.synthetic import synthetic_jobs
 from bayplan.simulator.sharing import Called, Modes, cuts, stated, with_product
 from bayplan.traces import NodeTable, builtin_nodes, nodes_from, read_nodes
@@ -271,6 +272,7 @@ def settings_of(scenario: Scenario, speeds: Speeds) -> Settings:
         out_of_memory=OutOfMemory(**scenario.table("out_of_memory")),
         reconfiguration=Reconfiguration("" if path == NONE else path),
         grid=grid_of(scenario),
+        startup=startup_of(scenario),
         **scenario.table("run"),
     )
 

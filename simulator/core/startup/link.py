@@ -1,6 +1,6 @@
 """A node's link: transfers that share it, and the jobs on the node that wait for them.
 
-Rates are max-min fair (progressive filling: Bertsekas and Gallager, Data Networks, 2nd ed., §6.5.2):
+Rates are max-min fair (progressive filling: Bertsekas and Gallager, Data Networks, 2nd ed., 6.5.2):
 each transfer gets the same of the link, but no more than its source gives, and what one cannot use
 goes to the others. Between two events all rates are constant, so that times are exact.
 """

@@ -222,7 +222,10 @@ def test_the_first_load_fills_the_cache_for_later_ones(
     racks = {"a": "r", "b": "r", "c": "r", "d": "s"}
     nodes = [node(name, labels=(("bayplan.io/rack", rack),)) for name, rack in racks.items()]
     # x fills it at 10; y began at 3, before. z and w come at 11 and 12.
-    jobs = [of(name, "m", at_s, 100.0) for name, at_s in zip("xyzw", (0.0, 3.0, 11.0, 12.0))]
+    jobs = [
+        of(name, "m", at_s, 100.0)
+        for name, at_s in zip("xyzw", (0.0, 3.0, 11.0, 12.0), strict=True)
+    ]
     given = {
         "model_cache": cache, "shared_mib_per_s": 500.0, "container_s": 0.0,
         "node_mib_per_s": math.inf,

@@ -18,6 +18,7 @@ from bayplan.scheduler.speed.jobs import RANGES as DEMAND_RANGES
 from bayplan.scheduler.speed.settings import RANGES as SPEED_RANGES
 from bayplan.simulator import sharing
 from bayplan.simulator.core.settings import Settings
+from bayplan.simulator.core.startup.types import MODEL_CACHES, Startup
 from bayplan.simulator.scenario import keys
 from bayplan.simulator.scenario.key import Key
 from bayplan.simulator.scenario.keys import BY_PATH, KEYS, MAIN, TABLES
@@ -48,6 +49,10 @@ def test_every_setting_of_the_core_can_be_reached() -> None:
     for field in fields(Settings):
         if field.name == "grid":
             assert {k.name for k in KEYS if k.table == "energy"} == {"measure", "co2_g_per_kwh"}
+        elif field.name == "startup":
+            default = {"default": {"image", "model"}}
+            inside = set().union(*(default.get(f.name, {f.name}) for f in fields(Startup)))
+            assert {k.name for k in KEYS if k.table == "startup"} == inside
         elif field.name == "reconfiguration":
             assert [f.name for f in fields(Settings().reconfiguration)] == ["path"]
         elif field.name in grouped:
@@ -70,6 +75,7 @@ def test_choices_are_those_of_the_engine() -> None:
     assert (keys.NONE, *ENGINE_BACKFILLS) == keys.BACKFILLS
     assert set(keys.MIG_RULES) == {rule.value for rule in MigRule}
     assert BY_PATH["sharing.oversubscribe"].most == sharing.MAX_OVERSUBSCRIBE
+    assert BY_PATH["startup.model_cache"].choices == MODEL_CACHES
 
 
 @pytest.mark.parametrize("path", [key.path for key in KEYS if key.names])
