@@ -66,6 +66,40 @@ def test_what_is_written_is_what_was_run(bayplan: Bayplan, folder: Path) -> None
     assert ends
 
 
+STARTUP = (
+    "--startup.images", "{i = 6000}", "--startup.image", "i", "--startup.container-s", "2",
+    "--startup.registry-mib-per-s", "100",
+)  # fmt: skip
+
+
+def test_start_ups_are_told_and_written(bayplan: Bayplan, folder: Path) -> None:
+    code, out, err = bayplan("simulate", *SMALL, *STARTUP, "--out", "on", "--run.log")
+    assert (code, err) == (0, "")
+    summary = json.loads((folder / "on" / "summary.json").read_text())["summary"]
+    jobs = pl.read_parquet(folder / "on" / "jobs.parquet")
+    assert summary["startup_s"] == pytest.approx(jobs["startup_s"].sum())
+    started = jobs.filter(pl.col("status") == "finished")["startup_s"].round(6)
+    assert started.is_between(2.0, 62.0).all()
+    assert {started.min(), started.max()} == {2.0, 62.0}
+    events = list(csv.DictReader((folder / "on" / "log.csv").read_text().splitlines()))
+    pulls = [event["detail"] for event in events if event["what"] == "pull"]
+    assert len(set(pulls)) == len(pulls) == summary["pulls"]  # once a node: it keeps all
+    assert summary["pulled_gib"] == pytest.approx(len(pulls) * 6000 / 1024)
+    assert "Start-up" in out
+    code, out, _ = bayplan("simulate", *SMALL, "--out", "off")
+    summary = json.loads((folder / "off" / "summary.json").read_text())["summary"]
+    assert {summary[key] for key in ("startup_s", "pulls", "image_hit_pct")} == {None}
+    assert "startup_s" not in pl.read_parquet(folder / "off" / "jobs.parquet").columns
+    assert "Start-up" not in out
+
+
+def test_an_image_without_a_size_is_refused(refused: Callable[..., str]) -> None:
+    assert refused("simulate", *SMALL, "--startup.image", "i") == (
+        "startup.image: there is no image 'i' in startup.images; state it in [startup] as"
+        " images = {i = MiB}"
+    )
+
+
 def test_a_scenario_file_is_run_and_flags_go_before_it(bayplan: Bayplan, folder: Path) -> None:
     (folder / "sub").mkdir()
     (folder / "sub" / "s.toml").write_text(

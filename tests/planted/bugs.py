@@ -26,11 +26,26 @@ DETERMINISM = "tests/scheduler/test_determinism.py::test_"
 ENGINE = "tests/scheduler/test_engine.py::test_"
 GOVERNED = "tests/kernels/test_governed.py::test_"
 HOLDS = "tests/scheduler/test_holds.py::test_"
+IMAGES = "tests/scheduler/test_image_locality.py::test_"
 POLICIES = "tests/scheduler/test_policies.py::test_"
 REASONS = "tests/scheduler/test_reasons.py::test_"
 TRIAL = "tests/scheduler/test_trial.py::test_"
 
 BUGS = (
+    Bug(
+        "an image that comes to a node leaves the points of the others",
+        "scheduler/columns.py",
+        "                column.spread, n = spread, -1  # of all nodes, whoever changed\n",
+        "                column.spread = spread\n",
+        (IMAGES + "an_image_that_comes_to_one_node_changes_the_points_of_the_others",),
+    ),
+    Bug(
+        "images that a trial changed stay",
+        "scheduler/cluster.py",
+        "        self._done(row, self._images_changed, ImagesChanged(event.node, before))\n",
+        "        self.log.add(row, self.view)\n",
+        (TRIAL + "each_event_is_taken_back[ImagesChanged]",),
+    ),
     Bug(
         "the fragmentation of an older state is believed",
         "kernels/fragment.py",

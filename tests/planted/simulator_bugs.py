@@ -11,6 +11,7 @@ RATES = "tests/simulator/core/test_rates.py::test_"
 STINTS = "tests/simulator/core/test_stints.py::test_"
 TRACE = "tests/simulator/outputs/test_trace.py::test_"
 WAITING = "tests/simulator/report/test_waiting.py::test_"
+STARTUP = "tests/simulator/core/test_startup.py::test_"
 SCHEDULES = "tests/simulator/core/test_schedules.py::test_"
 
 SIMULATOR_BUGS = (
@@ -153,6 +154,42 @@ SIMULATOR_BUGS = (
         "            nodes.change(now_s, sign)\n",
         "            nodes.change(now_s, max(sign, 0))\n",
         (AUTOSCALER + "a_node_comes_for_who_waits_and_leaves_when_it_is_idle",),
+    ),
+    # --- starts of pods ---------------------------------------------------------------------
+    Bug(
+        "who comes later slows nobody's pull",
+        "simulator/core/startup/startups.py",
+        "                moved.append(job)\n",
+        "                pass\n",
+        (STARTUP + "pulls_share_the_link_of_their_node",),
+    ),
+    Bug(
+        "each pull has the link to itself",
+        "simulator/core/startup/link.py",
+        "            share = room / (len(active) - k)\n",
+        "            share = room\n",
+        (STARTUP + "transfers_share_a_link_as_by_virtual_time",),
+    ),
+    Bug(
+        "a pull that was given up leaves its image",
+        "simulator/core/startup/site.py",
+        "                self.cache.drop(each.key[0])\n",
+        "                pass\n",
+        (STARTUP + "a_pull_that_nobody_waits_for_any_more_ends_and_leaves_nothing",),
+    ),
+    Bug(
+        "the image that came first makes room, though it was used last",
+        "simulator/core/startup/cache.py",
+        "        self._mib.move_to_end(name)\n",
+        "",
+        (STARTUP + "a_cache_forgets_as_a_list_by_latest_use",),
+    ),
+    Bug(
+        "a node that comes back has what it had",
+        "simulator/core/startup/startups.py",
+        "        self._sites.pop(name, None)\n",
+        "",
+        (STARTUP + "a_node_that_comes_back_has_nothing",),
     ),
     # --- stints, traces, reports -----------------------------------------------------------
     Bug(

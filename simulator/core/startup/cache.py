@@ -8,9 +8,9 @@ from collections import OrderedDict
 class Cache:
     """Names with their MiB, together never more than ``most_mib``.
 
-    What is held is in use, or on its way, and stays. The order of going is that of the latest use:
-    when somebody took hold of it, or let go. As kubelet collects images: the ones not used for
-    longest first, none that a container uses.
+    What is held is in use, or on its way, and stays. The others go in the order in which somebody
+    last let go of them. As kubelet collects images: those not used for longest first, none that a
+    container uses.
     """
 
     def __init__(self, most_mib: float) -> None:
@@ -51,7 +51,6 @@ class Cache:
     def hold(self, name: str) -> None:
         """Let somebody use what is kept."""
         self._held[name] = self._held.get(name, 0) + 1
-        self._mib.move_to_end(name)
 
     def release(self, name: str) -> None:
         """Let somebody use it no more; it stays for others."""

@@ -9,10 +9,17 @@ from pathlib import Path
 import pytest
 
 from bayplan.scheduler.ordering import ENTRY_POINTS as ORDERINGS
+from bayplan.scheduler.types import Node
 from bayplan.simulator.core.partitioning import PARTITIONERS
 from bayplan.simulator.core.passes import PASSES
 from bayplan.simulator.core.progress import PROGRESS
+from bayplan.simulator.core.settings import Settings
+from bayplan.simulator.core.simulation import Simulation
 from bayplan.simulator.core.triggers import TRIGGERS
+from bayplan.simulator.scenario.conflicts import conflicts, idle
+from bayplan.simulator.scenario.reading import scenario_of
+from bayplan.simulator.scenario.startup import startup_of
+from bayplan.traces.jobs import JobTable
 
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "docs" / "simulate.md").read_text(encoding="utf-8")
@@ -22,6 +29,22 @@ def test_the_example_prints_what_the_page_says(capsys: pytest.CaptureFixture[str
     code, _, rest = TEXT.partition("```python\n")[2].partition("```")
     exec(code, {})
     assert capsys.readouterr().out == rest.partition("```text\n")[2].partition("```")[0]
+
+
+def test_the_example_of_start_ups_takes_what_the_page_says() -> None:
+    content = tomllib.loads(TEXT.partition("```toml\n# start.toml\n")[2].partition("```")[0])
+    scenario, problems = scenario_of(content)
+    assert (problems, list(conflicts(scenario)), list(idle(scenario))) == ([], [], [])
+    jobs = JobTable.of(
+        name=["first", "next"], arrival_s=[0.0, 1000.0], work_s=[10.0, 10.0], gpu_count=[1, 1],
+        job_type=["chat", "chat"],
+    )  # fmt: skip
+    node = Node("n", 1000, 1000, 1, "A100-80GB", 81_920)
+    outcome = Simulation([node], jobs, Settings(startup=startup_of(scenario))).run()
+    found = outcome.jobs.startup_s
+    assert found is not None
+    assert found.tolist() == [143.0, 3.0]
+    assert "is ready after\n9,000 / 100 + 3 + 15,000 / 300 = 143 s, and the next one there" in TEXT
 
 
 def test_the_page_names_every_group_of_entry_points() -> None:
