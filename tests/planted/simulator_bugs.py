@@ -182,7 +182,7 @@ SIMULATOR_BUGS = (
         "simulator/core/startup/cache.py",
         "        self._mib.move_to_end(name)\n",
         "",
-        (STARTUP + "a_cache_forgets_as_a_list_by_latest_use",),
+        (STARTUP + "the_image_used_longest_ago_makes_room",),
     ),
     Bug(
         "a node that comes back has what it had",

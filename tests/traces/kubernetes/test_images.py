@@ -63,4 +63,4 @@ def test_a_dump_has_images_for_who_asks(tmp_path: Path) -> None:
     assert [each.images for each in dump.pending] == [("a:1",)]
     assert [each.request.images for each in dump.bound] == [()]
     plain = read_dump([path])
-    assert plain.nodes[0].images == plain.pending[0].images == ()
+    assert (plain.nodes[0].images, plain.pending[0].images) == ((), ())
