@@ -390,6 +390,54 @@ def test_rates_are_max_min_fair(caps: list[float], width: int) -> None:
         assert rate == cap or rate == pytest.approx(max(rates))
 
 
+JOBS = st.lists(
+    st.tuples(
+        st.integers(0, 60).map(float), st.integers(1, 30).map(float), st.integers(1, 2),
+        st.sampled_from(["i", "j", "im", "m", "none"]), st.integers(1, 3),
+    ),
+    min_size=1, max_size=10,
+)  # fmt: skip
+CHANGES = st.lists(
+    st.tuples(
+        st.integers(1, 80).map(float), st.sampled_from("ab"), st.sampled_from(["down", "up"])
+    ),
+    max_size=5,
+)
+
+
+@given(
+    JOBS, CHANGES,
+    st.sampled_from(["none", "in-order", "repack", "easy"]),
+    st.sampled_from(["best-fit", "image-locality"]),
+    st.sampled_from([300.0, 1500.0, math.inf]),
+)  # fmt: skip
+def test_work_is_done_only_when_pods_have_started(
+    jobs: list[Any], changes: list[Any], how: str, placement: str, cache_mib: float
+) -> None:
+    rows = [
+        of(f"x{k}", kind, at_s, work_s, gpu_count=gpus, pods=pods)
+        for k, (at_s, work_s, gpus, kind, pods) in enumerate(jobs)
+    ]
+    changes = [*sorted(changes), (200.0, "a", "up"), (200.0, "b", "up")]
+    settings = {"backfill": how} if how == "easy" else {"preemption": how, "ordering": "srtf"}
+    outcome = done(
+        [node("a", 4), node("b", 2)], *rows, changes=changes, placement=placement,
+        given={"cache_mib": cache_mib, "node_mib_per_s": 130.0}, **settings,
+    )  # fmt: skip
+    found, started = outcome.jobs, outcome.jobs.startup_s
+    assert started is not None
+    rejected = np.isnan(found.start_s)
+    np.testing.assert_allclose(found.overhead_s, started, atol=1e-6)  # restarts cost nothing here
+    work = np.array([row["work_s"] for row in rows])
+    # Alone on its GPUs a job runs for its work, what was lost of it, and its starts.
+    ran = (work + found.work_lost_s + started)[~rejected]
+    np.testing.assert_allclose(found.run_s[~rejected], ran, atol=1e-6)
+    assert (started[~rejected] >= 2.0 - 1e-9).all()  # no container starts at once
+    totals = outcome.totals
+    assert totals.images_found <= totals.images_looked_for
+    assert totals.pulled_mib <= 1000 * totals.pulls + 1e-6
+
+
 STEPS = st.lists(
     st.tuples(st.sampled_from(["come", "go"]), st.integers(0, 9), st.integers(0, 40)), max_size=40
 )
