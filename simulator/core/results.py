@@ -102,8 +102,11 @@ class Totals:
     ``n_gpus`` and ``capacity_milli`` are of the nodes there at the beginning, ``known_gpus`` of all
     that may ever be there; ``there_gpu_s`` are the GPU-seconds that there were, ``node_s`` the
     node-seconds, ``cost`` what those of groups with a price cost, in the currency of the prices.
-    ``idle_j`` and ``active_j`` are joules of the GPUs, ``co2_g`` grams by the grid's intensity;
-    NaN where energy was not measured. ``first_s`` is the first arrival, ``end_s`` the last end of
+    ``idle_j`` and ``active_j`` are joules of the GPUs, ``co2_g`` grams by the grid's intensity,
+    ``energy_price`` what the energy costs; ``active_co2_g`` and ``active_price`` are due to
+    ``active_j``. NaN where energy was not measured, or has no price. ``deferred`` are the jobs
+    that were held back, ``deferral_s`` for how long in all and ``most_deferral_s`` at most; NaN
+    where none is. ``first_s`` is the first arrival, ``end_s`` the last end of
     a job. ``tenant_gpu_s`` over ``busy_gpu_s`` is the mean number of tenants of a busy GPU.
     """
 
@@ -123,6 +126,12 @@ class Totals:
     idle_j: float = math.nan
     active_j: float = math.nan
     co2_g: float = math.nan
+    active_co2_g: float = math.nan
+    energy_price: float = math.nan
+    active_price: float = math.nan
+    deferred: float = math.nan
+    deferral_s: float = math.nan
+    most_deferral_s: float = math.nan
     node_s: float = 0.0
     cost: float = 0.0
 

@@ -1,0 +1,110 @@
+"""Whether there will be room for jobs that are held back, by sums of GPUs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bayplan.scheduler.arrays import FloatArray, IntArray
+from bayplan.scheduler.kinds import slots_of
+from bayplan.simulator.core.deferral.sites import Sites
+from bayplan.simulator.core.floor import Floor
+
+_BITS = 62
+
+
+class Room:
+    """What is free by GPU model, now and when those who run have ended as estimated.
+
+    Jobs are counted by the milli-GPU that they ask for, nodes that take pods by what is free of
+    them; CPU, memory and how what is free is scattered are not looked at. Who has run
+    for longer than was estimated is not expected to end.
+    """
+
+    def __init__(self, floor: Floor, sites: Sites) -> None:
+        self._floor, self._sites = floor, sites
+        names = sorted({node.gpu_model for node in floor.cluster.nodes.values()})
+        self._number = {name: k % _BITS for k, name in enumerate(names)}
+        n_jobs = floor.book.n_jobs
+        self._model: IntArray = np.zeros(n_jobs, np.int64)
+        self._seen_s: FloatArray = np.full(n_jobs, np.nan)
+        self._bits_of_class: dict[int, int] = {}
+        self._row_bits: IntArray = np.zeros(0, np.int64)
+        self._row_milli: IntArray = np.zeros(0, np.int64)
+        self._changes = -1
+
+    def late(
+        self, jobs: Sequence[int], start_s: FloatArray, latest_s: FloatArray, headroom: float
+    ) -> list[int]:
+        """Return those of some jobs, by place among them, that may find no room in time.
+
+        One may when the GPUs that it could use, less ``headroom`` of all of them, are fewer at its
+        latest start than it takes itself, with all who wait now and with the others of these
+        that are to start by then. Nobody of them is counted to end.
+
+        Parameters
+        ----------
+        jobs
+            Jobs that are held back.
+        start_s, latest_s
+            (n,) when each is to start, and when at the latest.
+        headroom
+            A share of the GPUs.
+        """
+        bits = np.array([self._bits(job) for job in jobs], np.int64)
+        takes = self._floor.book.gpu_milli[np.array(jobs, np.int64)]
+        waiting = self._floor.waiting.jobs()
+        wait_bits = np.array([self._bits(job) for job in waiting.tolist()], np.int64)
+        wait_takes = self._floor.book.gpu_milli[waiting]
+        ends_s, end_bits, gives = self._ends()
+        self._look_at_rows()
+        view = self._floor.cluster.view
+        n = view.n_rows
+        open_rows = view.alive[:n] & view.schedulable[:n]
+        idle, all_milli = view.idle_milli[:n] * open_rows, self._row_milli * open_rows
+        late = []
+        for k, (own, latest) in enumerate(zip(bits.tolist(), latest_s.tolist(), strict=True)):
+            mine = (self._row_bits & own) != 0
+            room = idle[mine].sum() + gives[((end_bits & own) != 0) & (ends_s <= latest)].sum()
+            before = (start_s <= latest) & ((bits & own) != 0)
+            before[k] = True
+            asked = takes[before].sum() + wait_takes[(wait_bits & own) != 0].sum()
+            if asked + headroom * all_milli[mine].sum() > room:
+                late.append(k)
+        return late
+
+    def _bits(self, job: int) -> int:
+        number = self._floor.book.class_list[job]
+        if number not in self._bits_of_class:
+            self._bits_of_class[number] = sum({self._bit(m) for m in self._sites.models(job)})
+        return self._bits_of_class[number]
+
+    def _bit(self, model: str) -> int:
+        return 1 << self._number.setdefault(model, len(self._number) % _BITS)
+
+    def _look_at_rows(self) -> None:
+        floor = self._floor
+        if self._changes == floor.node_changes:
+            return
+        self._changes = floor.node_changes
+        self._row_bits = np.zeros(floor.cluster.view.n_rows, np.int64)
+        self._row_milli = np.zeros(floor.cluster.view.n_rows, np.int64)
+        for name, node in floor.cluster.nodes.items():
+            row = floor.cluster.row(name)
+            self._row_bits[row] = self._bit(node.gpu_model)
+            self._row_milli[row] = slots_of(node).total_milli
+
+    def _ends(self) -> tuple[FloatArray, IntArray, IntArray]:
+        """Return of those who run when each is to end, on which model, and what it gives back."""
+        floor, book = self._floor, self._floor.book
+        jobs = floor.runners()
+        for job in jobs[self._seen_s[jobs] != book.stint_s[jobs]].tolist():
+            node = floor.cluster.nodes.get(floor.placements[job][0].node)
+            self._model[job] = 0 if node is None else self._bit(node.gpu_model)
+            self._seen_s[job] = book.stint_s.item(job)
+        rate = np.where(book.rate[jobs] > 0.0, book.rate[jobs], book.base[jobs])
+        worked = np.maximum(floor.now_s - np.maximum(book.since_s[jobs], book.ready_s[jobs]), 0.0)
+        left = book.estimate_s[jobs] - book.done_s[jobs] - rate * worked
+        ends = np.maximum(floor.now_s, book.ready_s[jobs]) + left / rate
+        return np.where(left > 0.0, ends, np.inf), self._model[jobs], book.held_milli[jobs]
