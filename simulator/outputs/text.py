@@ -19,7 +19,10 @@ PARTS = 10
 """Rows of a table of queues or users, those with most GPU-hours first."""
 
 _FAMILIES = ("wait", "jct", "slowdown")
-_LISTED = ("GPUs while jobs arrive", "GPUs", "Losses", "Cost", "Deadlines", "Fairness", "Effort")
+_LISTED = (
+    "GPUs while jobs arrive", "GPUs", "Losses", "Energy", "Cost", "Deadlines", "Deferral",
+    "Fairness", "Effort",
+)  # fmt: skip
 _HEADINGS = {"GPUs": "GPUs, whole run"}
 _FASTER = (
     "effective above allocated: who holds a part of a GPU may work faster than that part, and at"
@@ -102,8 +105,11 @@ def _group(name: str, summary: Summary) -> Table | None:
 def _says(metric: Metric, summary: Summary) -> bool:
     """Return whether a figure is worth its line.
 
-    Misses are none where nobody has a deadline, and costs where nothing has a price.
+    Misses are none where nobody has a deadline, costs where nothing has a price, and CO2 where no
+    intensity is given.
     """
+    if metric.key.startswith("co2_"):
+        return summary["co2_kg"] > 0.0
     if metric.group == "Cost":
         return summary["cost"] > 0.0
     return metric.group != "Deadlines" or not math.isnan(summary["deadline_miss_pct"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 
+import numpy as np
+
 from bayplan.scheduler.hardware import find_product, products
 from bayplan.simulator.core.sources.autoscaler import SCAN_S
 from bayplan.simulator.scenario.ready import Ready
@@ -14,7 +16,8 @@ def doubts(ready: Ready) -> Iterator[str]:
     """Yield a line about each name that neither the cluster nor the catalogue of GPUs has.
 
     Looked at are the GPU models of speeds and the MIG profiles of jobs; also told are an autoscaler
-    that has nothing to scale, and groups without a price beside others with one.
+    that has nothing to scale, groups without a price beside others with one, and a deferral policy
+    that nothing follows from.
 
     Parameters
     ----------
@@ -32,6 +35,7 @@ def doubts(ready: Ready) -> Iterator[str]:
             if model not in here and find_product(model) is None:
                 yield f"{key}: no GPU {model!r} is known{_perhaps(model, known)}"
     yield from _about_groups(ready)
+    yield from _about_deferral(ready)
     profiles = dict.fromkeys(p.name for product in products() for p in product.profiles)
     for name in dict.fromkeys(ready.jobs.mig_profile):
         if name and name not in profiles:
@@ -47,6 +51,20 @@ def _about_groups(ready: Ready) -> Iterator[str]:
     free = [group.name for group in ready.groups if not group.price_per_h]
     if free and len(free) < len(ready.groups):
         yield f"cluster.file: no price_per_h of {', '.join(free)}: their nodes cost nothing"
+
+
+def _about_deferral(ready: Ready) -> Iterator[str]:
+    policy, grid = ready.settings.deferral, ready.settings.grid
+    if policy == "none":
+        return
+    if np.isnan(ready.jobs.deadline_s).all():
+        yield "policy.deferral: nobody waits, as no job has a deadline; set deferral.slack_h"
+    priced = any(group.price_per_h for group in ready.groups)
+    if policy == "cheapest" and not priced and (grid is None or not grid.has_price):
+        yield "policy.deferral: nothing has a price; set energy.price_per_kwh or a price_per_h"
+    hours = [] if grid is None else [grid.g_per_kwh, *grid.zones.values()]
+    if policy == "carbon" and len({grams for each in hours for grams in each}) == 1:
+        yield "policy.deferral: the carbon intensity is the same at all times and places"
 
 
 def _perhaps(name: str, known: Iterable[str]) -> str:

@@ -88,9 +88,8 @@ class Holding:
             return 0
         plans = self._plans | self._new
         jobs = sorted(plans, key=lambda job: (plans[job].latest_s, job))
-        start_s = np.array([plans[job].start_s for job in jobs])
         latest_s = np.array([plans[job].latest_s for job in jobs])
-        late = {jobs[k] for k in self._room.late(jobs, start_s, latest_s, self._settings.headroom)}
+        late = {jobs[k] for k in self._room.late(jobs, latest_s, self._settings.headroom)}
         self._keep(late)
         early = [job for job in jobs if job in late and job in self._plans]
         for job in early:

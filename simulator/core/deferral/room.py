@@ -34,42 +34,34 @@ class Room:
         self._row_milli: IntArray = np.zeros(0, np.int64)
         self._changes = -1
 
-    def late(
-        self, jobs: Sequence[int], start_s: FloatArray, latest_s: FloatArray, headroom: float
-    ) -> list[int]:
+    def late(self, jobs: Sequence[int], latest_s: FloatArray, headroom: float) -> list[int]:
         """Return those of some jobs, by place among them, that may find no room in time.
 
         One may when the GPUs that it could use, less ``headroom`` of all of them, are fewer at its
-        latest start than it takes itself, with all who wait now and with the others of these
-        that are to start by then. Nobody of them is counted to end.
+        latest start than all of these jobs and all who wait take. Where all jobs take one GPU, are
+        served in the order in which they came and end as estimated, one that is let go as soon as
+        this is so starts in time: at its latest start there is room for it and for all before it.
 
         Parameters
         ----------
         jobs
             Jobs that are held back.
-        start_s, latest_s
-            (n,) when each is to start, and when at the latest.
+        latest_s
+            (n,) when each is to start at the latest.
         headroom
             A share of the GPUs.
         """
-        bits = np.array([self._bits(job) for job in jobs], np.int64)
-        takes = self._floor.book.gpu_milli[np.array(jobs, np.int64)]
         waiting = self._floor.waiting.jobs()
-        wait_bits = np.array([self._bits(job) for job in waiting.tolist()], np.int64)
-        wait_takes = self._floor.book.gpu_milli[waiting]
+        asking = np.append(np.array(jobs, np.int64), waiting)
+        bits = np.array([self._bits(job) for job in asking.tolist()], np.int64)
+        takes = self._floor.book.gpu_milli[asking]
         ends_s, end_bits, gives = self._ends()
-        self._look_at_rows()
-        view = self._floor.cluster.view
-        n = view.n_rows
-        open_rows = view.alive[:n] & view.schedulable[:n]
-        idle, all_milli = view.idle_milli[:n] * open_rows, self._row_milli * open_rows
+        free, all_milli = self._rows()
         late = []
-        for k, (own, latest) in enumerate(zip(bits.tolist(), latest_s.tolist(), strict=True)):
+        for k, (own, latest) in enumerate(zip(bits.tolist(), latest_s.tolist(), strict=False)):
             mine = (self._row_bits & own) != 0
-            room = idle[mine].sum() + gives[((end_bits & own) != 0) & (ends_s <= latest)].sum()
-            before = (start_s <= latest) & ((bits & own) != 0)
-            before[k] = True
-            asked = takes[before].sum() + wait_takes[(wait_bits & own) != 0].sum()
+            room = free[mine].sum() + gives[((end_bits & own) != 0) & (ends_s <= latest)].sum()
+            asked = takes[(bits & own) != 0].sum()
             if asked + headroom * all_milli[mine].sum() > room:
                 late.append(k)
         return late
@@ -83,17 +75,19 @@ class Room:
     def _bit(self, model: str) -> int:
         return 1 << self._number.setdefault(model, len(self._number) % _BITS)
 
-    def _look_at_rows(self) -> None:
+    def _rows(self) -> tuple[IntArray, IntArray]:
+        """Return by row what is free, and what there is, of nodes that take pods: (n_rows,)."""
         floor = self._floor
-        if self._changes == floor.node_changes:
-            return
-        self._changes = floor.node_changes
-        self._row_bits = np.zeros(floor.cluster.view.n_rows, np.int64)
-        self._row_milli = np.zeros(floor.cluster.view.n_rows, np.int64)
-        for name, node in floor.cluster.nodes.items():
-            row = floor.cluster.row(name)
-            self._row_bits[row] = self._bit(node.gpu_model)
-            self._row_milli[row] = slots_of(node).total_milli
+        view, n = floor.cluster.view, floor.cluster.view.n_rows
+        if self._changes != floor.node_changes:
+            self._changes = floor.node_changes
+            self._row_bits, self._row_milli = np.zeros((2, n), np.int64)
+            for name, node in floor.cluster.nodes.items():
+                row = floor.cluster.row(name)
+                self._row_bits[row] = self._bit(node.gpu_model)
+                self._row_milli[row] = slots_of(node).total_milli
+        is_open = view.alive[:n] & view.schedulable[:n]
+        return view.idle_milli[:n] * is_open, self._row_milli * is_open
 
     def _ends(self) -> tuple[FloatArray, IntArray, IntArray]:
         """Return of those who run when each is to end, on which model, and what it gives back."""
