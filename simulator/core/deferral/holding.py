@@ -15,22 +15,28 @@ from bayplan.simulator.core.book import State
 from bayplan.simulator.core.clock import Clock, Turn
 from bayplan.simulator.core.deferral.room import Room
 from bayplan.simulator.core.deferral.sites import Sites
-from bayplan.simulator.core.deferral.windows import best_start
+from bayplan.simulator.core.deferral.windows import TIE, best_start
 from bayplan.simulator.core.floor import Floor
 from bayplan.simulator.core.hourly import HOUR_S
 
 
 class _Plan(NamedTuple):
+    """When a job is to start and to end, where, and when it is to start at the latest."""
+
     start_s: float
+    end_s: float
+    places: tuple[int, ...]
     latest_s: float
 
 
 class Holding:
     """Holds jobs with a deadline back until the window that costs least, while there is room.
 
-    A job is held back when it would fit now, and when a later window costs less. The window is as
-    long as the job is estimated to run on the slowest GPUs of the cluster, and begins at the
-    latest that run and ``margin`` of it before the deadline. Held jobs are looked at when jobs
+    A job is held back when it would fit now, and when at some place a later window costs less than
+    where it would go now. The window is as long as the job is estimated to run on the slowest GPUs
+    of the cluster, and begins at the latest that run and ``margin`` of it before the deadline. Only
+    windows count for which there is room at the place, beside those who run there and those who
+    were promised it before. Held jobs are looked at when jobs
     arrive, when nodes change and at each full hour; those for whom ``Room`` sees none in time go
     to the queue at once, those that must start first before the others. There a job has the place
     that it would have had.
@@ -47,7 +53,9 @@ class Holding:
     def __init__(self, floor: Floor, sites: Sites) -> None:
         self._floor, self._sites = floor, sites
         self._room = Room(floor, sites)
-        self._settings = floor.settings.deferring
+        settings = floor.settings.deferring
+        self._margin, self._headroom = settings.margin, settings.headroom
+        self._saving = settings.least_saving
         self._plans: dict[int, _Plan] = {}
         self._new: dict[int, _Plan] = {}
         self._ticks_s = math.inf
@@ -89,7 +97,7 @@ class Holding:
         plans = self._plans | self._new
         jobs = sorted(plans, key=lambda job: (plans[job].latest_s, job))
         latest_s = np.array([plans[job].latest_s for job in jobs])
-        late = {jobs[k] for k in self._room.late(jobs, latest_s, self._settings.headroom)}
+        late = {jobs[k] for k in self._room.late(jobs, latest_s, self._headroom)}
         self._keep(late)
         early = [job for job in jobs if job in late and job in self._plans]
         for job in early:
@@ -106,15 +114,30 @@ class Holding:
         if decisions is None:
             return None
         run_s = floor.estimated_run_s(job, decisions) * self._slower(job, decisions)
-        latest_s = latest_start(deadline_s, run_s * (1.0 + self._settings.margin))
-        start_s = best_start(
-            self._sites.costs(job),
-            floor.now_s,
-            latest_s,
-            run_s,
-            least_saving=self._settings.least_saving,
-        )
-        return _Plan(start_s, latest_s) if start_s > floor.now_s else None
+        latest_s = latest_start(deadline_s, run_s * (1.0 + self._margin))
+        here = [decision.placement.node for decision in decisions if decision.placement]
+        _, now = best_start(self._sites.costs_of(here), floor.now_s, floor.now_s, run_s)
+        offers = []
+        for places, costs in self._sites.options(job):
+            start_s, cost = best_start(costs, floor.now_s, latest_s, run_s)
+            is_less = now - cost > TIE * abs(now) and now - cost >= self._saving * abs(now)
+            if start_s > floor.now_s and is_less:
+                offers.append((cost, start_s, places))
+        for _, start_s, places in sorted(offers):
+            plan = _Plan(start_s, start_s + run_s, places, latest_s)
+            if self._room.has(job, places, start_s, self._beside(plan), self._headroom):
+                return plan
+        return None
+
+    def _beside(self, plan: _Plan) -> list[int]:
+        """Return the jobs held back that are to run where and when a plan is, in part."""
+        return [
+            job
+            for job, other in (*self._plans.items(), *self._new.items())
+            if other.start_s < plan.end_s
+            and plan.start_s < other.end_s
+            and other.places == plan.places
+        ]
 
     def _slower(self, job: int, decisions: Sequence[Decision]) -> float:
         """Return how many times longer a job runs at the worst place than where it was decided."""

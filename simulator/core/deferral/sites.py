@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -97,13 +97,27 @@ class Sites:
 
     # --- what a job may have --------------------------------------------------------------
 
-    def costs(self, job: int) -> list[Costs]:
-        """Return what the places cost that a job may have; their mean where nobody chooses."""
+    def options(self, job: int) -> list[tuple[tuple[int, ...], Costs]]:
+        """Return what a job may choose from: places, and what they cost.
+
+        Each place alone; all of them at their mean where the placement policy decides.
+        """
         places = self.of(job)
-        if self._is_shifting or len(places) == 1:
-            return [self._hourly[place] for place in places]
+        if self._is_shifting:
+            return [((place,), self._hourly[place]) for place in places]
+        return [(places, self._mean(places))]
+
+    def costs_of(self, nodes: Iterable[str]) -> Costs:
+        """Return what the places of some nodes cost, the mean of several."""
+        return self._mean(tuple(sorted({self._site_of[name] for name in nodes})))
+
+    def place_of(self, node: str) -> int:
+        """Return the place of a node."""
+        return self._site_of[node]
+
+    def _mean(self, places: tuple[int, ...]) -> Costs:
         weights = [max(1, self._gpus[place]) for place in places]
-        return [_Mean([self._hourly[place] for place in places], weights)]
+        return _Mean([self._hourly[place] for place in places], weights)
 
     def of(self, job: int) -> tuple[int, ...]:
         """Return the places that could hold a pod of each kind of a job, were they empty."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -14,7 +13,7 @@ from bayplan.simulator.core.hourly import HOUR_S
 HORIZON_S = 366 * 24 * HOUR_S
 """No start is looked for later than in a year: it bounds the work where slack is without end."""
 
-_TIE = 1e-9
+TIE = 1e-9
 """Windows whose costs differ by less than this share of the largest are one: it is rounding."""
 
 
@@ -27,43 +26,27 @@ class Costs(Protocol):
         """Return the costs (n,) of windows of one length that begin at times (n,)."""
 
 
-def best_start(
-    places: Sequence[Costs],
-    now_s: float,
-    latest_s: float,
-    length_s: float,
-    *,
-    least_saving: float = 0.0,
-) -> float:
-    """Return the start in [now_s, latest_s] whose window costs least, the earliest of equals.
+def best_start(costs: Costs, now_s: float, latest_s: float, length_s: float) -> tuple[float, float]:
+    """Return the start in [now_s, latest_s] whose window costs least, and what it costs.
 
-    The cost of a window is that of its best place. Between two hours the cost of a window moves on
-    a line as its start does, so that a least one begins or ends at the turn of an hour, or begins
-    at a bound. Later than one round of all series nothing new comes, and later than ``HORIZON_S``
-    nobody looks.
+    Of equals it is the earliest. Between two hours the cost of a window moves on a line as its
+    start does, so that a least one begins or ends at the turn of an hour, or begins at a bound.
+    Later than one round of the series nothing new comes, and later than ``HORIZON_S`` nobody looks.
 
     Parameters
     ----------
-    places
-        The cost of an hour, by place.
+    costs
+        What an hour costs.
     now_s, latest_s
         Bounds of the start; ``latest_s`` before ``now_s`` gives ``now_s``.
     length_s
         How long the window is.
-    least_saving
-        Wait only for a window that costs less than now by this share of what now costs.
     """
-    round_s = HOUR_S * math.lcm(*(place.n_hours for place in places))
-    until_s = min(latest_s, now_s + min(round_s, HORIZON_S))
-    if until_s <= now_s:
-        return now_s
-    starts = candidates(now_s, until_s, length_s)
-    costs = np.min([place.all_between(starts, length_s) for place in places], axis=0)
-    now = costs.item(0)
-    limit = costs.min() + _TIE * np.abs(costs).max()
-    if now <= limit or now - costs.min() < least_saving * abs(now):
-        return now_s
-    return float(starts[np.argmax(costs <= limit)])
+    until_s = min(latest_s, now_s + min(HOUR_S * costs.n_hours, HORIZON_S))
+    starts = candidates(now_s, max(now_s, until_s), length_s)
+    found = costs.all_between(starts, length_s)
+    first = int(np.argmax(found <= found.min() + TIE * np.abs(found).max()))
+    return starts.item(first), found.item(first)
 
 
 def candidates(now_s: float, until_s: float, length_s: float) -> FloatArray:
