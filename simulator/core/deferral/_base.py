@@ -19,8 +19,7 @@ class Site:
     price_per_gpu_h
         What an hour of one of their GPUs costs by itself: a node's price over its GPUs.
     kw_per_gpu
-        What one of their GPUs draws at its power limit; 1 where no node has a price, as then
-        energy alone is compared.
+        What jobs add at most to the idle watts of one of their GPUs, in kW, the mean.
     """
 
     zone: str

@@ -12,26 +12,23 @@ from bayplan.simulator.core.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Carbon:
-    """Run when and where electricity is cleanest.
+    """Run when and where a GPU-hour emits least: by carbon intensity, and by watts of the GPUs.
 
     The start is that of the uninterrupted window with the least mean carbon intensity before the
-    deadline. Source: Wiesner et al., Let's Wait Awhile, Middleware 2021, sections 3 and 4: their
+    deadline. Source: Wiesner et al., Let's Wait Awhile, Middleware 2021: their
     non-interrupting strategy, with a forecast without error.
     """
 
     grid: Grid
 
     def hours(self, site: Site) -> Hours:
-        """Return the carbon intensity of the zone: GPU models are not told apart."""
-        return self.grid.carbon(site.zone)
+        """Return the g of CO2 that an hour of a GPU adds."""
+        return tuple(site.kw_per_gpu * grams for grams in self.grid.carbon(site.zone))
 
 
 @dataclass(frozen=True, slots=True)
 class Cheapest:
-    """Run when and where a GPU-hour costs least: the node's price and the electricity.
-
-    The electricity of a GPU is that at its power limit.
-    """
+    """Run when and where a GPU-hour costs least: the node's price and the electricity."""
 
     grid: Grid
 

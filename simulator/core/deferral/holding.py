@@ -41,8 +41,9 @@ class Holding:
     to the queue at once, those that must start first before the others. There a job has the place
     that it would have had.
 
-    Source of the windows: Wiesner et al., Let's Wait Awhile, Middleware 2021; that deferral has
-    to leave room for those who wait is the concern of Hanafy et al., GAIA, ASPLOS 2024.
+    Source of the windows: Wiesner et al., Let's Wait Awhile, Middleware 2021. That carbon is to be
+    weighed against waits is the subject of Hanafy et al., GAIA, ASPLOS 2024; ``least_saving`` and
+    the metrics of deferral are for that.
 
     Attributes
     ----------

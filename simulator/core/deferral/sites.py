@@ -163,7 +163,6 @@ class _Mean:
 def _sites(nodes: Sequence[Node], groups: Sequence[Group]) -> tuple[list[Site], dict[str, int]]:
     """Return the sites in the order of zones and prices, and the number of each node's."""
     price_of = {name: group.price_per_h for group in groups for name in group.nodes}
-    has_price = any(price_of.values())
     keys = {
         node.name: (zone_of(node), price_of.get(node.name, 0.0) / max(1, node.gpu_count))
         for node in nodes
@@ -171,9 +170,8 @@ def _sites(nodes: Sequence[Node], groups: Sequence[Group]) -> tuple[list[Site], 
     numbers = {key: number for number, key in enumerate(sorted(set(keys.values())))}
     watts, gpus = dict.fromkeys(numbers, 0), dict.fromkeys(numbers, 0)
     for node in nodes:
-        watts[keys[node.name]] += node.gpu_count * gpu_watts(node.gpu_model)[1]
+        idle_w, full_w = gpu_watts(node.gpu_model)
+        watts[keys[node.name]] += node.gpu_count * (full_w - idle_w)
         gpus[keys[node.name]] += node.gpu_count
-    sites = [
-        Site(*key, watts[key] / max(1, gpus[key]) / 1000.0 if has_price else 1.0) for key in numbers
-    ]
+    sites = [Site(*key, watts[key] / max(1, gpus[key]) / 1000.0) for key in numbers]
     return sites, {name: numbers[key] for name, key in keys.items()}

@@ -229,6 +229,14 @@ def test_a_zone_counts_over_the_whole_run() -> None:
     assert told(done)[2:4] == ["0 start a n1", "0 start b n0"]
 
 
+def test_watts_count_beside_the_intensity() -> None:
+    # Jobs add 350 W to an A100 and 60 W to a T4 at most: 100 × 0.35 is more than 300 × 0.06.
+    grid = Grid((0.0,), {"east": (100.0,), "west": (300.0,)})
+    small = zoned("n1", "west", gpu_model="T4", gpu_memory_mib=16_384)
+    done = deferred([zoned("n0", "east"), small], [job("a", 60.0)], grid)
+    assert told(done)[1] == "0 start a n1"
+
+
 def test_a_gang_stays_in_one_zone_if_it_can() -> None:
     grid = Grid((300.0,), {"west": (200.0,), "east": (100.0,)})
     nodes = [zoned("n0", "east"), zoned("n1", "west"), zoned("n2", "west")]
@@ -253,7 +261,7 @@ def test_cheapest_goes_by_electricity_and_by_the_price_of_nodes() -> None:
     jobs = [job("a", 1800.0, deadline_s=3 * HOUR)]
     done = deferred([node("n0", 1)], jobs, grid, deferral="cheapest")
     assert told(done)[1] == "0 defer a until 3600"
-    # An A100 draws 0.4 kW: an hour is 1.00 + 0.04 at n0, and at n1 0.98 + 0.08, or 0.98 + 0.04.
+    # Jobs add 0.35 kW to an A100: an hour is 1.00 + 0.035 at n0, 0.98 + 0.07 or + 0.035 at n1.
     groups = [Group("g0", ("n0",), price_per_h=1.00), Group("g1", ("n1",), price_per_h=0.98)]
     nodes = [zoned("n0", "a", gpu_model="A100-80GB"), zoned("n1", "b", gpu_model="A100-80GB")]
     for dear, where in ((0.20, "n0"), (0.10, "n1")):
