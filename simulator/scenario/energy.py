@@ -100,7 +100,7 @@ def _listed(scenario: Scenario, asked: _Asked, text: str) -> Hours:
             value = float("nan")
         if not least <= value <= most:
             problem = f"hour {number} is {each.strip()!r}"
-            fix = f"write numbers from {least:,} to {most:,}"
+            fix = f"write numbers from {least:,} to {most:,}, or {BUILTIN}"
             raise scenario.error(asked.key, problem, fix)
         hours.append(value)
     return tuple(hours)

@@ -38,7 +38,7 @@ def test_hours_are_numbers_with_commas() -> None:
 )
 def test_what_is_no_intensity_is_named(given: str, problem: str) -> None:
     scenario = Scenario().of(energy__measure=True, energy__co2_g_per_kwh=given)
-    said = f"energy.co2_g_per_kwh: {problem}; write numbers from 0 to 10,000"
+    said = f"energy.co2_g_per_kwh: {problem}; write numbers from 0 to 10,000, or builtin"
     with pytest.raises(InputError) as error:
         grid_of(scenario)
     assert str(error.value) == said
@@ -86,7 +86,8 @@ def test_a_price_is_a_number_or_hours_and_may_be_below_0() -> None:
     assert Grid().has_price is False
     wrong = measured(energy__price_per_kwh="0.25,dear")
     assert [str(each) for each in conflicts(wrong)] == [
-        "energy.price_per_kwh: hour 2 is 'dear'; write numbers from -1,000,000 to 1,000,000"
+        "energy.price_per_kwh: hour 2 is 'dear'; write numbers from -1,000,000 to 1,000,000, or"
+        " builtin"
     ]
 
 
