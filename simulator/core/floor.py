@@ -124,20 +124,17 @@ class Floor:
         self.start(job, decisions)
         return True
 
-    def decide(self, job: int, engine: Engine | None = None) -> tuple[Decision, ...] | None:
+    def decide(
+        self, job: int, engine: Engine | None = None, nodes: BoolArray | None = None
+    ) -> tuple[Decision, ...] | None:
         """Return where the pods of a job go together now, None when they do not fit.
 
-        ``engine`` may be one that decides for a copy of the cluster.
+        ``engine`` may be one that decides for a copy of the cluster; one that is given decides
+        alone, whoever chooses else. ``nodes`` is a mask over its rows, (n_rows,): the candidates.
         """
-        self.decisions += 1
         if self.chooser is not None and engine is None:
             return self.chooser(job)
-        return self.decide_among(job, None, engine)
-
-    def decide_among(
-        self, job: int, nodes: BoolArray | None, engine: Engine | None = None
-    ) -> tuple[Decision, ...] | None:
-        """Return what ``decide`` does, of the nodes of a mask over the rows alone, (n_rows,)."""
+        self.decisions += 1
         engine = engine or self.engine
         kind = self._classes[self._class_of[job]]
         if kind.n_pods == 1:

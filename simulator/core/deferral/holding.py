@@ -36,10 +36,9 @@ class Holding:
     where it would go now. The window is as long as the job is estimated to run on the slowest GPUs
     of the cluster, and begins at the latest that run and ``margin`` of it before the deadline. Only
     windows count for which there is room at the place, beside those who run there and those who
-    were promised it before. Held jobs are looked at when jobs
-    arrive, when nodes change and at each full hour; those for whom ``Room`` sees none in time go
-    to the queue at once, those that must start first before the others. There a job has the place
-    that it would have had.
+    were promised it before. Held jobs are looked at when jobs arrive, when nodes change and at each
+    full hour; those for whom ``Room`` sees none in time go to the queue at once. There a job has
+    the place that it would have had.
 
     Source of the windows: Wiesner et al., Let's Wait Awhile, Middleware 2021. That carbon is to be
     weighed against waits is the subject of Hanafy et al., GAIA, ASPLOS 2024; ``least_saving`` and

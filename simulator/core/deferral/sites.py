@@ -71,12 +71,12 @@ class Sites:
         kind = floor.book.classes[floor.book.class_list[job]]
         places = self.of(job)
         if len(places) == 1 or not self._is_shifting:
-            return floor.decide_among(job, None)
+            return floor.decide(job, floor.engine)
         for place in self._in_order(job, places):
-            decisions = floor.decide_among(job, self._mask(place))
+            decisions = floor.decide(job, floor.engine, self._mask(place))
             if decisions is not None:
                 return decisions
-        return floor.decide_among(job, None) if kind.n_pods > 1 else None
+        return floor.decide(job, floor.engine) if kind.n_pods > 1 else None
 
     def _in_order(self, job: int, places: Sequence[int]) -> list[int]:
         book, now = self._floor.book, self._floor.now_s

@@ -119,13 +119,13 @@ def test_a_small_saving_is_not_waited_for() -> None:
 
 
 def test_the_slowest_gpu_counts_in_the_estimate() -> None:
-    # At a quarter of the speed it takes 2 h: 4 h - 2 h leaves starts up to 2 h, and two hours cost
+    # At half of the speed it takes 2 h: 4 h - 2 h leaves starts up to 2 h, and two hours cost
     # 400 whenever they begin. On the fast node alone an hour from 3600 on costs 100.
     fast, slow = node("n0", 1), node("n1", 1, gpu_model="T4", gpu_memory_mib=16_384)
     jobs = [job("a", HOUR, deadline_s=4 * HOUR)]
-    slower = {"speeds": speeds(by_model={"T4": 0.5})}
-    assert deferred([fast, slow], jobs, **slower).totals.deferred == 0
-    assert deferred([fast], jobs, **slower).totals.deferred == 1
+    slower = speeds(by_model={"T4": 0.5})
+    assert deferred([fast, slow], jobs, speeds=slower).totals.deferred == 0
+    assert deferred([fast], jobs, speeds=slower).totals.deferred == 1
 
 
 def test_distance_counts_in_the_estimate_of_several_pods() -> None:

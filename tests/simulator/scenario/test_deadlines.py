@@ -26,7 +26,8 @@ JOBS = JobTable.of(
 
 def given(**values: object) -> list[float]:
     scenario = Scenario().of(**{f"deferral__{name}": each for name, each in values.items()})  # type: ignore[arg-type]
-    return with_deadlines(scenario, JOBS).deadline_s.tolist()
+    found: list[float] = with_deadlines(scenario, JOBS).deadline_s.tolist()
+    return found
 
 
 def test_a_deadline_is_arrival_and_factor_by_estimate_and_hours() -> None:

@@ -49,8 +49,8 @@ def test_every_setting_of_the_core_can_be_reached() -> None:
         if field.name == "grid":
             assert "co2_g_per_kwh" in {k.name for k in KEYS if k.table == "energy"}
         elif field.name == "deferring":
-            inner = {f.name for f in fields(Settings().deferring)}
-            assert inner <= {k.name for k in KEYS if k.table == "deferral"}
+            own = {f.name for f in fields(Settings().deferring)}
+            assert own <= {k.name for k in KEYS if k.table == "deferral"}
         elif field.name == "reconfiguration":
             assert [f.name for f in fields(Settings().reconfiguration)] == ["path"]
         elif field.name in grouped:
