@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bayplan.scheduler.errors import InputError
@@ -333,7 +333,6 @@ def workloads(draw: st.DrawFn) -> tuple[int, list[dict[str, Any]]]:
     return draw(st.integers(1, 4)), jobs
 
 
-@settings(max_examples=150, deadline=None)
 @given(workloads(), st.lists(st.integers(0, 9), min_size=1, max_size=6))
 def test_nobody_is_late_who_was_held_back(
     workload: tuple[int, list[dict[str, Any]]], grams: list[int]
