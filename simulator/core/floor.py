@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from bayplan.scheduler.arrays import IntArray
+from bayplan.scheduler.arrays import BoolArray, IntArray
 from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.events import Bound, Gone
 from bayplan.scheduler.policies import uses_images
@@ -70,6 +70,8 @@ class Floor:
         How often a node came, left, or began or ceased to take pods.
     stints
         Takes down who has which GPU when; None: nobody does.
+    chooser
+        Decides for jobs in place of the engine alone, such as zone by zone; None: nobody does.
     """
 
     def __init__(
@@ -111,6 +113,7 @@ class Floor:
         self.capacity_milli = 0
         self.draining: set[str] = set()
         self.node_changes = 0
+        self.chooser: Callable[[int], tuple[Decision, ...] | None] | None = None
         self._lifted: dict[int, tuple[Placement, ...]] = {}
         self._classes = book.classes
         self._class_of = book.class_list
@@ -137,18 +140,23 @@ class Floor:
         self.start(job, decisions)
         return True
 
-    def decide(self, job: int, engine: Engine | None = None) -> tuple[Decision, ...] | None:
+    def decide(
+        self, job: int, engine: Engine | None = None, nodes: BoolArray | None = None
+    ) -> tuple[Decision, ...] | None:
         """Return where the pods of a job go together now, None when they do not fit.
 
-        ``engine`` may be one that decides for a copy of the cluster.
+        ``engine`` may be one that decides for a copy of the cluster; one that is given decides
+        alone, whoever chooses else. ``nodes`` is a mask over its rows, (n_rows,): the candidates.
         """
+        if self.chooser is not None and engine is None:
+            return self.chooser(job)
         self.decisions += 1
         engine = engine or self.engine
         kind = self._classes[self._class_of[job]]
         if kind.n_pods == 1:
-            decision = engine.decide(self.pods.request(job), self.now_s, why=False)
+            decision = engine.decide(self.pods.request(job), self.now_s, nodes, why=False)
             return None if decision.placement is None else (decision,)
-        plan = engine.decide_gang(self.pods.gang(job), self.now_s)
+        plan = engine.decide_gang(self.pods.gang(job), self.now_s, nodes)
         return plan.decisions or None
 
     def why_not(self, job: int, engine: Engine) -> str:
@@ -307,6 +315,12 @@ class Floor:
         """Let a job that was away wait again."""
         if self.log is not None:
             self.note("return", job)
+        self._wait(job)
+
+    def release(self, job: int, how: str) -> None:
+        """Let a job wait that was held back."""
+        if self.log is not None:
+            self.note("release", job, how)
         self._wait(job)
 
     def note(self, what: str, job: int | None, detail: str = "") -> None:

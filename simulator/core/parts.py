@@ -18,6 +18,9 @@ from bayplan.scheduler.types import Node
 from bayplan.scheduler.workload import Workload
 from bayplan.simulator.core.book import Book
 from bayplan.simulator.core.columns import Columns
+from bayplan.simulator.core.deferral import DEFERRALS, DeferralPolicy
+from bayplan.simulator.core.deferral.holding import Holding
+from bayplan.simulator.core.deferral.sites import Sites
 from bayplan.simulator.core.floor import Floor
 from bayplan.simulator.core.groups import Group
 from bayplan.simulator.core.machines import Machines
@@ -47,6 +50,7 @@ class Parts:
     partitioning: Partitioner | None = None
     progress: ProgressModel | None = None
     trigger: Trigger | None = None
+    deferral: DeferralPolicy | None = None
     workload: Workload | None = None
     sources: Sequence[Source] = ()
     groups: Sequence[Group] = ()
@@ -61,6 +65,7 @@ class Assembly(NamedTuple):
     partitioner: Partitioner
     trigger: Trigger
     workload: Workload | None
+    holding: Holding | None
 
 
 def assemble(
@@ -112,7 +117,22 @@ def assemble(
         parts.partitioning or PARTITIONERS.make(settings.partitioning, settings),
         parts.trigger or TRIGGERS.make(settings.trigger, settings),
         workload,
+        _holding(floor, every, settings, parts),
     )
+
+
+def _holding(
+    floor: Floor, nodes: Sequence[Node], settings: Settings, parts: Parts
+) -> Holding | None:
+    """Return who holds jobs back, and let jobs be sent where they cost least; None: neither."""
+    policy = parts.deferral or DEFERRALS.make(settings.deferral, settings)
+    if policy is None:
+        return None
+    is_shifting = settings.deferring.across_zones
+    sites = Sites(floor, nodes, parts.groups, policy, is_shifting=is_shifting)
+    if is_shifting:
+        floor.chooser = sites.decide
+    return Holding(floor, sites)
 
 
 def _placement(name: str, workload: Workload | None, jobs: JobTable) -> PlacementPolicy:

@@ -105,9 +105,12 @@ class Totals:
     ``n_gpus`` and ``capacity_milli`` are of the nodes there at the beginning, ``known_gpus`` of all
     that may ever be there; ``there_gpu_s`` are the GPU-seconds that there were, ``node_s`` the
     node-seconds, ``cost`` what those of groups with a price cost, in the currency of the prices.
-    ``idle_j`` and ``active_j`` are joules of the GPUs, ``co2_g`` grams by the grid's intensity;
-    NaN where energy was not measured. ``first_s`` is the first arrival, ``end_s`` the last end of
-    a job. ``pulls`` are the images and models that came to nodes, ``pulled_mib`` what they brought,
+    ``idle_j`` and ``active_j`` are joules of the GPUs, ``co2_g`` grams by the grid's intensity,
+    ``energy_price`` what the energy costs; ``active_co2_g`` and ``active_price`` are due to
+    ``active_j``. NaN where energy was not measured, or has no price. ``deferred`` are the jobs
+    that were held back, ``deferral_s`` for how long in all and ``most_deferral_s`` at most; NaN
+    where none is. ``first_s`` is the first arrival, ``end_s`` the last end of a job. ``pulls`` are
+    the images and models that came to nodes, ``pulled_mib`` what they brought,
     ``images_looked_for`` how often a job wanted one on a node and ``images_found`` how often it
     was there; NaN where pods start at once. ``tenant_gpu_s`` over ``busy_gpu_s`` is the mean number
     of tenants of a busy GPU.
@@ -133,6 +136,12 @@ class Totals:
     pulled_mib: float = math.nan
     images_looked_for: float = math.nan
     images_found: float = math.nan
+    active_co2_g: float = math.nan
+    energy_price: float = math.nan
+    active_price: float = math.nan
+    deferred: float = math.nan
+    deferral_s: float = math.nan
+    most_deferral_s: float = math.nan
     node_s: float = 0.0
     cost: float = 0.0
 

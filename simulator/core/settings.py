@@ -63,6 +63,22 @@ class Reconfiguration:
 
 
 @dataclass(frozen=True, slots=True)
+class Deferring:
+    """How jobs with a deadline wait for better hours, under a deferral policy.
+
+    ``margin`` is a share of the estimated run time that is kept before the deadline, ``headroom``
+    one of the GPUs that is kept free of jobs that are held back. A job waits only for a window
+    that costs less by ``least_saving`` of what now costs. ``across_zones``: all jobs go to the
+    zone that costs least over their run, of those that have room.
+    """
+
+    margin: float = 0.1
+    headroom: float = 0.1
+    least_saving: float = 0.0
+    across_zones: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Policies and parameters of a simulation.
 
@@ -76,7 +92,7 @@ class Settings:
     backfill, backfill_depth
         ``easy`` or ``conservative`` on top of the ordering; empty: none. The depth bounds how
         many of the queue get a reservation; None: all.
-    preemption, progress, trigger, partitioning
+    preemption, progress, trigger, partitioning, deferral
         Names in the registries of ``simulator.core``.
     round_s
         The length of a round of ``trigger="rounds"``.
@@ -97,7 +113,8 @@ class Settings:
     until_s
         When to stop at the latest; None: when all jobs have ended.
     grid
-        Carbon intensity of the electricity; None: energy is not measured, which takes time.
+        Carbon intensity and price of the electricity; None: energy is not measured, which takes
+        time.
     log
         Whether to keep a log of what happened, a tuple an event.
     startup
@@ -116,6 +133,7 @@ class Settings:
     trigger: str = "events"
     round_s: float = 360.0
     partitioning: str = "none"
+    deferral: str = "none"
     mig: str = ""
     min_run_s: float = 0.0
     half_life_s: float = 86_400.0
@@ -126,6 +144,7 @@ class Settings:
     locality: Locality = field(default_factory=Locality)
     out_of_memory: OutOfMemory = field(default_factory=OutOfMemory)
     reconfiguration: Reconfiguration = field(default_factory=Reconfiguration)
+    deferring: Deferring = field(default_factory=Deferring)
     sample_s: float | None = None
     fragmentation: bool = False
     until_s: float | None = None

@@ -19,6 +19,7 @@ from bayplan.scheduler.types import GPU_MILLI, Node
 from bayplan.simulator.collecting import no_collection
 from bayplan.simulator.core.book import State
 from bayplan.simulator.core.clock import Clock, Turn
+from bayplan.simulator.core.deferral.holding import Holding
 from bayplan.simulator.core.meter import Row, Sampler
 from bayplan.simulator.core.partitioning import Keep
 from bayplan.simulator.core.parts import Parts, assemble
@@ -86,7 +87,8 @@ class Simulation:
         assembly = assemble(nodes, spare, jobs, settings, parts)
         self.floor, self.machines, self._pass = assembly.floor, assembly.machines, assembly.scheme
         self._partitioner, self._trigger = assembly.partitioner, assembly.trigger
-        self._workload = assembly.workload
+        self._workload, self._holding = assembly.workload, assembly.holding
+        self._admit = self.floor.arrive if self._holding is None else self._holding.arrive
         self._sources = parts.sources
         self.book = book = self.floor.book
         self._n_gpus = sum(node.gpu_count for node in nodes)
@@ -99,7 +101,7 @@ class Simulation:
         self._left = book.n_jobs
         self._wanted = self._ends_wanted(stop_after)
         self._armed_s = self._pass_s = math.inf
-        self._events = self._passes = self._away = self._samples = 0
+        self._events = self._passes = self._away = self._samples = self._held = 0
         self._keeps = isinstance(self._partitioner, Keep)
         self._predicts_all = self.floor.progress.every_pass
         self._settles = self._pass.settled or self._predicts_all
@@ -149,6 +151,8 @@ class Simulation:
             self._cancellations()
             self._clock.at(self._sampler.next_s, self._sample, Turn.SAMPLE)
             self._begin_sources()
+        if self._holding is not None:
+            self._holding.begin(self._clock, self._released)
         until = self.settings.until_s
         clock = self._clock
         while self._left and clock.peek() < math.inf:
@@ -181,6 +185,7 @@ class Simulation:
             decisions=floor.decisions,
             **self._energy(),
             **self._pulls(),
+            **self._deferral(),
             node_s=self.machines.bill.node_s(floor.now_s),
             cost=math.fsum(group.cost for group in groups),
         )
@@ -196,7 +201,24 @@ class Simulation:
         if energy is None:
             return {}
         energy.upto(self.floor.now_s)
-        return {"idle_j": energy.idle_j, "active_j": energy.active_j, "co2_g": energy.co2_g}
+        return {
+            "idle_j": energy.idle_j,
+            "active_j": energy.active_j,
+            "co2_g": energy.co2_g,
+            "active_co2_g": energy.active_co2_g,
+            "energy_price": energy.price,
+            "active_price": energy.active_price,
+        }
+
+    def _deferral(self) -> dict[str, float]:
+        if self._holding is None:
+            return {}
+        held_s = self._holding.held_s()
+        return {
+            "deferred": self._holding.n_deferred,
+            "deferral_s": math.fsum(held_s),
+            "most_deferral_s": float(held_s.max(initial=0.0)),
+        }
 
     def _pulls(self) -> dict[str, float]:
         startup = self.floor.startup
@@ -255,6 +277,19 @@ class Simulation:
         """
         return tuple((self.book.uid[job], why) for job, why in self._hopeless())
 
+    def _look(self, holding: Holding) -> None:
+        """Let those go who were held back and for whom there may be no room later."""
+        self._events += holding.look()
+        self._away += len(holding) - self._held
+        self._held = len(holding)
+
+    def _released(self, number: int) -> None:
+        """Note that some who were held back are so no longer."""
+        self._events += number
+        self._away -= number
+        self._held -= number
+        self._happened()
+
     def _begin_sources(self) -> None:
         world = World(self._clock, self.floor, self.machines, self._changed, self._stirred)
         for source in self._sources:
@@ -281,6 +316,8 @@ class Simulation:
         self._idle_changes = self._idle_changes + 1 if idle else 0
         if self._idle_changes > VAIN_CHANGES:
             self._left = 0  # sources that never end would go on for ever
+        if self._holding is not None:
+            self._look(self._holding)
         self._happened(is_all=False)  # who changes this may change more in this moment
 
     def _next_arrival(self) -> None:
@@ -295,10 +332,12 @@ class Simulation:
             job = self._order[at]
             if state.item(job) != _ENDED:  # withdrawn in this very moment
                 self._events += 1
-                floor.arrive(job)
+                self._admit(job)
             at += 1
         self._next = at
         self._next_arrival()
+        if self._holding is not None:
+            self._look(self._holding)
         if not (self._keeps and self._pass.is_idle(floor)):
             self._happened()
         elif self._sleepers.asleep:
@@ -317,6 +356,9 @@ class Simulation:
         floor.now_s = self._clock.now
         self._events += 1
         floor.cancel(job)
+        if self._holding is not None:
+            self._holding.forget(job)
+            self._look(self._holding)
         self._count(job)
         self._happened()
 

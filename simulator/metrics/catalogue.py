@@ -339,6 +339,20 @@ def _energy() -> Iterator[Metric]:
         "co2_kg", "CO2", group, "kg", "less", "∫ watts × carbon intensity of the hour", "",
         lambda f: f.totals.co2_g / 1000.0,
     )  # fmt: skip
+    yield Metric(
+        "co2_jobs_kg", "CO2 of jobs", group, "kg", "less",
+        "the same of what jobs add to the idle watts", "",
+        lambda f: f.totals.active_co2_g / 1000.0,
+    )  # fmt: skip
+    yield Metric(
+        "energy_cost", "cost of energy", group, "", "less",
+        "∫ watts × price of a kWh in the hour, in the currency of the prices", "",
+        lambda f: f.totals.energy_price,
+    )  # fmt: skip
+    yield Metric(
+        "energy_cost_jobs", "cost of energy, jobs", group, "", "less",
+        "the same of what jobs add to the idle watts", "", lambda f: f.totals.active_price,
+    )  # fmt: skip
 
 
 def _joules(f: Figures) -> float:
@@ -376,6 +390,23 @@ def _deadlines() -> Iterator[Metric]:
     yield Metric(
         "deadline_miss_pct", "missed", group, "%", "less", "misses / jobs with a deadline", "",
         lambda f: 100 * ratio(int(f.missed.sum()), int(f.has_deadline.sum())),
+    )  # fmt: skip
+
+
+def _deferral() -> Iterator[Metric]:
+    group = "Deferral"
+    yield Metric(
+        "deferred", "held back", group, "jobs", "",
+        "jobs that were held back for better hours", "", lambda f: f.totals.deferred,
+    )  # fmt: skip
+    yield Metric(
+        "deferral_mean_s", "held back, mean", group, "s", "less",
+        "mean of the time that each of these was held back; it is in the waits too", "",
+        lambda f: ratio(f.totals.deferral_s, f.totals.deferred),
+    )  # fmt: skip
+    yield Metric(
+        "deferral_max_s", "held back, longest", group, "s", "less", "longest of the same", "",
+        lambda f: f.totals.most_deferral_s,
     )  # fmt: skip
 
 
@@ -442,6 +473,7 @@ METRICS: tuple[Metric, ...] = (
     *_energy(),
     *_cost(),
     *_deadlines(),
+    *_deferral(),
     *_fairness(),
     *_effort(),
 )

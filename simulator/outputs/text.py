@@ -20,8 +20,8 @@ PARTS = 10
 
 _FAMILIES = ("wait", "jct", "slowdown")
 _LISTED = (
-    "GPUs while jobs arrive", "GPUs", "Losses", "Start-up", "Cost", "Deadlines", "Fairness",
-    "Effort",
+    "GPUs while jobs arrive", "GPUs", "Losses", "Start-up", "Energy", "Cost", "Deadlines",
+    "Deferral", "Fairness", "Effort",
 )  # fmt: skip
 _HEADINGS = {"GPUs": "GPUs, whole run"}
 _FASTER = (
@@ -105,8 +105,11 @@ def _group(name: str, summary: Summary) -> Table | None:
 def _says(metric: Metric, summary: Summary) -> bool:
     """Return whether a figure is worth its line.
 
-    Misses are none where nobody has a deadline, and costs where nothing has a price.
+    Misses are none where nobody has a deadline, costs where nothing has a price, and CO2 where no
+    intensity is given.
     """
+    if metric.key.startswith("co2_"):
+        return summary["co2_kg"] > 0.0
     if metric.group == "Cost":
         return summary["cost"] > 0.0
     return metric.group != "Deadlines" or not math.isnan(summary["deadline_miss_pct"])

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from bayplan.scheduler.errors import InputError
+from bayplan.simulator.scenario.deadlines import gives_deadlines
 from bayplan.simulator.scenario.energy import grid_of
 from bayplan.simulator.scenario.keys import BUILTIN, BY_PATH, COUNT, KEYS, NONE, OF_A_JOB_FILE
+from bayplan.simulator.scenario.keys_energy import DEFERRAL_KEYS, ENERGY_KEYS
 from bayplan.simulator.scenario.scenario import Scenario
 from bayplan.simulator.scenario.startup import startup_of
 
@@ -59,7 +61,16 @@ _DYNAMIC = 'without sharing.mode = "mig-dynamic"'
 _STATIC = 'without sharing.mode = "mig-static"'
 
 _RULES: tuple[Idle, ...] = (
-    Idle("energy.co2_g_per_kwh", "energy.measure", _is(True), "without energy.measure = true"),
+    *(
+        Idle(key.path, "energy.measure", _is(True), "without energy.measure = true")
+        for key in ENERGY_KEYS
+        if key.name != "measure"
+    ),
+    *(
+        Idle(key.path, "policy.deferral", _is_not(NONE), "without policy.deferral")
+        for key in DEFERRAL_KEYS
+        if key.name not in ("slack_h", "slack_factor", "jobs")
+    ),
     Idle("cluster.format", "cluster.file", _is_not(BUILTIN), "without a cluster.file"),
     Idle("jobs.format", "jobs.file", _is_not(BUILTIN), "without a jobs.file"),
     Idle("jobs.interarrival_s", "jobs.file", _is_not(BUILTIN), "without a jobs.file"),
@@ -186,10 +197,31 @@ def conflicts(scenario: Scenario) -> Iterator[InputError]:
         yield scenario.error(
             "out_of_memory.backoff_s", "it is above most_backoff_s", "lower it, or raise that"
         )
-    for make in (grid_of, startup_of):
-        try:
-            make(scenario)
-        except InputError as error:
-            yield error
+    yield from _about_energy(scenario)
+    try:
+        startup_of(scenario)
+    except InputError as error:
+        yield error
     if not any(row["weight"] for row in scenario["jobs.synthetic.mix"]):
         yield scenario.error("jobs.synthetic.mix", "all weights are 0", "give one a weight")
+
+
+def _about_energy(scenario: Scenario) -> Iterator[InputError]:
+    for what in ("co2_g_per_kwh", "price_per_kwh"):
+        path, file = f"energy.{what}", f"energy.{what.split('_')[0]}_file"
+        if scenario[file] and scenario[path] != BY_PATH[path].default:
+            yield scenario.error(path, f"{file} says it too", _ONE)
+    try:
+        grid_of(scenario)
+    except InputError as error:
+        yield error
+    if scenario["policy.deferral"] == "carbon" and not scenario["energy.measure"]:
+        yield scenario.error(
+            "policy.deferral",
+            "carbon goes by the carbon intensity of the electricity",
+            "set energy.measure = true, and energy.co2_g_per_kwh or energy.co2_file",
+        )
+    who = "deferral.jobs"
+    if scenario[who] != BY_PATH[who].default and not gives_deadlines(scenario):
+        problem = "it says nothing without deferral.slack_h or deferral.slack_factor"
+        yield scenario.error(who, problem, "set one of these, or leave it out")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 
+import numpy as np
+
 from bayplan.scheduler.hardware import find_product, products
 from bayplan.simulator.core.sources.autoscaler import SCAN_S
 from bayplan.simulator.scenario.ready import Ready
@@ -17,7 +19,7 @@ def doubts(ready: Ready) -> Iterator[str]:
 
     Looked at are the GPU models of speeds and the MIG profiles of jobs; also told are an autoscaler
     that has nothing to scale, groups without a price beside others with one, job types that no job
-    is of, and a policy by images where there are none.
+    is of, a policy by images where there are none, and a deferral policy that nothing follows from.
 
     Parameters
     ----------
@@ -36,6 +38,7 @@ def doubts(ready: Ready) -> Iterator[str]:
                 yield f"{key}: no GPU {model!r} is known{_perhaps(model, known)}"
     yield from _about_groups(ready)
     yield from _about_startup(ready)
+    yield from _about_deferral(ready)
     profiles = dict.fromkeys(p.name for product in products() for p in product.profiles)
     for name in dict.fromkeys(ready.jobs.mig_profile):
         if name and name not in profiles:
@@ -66,6 +69,20 @@ def _about_startup(ready: Ready) -> Iterator[str]:
     for name in startup.types:
         if name not in types:
             yield f"startup.types: no job is of type {name!r}{_perhaps(name, sorted(types))}"
+
+
+def _about_deferral(ready: Ready) -> Iterator[str]:
+    policy, grid = ready.settings.deferral, ready.settings.grid
+    if policy == "none":
+        return
+    if np.isnan(ready.jobs.deadline_s).all():
+        yield "policy.deferral: nobody waits, as no job has a deadline; set deferral.slack_h"
+    priced = any(group.price_per_h for group in ready.groups)
+    if policy == "cheapest" and not priced and (grid is None or not grid.has_price):
+        yield "policy.deferral: nothing has a price; set energy.price_per_kwh or a price_per_h"
+    hours = [] if grid is None else [grid.g_per_kwh, *grid.zones.values()]
+    if policy == "carbon" and len({grams for each in hours for grams in each}) == 1:
+        yield "policy.deferral: the carbon intensity is the same at all times and places"
 
 
 def _perhaps(name: str, known: Iterable[str]) -> str:

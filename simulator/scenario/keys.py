@@ -6,6 +6,7 @@ Defaults that the core has too are its own; a test compares them.
 from __future__ import annotations
 
 from bayplan.simulator.scenario.key import Key
+from bayplan.simulator.scenario.keys_energy import DEFERRAL_KEYS, ENERGY_KEYS
 from bayplan.simulator.scenario.keys_jobs import JOB_KEYS
 from bayplan.simulator.scenario.keys_speeds import SPEED_KEYS
 from bayplan.simulator.scenario.keys_startup import STARTUP_KEYS
@@ -28,6 +29,7 @@ PREEMPTIONS = (NONE, "priority", "fair-reclaim", "spot", "in-order", "repack")
 PARTITIONINGS = (NONE, "demand")
 PROGRESSES = ("exact",)
 TRIGGERS = ("events", "rounds")
+DEFERRALS = (NONE, "carbon", "cheapest")
 
 MAX_SEED = 2**63 - 1
 MAX_S = 10**12
@@ -46,6 +48,7 @@ TABLES: dict[str, str] = {
     "speeds.sharing": "Parameters of the sharing models; `bayplan speed` shows what they do.",
     "out_of_memory": "What happens to a job that finds no memory left on a time-sliced GPU.",
     "energy": "What the GPUs draw; of hosts nothing is counted.",
+    "deferral": "How jobs with a deadline wait for better hours, under policy.deferral.",
     "run": "The run itself.",
 }
 """The tables, in file order, with a line about each."""
@@ -89,6 +92,8 @@ KEYS: tuple[Key, ...] = (
         names=PROGRESSES),
     Key("policy", "trigger", "text", "events", "when decisions are made", registry="trigger",
         names=TRIGGERS),
+    Key("policy", "deferral", "text", NONE, "by what jobs with a deadline wait for better hours,"
+        " and go to better zones", registry="deferral", names=DEFERRALS),
     Key("policy", "round_s", "number", 360.0, "length of a round, where decisions are made in"
         " rounds", least=0.001, most=MAX_S, unit=SECONDS),
     Key("policy", "min_run_s", "number", 0.0, "a job that has run for less is not stopped by"
@@ -115,9 +120,8 @@ KEYS: tuple[Key, ...] = (
         " each time", least=0, most=MAX_S, unit=SECONDS),
     Key("out_of_memory", "most_backoff_s", "number", 300.0, "after how long at most",
         least=0, most=MAX_S, unit=SECONDS),
-    Key("energy", "measure", "yes", False, "measure energy and carbon, which takes time"),
-    Key("energy", "co2_g_per_kwh", "text", "0", "carbon intensity of the electricity in g, or one"
-        " for each hour from time 0 on, repeated, such as 310,290,305"),
+    *ENERGY_KEYS,
+    *DEFERRAL_KEYS,
     Key("run", "seed", "whole", 0, "draws synthetic jobs, resampled jobs, ties and errors of"
         " estimates", least=0, most=MAX_SEED),
     Key("run", "until_s", "number", None, "when to stop at the latest; left out: when all jobs have"

@@ -10,6 +10,7 @@ from bayplan.scheduler.ordering import ordering_names
 from bayplan.scheduler.policies import make_policy, policy_names
 from bayplan.scheduler.policies.mix import is_mix
 from bayplan.scheduler.workload import typical_workload
+from bayplan.simulator.core.deferral import DEFERRALS
 from bayplan.simulator.core.partitioning import PARTITIONERS
 from bayplan.simulator.core.passes import PASSES
 from bayplan.simulator.core.progress import PROGRESS
@@ -28,6 +29,7 @@ REGISTRIES: dict[str, Callable[[], Sequence[str]]] = {
     "preemption": PASSES.names,
     "progress": PROGRESS.names,
     "trigger": TRIGGERS.names,
+    "deferral": DEFERRALS.names,
     "node format": lambda: [AUTO, *(each.name for each in FORMATS)],
     "job format": lambda: [AUTO, *(each.name for each in JOB_FORMATS)],
 }

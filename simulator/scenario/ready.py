@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from bayplan.scheduler.errors import InputError
 from bayplan.scheduler.hardware import product_named
 from bayplan.scheduler.types import Node
+from bayplan.simulator.core.grid import Grid, Hours
 from bayplan.simulator.core.groups import Group
 from bayplan.simulator.core.settings import (
+    Deferring,
     Interruptions,
     Locality,
     OutOfMemory,
@@ -23,7 +26,9 @@ from bayplan.simulator.core.sources.autoscaler import SCAN_S
 from bayplan.simulator.core.speeds import Speeds
 from bayplan.simulator.scenario.changes import read_changes
 from bayplan.simulator.scenario.conflicts import conflicts, idle
-from bayplan.simulator.scenario.energy import grid_of
+from bayplan.simulator.scenario.deadlines import with_deadlines
+from bayplan.simulator.scenario.energy import FILES, grid_of
+from bayplan.simulator.scenario.hours import read_hours
 from bayplan.simulator.scenario.jobs import first_jobs, resampled, scale_for, scaled
 from bayplan.simulator.scenario.keys import BUILTIN, BY_PATH, NONE
 from bayplan.simulator.scenario.names import unknown_names
@@ -83,6 +88,7 @@ class Files:
     jobs: dict[tuple[object, ...], JobTable] = field(default_factory=dict)
     speeds: dict[str, dict[tuple[str, str], float]] = field(default_factory=dict)
     changes: dict[tuple[str, str, str], tuple[NodeChange, ...]] = field(default_factory=dict)
+    hours: dict[tuple[str, str], dict[str, Hours]] = field(default_factory=dict)
 
 
 def made_ready(scenario: Scenario, files: Files | None = None) -> Ready:
@@ -153,20 +159,26 @@ def try_ready(
     """
     files = files or Files()
     tried = _Attempts(scenario)
-    cluster, table, by_type, changes = _read(scenario, files, tried)
+    cluster, table, by_type, changes, hours = _read(scenario, files, tried)
     synthetic = bool(scenario["jobs.synthetic.count"])
     speeds = tried(lambda: speeds_of(scenario, by_type or {}))
     if cluster is None or by_type is None or speeds is None or (table is None and not synthetic):
         return None, tried.problems
-    if changes is None:
+    if changes is None or hours is None:
         return None, tried.problems
-    jobs = tried(lambda: _jobs(scenario, cluster.nodes, table))
+    if scenario["energy.measure"]:
+        grid = tried(lambda: grid_of(scenario, set(cluster.nodes.zone), hours))
+        if grid is None:
+            return None, tried.problems
+    else:
+        grid = None
+    jobs = tried(lambda: with_deadlines(scenario, _jobs(scenario, cluster.nodes, table)))
     if jobs is None:
         return None, tried.problems
     shared = tried(lambda: _shared(scenario, cluster, jobs))
     if shared is None:
         return None, tried.problems
-    ready = _ready(scenario, cluster, *shared, settings_of(scenario, speeds))
+    ready = _ready(scenario, cluster, *shared, settings_of(scenario, speeds, grid))
     return replace(ready, outages=cluster.outages, changes=changes), tried.problems
 
 
@@ -242,6 +254,7 @@ class _Read(NamedTuple):
     jobs: JobTable | None
     speeds: dict[tuple[str, str], float] | None
     changes: tuple[NodeChange, ...] | None
+    hours: dict[str, dict[str, Hours]] | None
 
 
 def _read(scenario: Scenario, files: Files, tried: _Attempts) -> _Read:
@@ -254,11 +267,13 @@ def _read(scenario: Scenario, files: Files, tried: _Attempts) -> _Read:
         None
         if cluster is None
         else tried(lambda: _change_file(scenario, files, cluster), "cluster.changes"),
+        _hour_files(scenario, files, tried),
     )
 
 
-def settings_of(scenario: Scenario, speeds: Speeds) -> Settings:
+def settings_of(scenario: Scenario, speeds: Speeds, grid: Grid | None) -> Settings:
     """Return the core's settings of a scenario."""
+    deferral = scenario.table("deferral")
     policy = scenario.table("policy")
     policy["backfill"] = "" if policy["backfill"] == NONE else policy["backfill"]
     path = scenario["sharing.mig_path"]
@@ -271,7 +286,8 @@ def settings_of(scenario: Scenario, speeds: Speeds) -> Settings:
         locality=Locality(**scenario.table("locality")),
         out_of_memory=OutOfMemory(**scenario.table("out_of_memory")),
         reconfiguration=Reconfiguration("" if path == NONE else path),
-        grid=grid_of(scenario),
+        deferring=Deferring(**{each.name: deferral[each.name] for each in fields(Deferring)}),
+        grid=grid,
         startup=startup_of(scenario),
         **scenario.table("run"),
     )
@@ -319,6 +335,26 @@ def _change_file(scenario: Scenario, files: Files, cluster: ClusterFile) -> tupl
     if named not in files.changes:
         files.changes[named] = read_changes(name, cluster.nodes.name)
     return files.changes[named]
+
+
+def _hour_files(
+    scenario: Scenario, files: Files, tried: _Attempts
+) -> dict[str, dict[str, Hours]] | None:
+    """Return what the files of hours say, by key; None where one of them is wrong."""
+    found: dict[str, dict[str, Hours]] = {}
+    for key, column in FILES.items():
+        if name := scenario[key]:
+            hours = tried(partial(_hour_file, files, name, column), key)
+            if hours is None:
+                return None
+            found[key] = hours
+    return found
+
+
+def _hour_file(files: Files, name: str, column: str) -> dict[str, Hours]:
+    if (name, column) not in files.hours:
+        files.hours[name, column] = read_hours(name, column)
+    return files.hours[name, column]
 
 
 def _jobs(scenario: Scenario, nodes: NodeTable, table: JobTable | None) -> JobTable:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from .bugs import Bug
 
+DEFERRAL = "tests/simulator/core/test_deferral.py::test_"
+ENERGY = "tests/simulator/core/test_energy.py::test_"
 FAULTS = "tests/simulator/core/test_faults.py::test_"
 AUTOSCALER = "tests/simulator/core/test_autoscaler.py::test_"
 MEMORY = "tests/simulator/core/test_out_of_memory.py::test_"
@@ -190,6 +192,31 @@ SIMULATOR_BUGS = (
         "        self._sites.pop(name, None)\n",
         "",
         (STARTUP + "a_node_that_comes_back_has_nothing",),
+    ),
+    # --- energy and deferral ---------------------------------------------------------------
+    Bug(
+        "all zones have the hours of the first",
+        "simulator/core/energy.py",
+        "if self._area_of[place.node] == number",
+        "if number == 0",
+        (ENERGY + "each_zone_has_its_own_hours_to_the_gram",),
+    ),
+    Bug(
+        "a window is cleanest where its first hour is",
+        "simulator/core/deferral/windows.py",
+        "found = costs.all_between(starts, length_s)",
+        "found = costs.all_between(starts, 1.0)",
+        (DEFERRAL + "a_run_longer_than_the_clean_hour_has_it_in_its_window",),
+    ),
+    Bug(
+        "those who wait are not counted against those who are held back",
+        "simulator/core/deferral/room.py",
+        "waiting = self._floor.waiting.jobs()",
+        "waiting = self._floor.waiting.jobs()[:0]",
+        (
+            DEFERRAL + "who_would_find_no_room_later_goes_early_and_before_the_others",
+            DEFERRAL + "nobody_is_late_who_was_held_back",
+        ),
     ),
     # --- stints, traces, reports -----------------------------------------------------------
     Bug(
