@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -13,11 +13,13 @@ from bayplan.scheduler.types import GPU_MILLI, Decision, MigInstances, Node, Pla
 from bayplan.simulator.core.book import Book, State
 from bayplan.simulator.core.calendar import Calendar
 from bayplan.simulator.core.columns import Columns
+from bayplan.simulator.core.elastic.change import Change
+from bayplan.simulator.core.elastic.sizes import Sizes
 from bayplan.simulator.core.energy import Energy
 from bayplan.simulator.core.locality import Places
 from bayplan.simulator.core.meter import Meter
 from bayplan.simulator.core.pods import Pods
-from bayplan.simulator.core.progress import Exact, ProgressModel
+from bayplan.simulator.core.progress import Exact, ProgressModel, Saves
 from bayplan.simulator.core.remaking import remaking_of
 from bayplan.simulator.core.results import CountArray, LogEntry, Status
 from bayplan.simulator.core.seats import Seats
@@ -66,6 +68,10 @@ class Floor:
         How often a node came, left, or began or ceased to take pods.
     stints
         Takes down who has which GPU when; None: nobody does.
+    sizes
+        How many pods elastic jobs may have; None: nobody is elastic.
+    goes_on
+        Lets an elastic job go on without a node, if it can; None: nobody is elastic.
     """
 
     def __init__(
@@ -106,6 +112,8 @@ class Floor:
         self.capacity_milli = 0
         self.draining: set[str] = set()
         self.node_changes = 0
+        self.sizes: Sizes | None = None
+        self.goes_on: Callable[[int, str], bool] | None = None
         self._lifted: dict[int, tuple[Placement, ...]] = {}
         self._classes = book.classes
         self._class_of = book.class_list
@@ -152,6 +160,8 @@ class Floor:
             self.cluster.apply(Bound(decision, self.now_s))
             placements.append(decision.placement)
         self.waiting.remove(job)
+        if self.sizes is not None:
+            self.sizes.began_s[job] = self.now_s
         self._begin(job, tuple(placements))
 
     def stop(self, job: int) -> None:
@@ -274,10 +284,32 @@ class Floor:
         if self.log is not None:
             self.note("kill", job, "out of memory")
 
-    def lose(self, job: int) -> None:
-        """Stop a running job because a node under it leaves; it waits again."""
+    def lose(self, job: int, node: str) -> None:
+        """Stop a running job because a node under it leaves; it waits again.
+
+        An elastic job goes on if enough of its pods are elsewhere.
+        """
+        if self.goes_on is not None and self.goes_on(job, node):
+            return
         self._remove_pods(job, self.placements[job])
         self._stop(job, self.placements[job], self.book.failures, "lose")
+
+    def go_on(self, job: int, change: Change) -> None:
+        """Let a running job go on with other pods, which the cluster has by now."""
+        book, now, before = self.book, self.now_s, self.placements[job]
+        ready_s = book.ready_s.item(job)
+        if len(change.placements) < len(before):
+            self._freed += [self.cluster.row(placement.node) for placement in before]
+        if change.saved and isinstance(self.progress, Saves):
+            self.progress.save(book, job, now)
+        self._leave(job, stopped=True)
+        book.reclass(job, change.number)
+        self._begin(job, change.placements, change.what, change.told)
+        cost_s = change.cost_s if change.saved else self.progress.start_cost_s(book, job)
+        if cost_s is not None:
+            if self.remaking is not None:
+                cost_s += self.remaking.wait_s(change.new, now)
+            book.ready_s[job] = max(ready_s, now + cost_s)
 
     def give_up(self, job: int) -> None:
         """End a job that was killed too often."""
@@ -337,11 +369,15 @@ class Floor:
     # --- inside ---------------------------------------------------------------------------
 
     def _wait(self, job: int) -> None:
+        if self.sizes is not None:
+            self.sizes.wait(job)
         self.book.state[job] = _WAITING
         self.book.queued_s[job] = self.now_s
         self.waiting.add(job)
 
-    def _begin(self, job: int, placements: tuple[Placement, ...]) -> None:
+    def _begin(
+        self, job: int, placements: tuple[Placement, ...], what: str = "start", told: str = ""
+    ) -> None:
         book, now = self.book, self.now_s
         self.meter.upto(now)
         self.placements[job] = placements
@@ -351,6 +387,8 @@ class Floor:
             self._started[job] = 1
             book.start_s[job] = now
         book.base[job] = self.places.speed(book.job_type[job], placements)
+        if self.sizes is not None:
+            book.base[job] *= self.sizes.speed(job)
         self.progress.begin(book, job, now)
         if self.energy is not None:
             self.energy.begin(job, placements)
@@ -368,7 +406,7 @@ class Floor:
         if self.columns.tracked:
             self.columns.use(job, 1, now)
         if self.log is not None:
-            self.note("start", job, _where(placements))
+            self.note(what, job, told + _where(placements))
         if self.stints is not None:
             self.stints.begin(job, placements, now)
 
@@ -408,7 +446,8 @@ class Floor:
 
         A job that started at this very moment was never there: it pays for nothing.
         """
-        ran = self.book.stint_s.item(job) < self.now_s
+        began_s = self.book.stint_s if self.sizes is None else self.sizes.began_s
+        ran = began_s.item(job) < self.now_s
         self._leave(job, stopped=True)
         if ran:
             counted[job] += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from bayplan.scheduler.cluster import Cluster
@@ -18,18 +19,24 @@ from bayplan.scheduler.types import Node
 from bayplan.scheduler.workload import Workload
 from bayplan.simulator.core.book import Book
 from bayplan.simulator.core.columns import Columns
+from bayplan.simulator.core.elastic.policies import ELASTICITY, Elasticity
+from bayplan.simulator.core.elastic.resizing import Resizer
+from bayplan.simulator.core.elastic.sizes import Sizes
 from bayplan.simulator.core.floor import Floor
 from bayplan.simulator.core.groups import Group
 from bayplan.simulator.core.machines import Machines
 from bayplan.simulator.core.partitioning import PARTITIONERS, Partitioner
 from bayplan.simulator.core.passes import PASSES, Pass
-from bayplan.simulator.core.progress import PROGRESS, ProgressModel
+from bayplan.simulator.core.progress import PROGRESS, ProgressModel, Saves
 from bayplan.simulator.core.settings import Settings
 from bayplan.simulator.core.sources import Source
 from bayplan.simulator.core.target import target_workload
 from bayplan.simulator.core.triggers import TRIGGERS, Trigger
 from bayplan.simulator.core.waiting import Waiting
 from bayplan.traces.jobs import JobTable
+
+NOBODY = "none"
+"""The elasticity under which jobs have the pods that they state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +54,14 @@ class Parts:
     partitioning: Partitioner | None = None
     progress: ProgressModel | None = None
     trigger: Trigger | None = None
+    elasticity: Elasticity | None = None
     workload: Workload | None = None
     sources: Sequence[Source] = ()
     groups: Sequence[Group] = ()
 
 
 class Assembly(NamedTuple):
-    """A simulation's parts, put together."""
+    """A simulation's parts, put together; without a resizer nobody is elastic."""
 
     floor: Floor
     machines: Machines
@@ -61,6 +69,7 @@ class Assembly(NamedTuple):
     partitioner: Partitioner
     trigger: Trigger
     workload: Workload | None
+    resizer: Resizer | None
 
 
 def assemble(
@@ -88,7 +97,12 @@ def assemble(
         rule = MigRule(settings.mig or MigRule.MAX_OPTIONS.value)
         places = Places(rule, workload.profile_mix if workload else None)
     book, cluster = Book(jobs, settings), Cluster(nodes)
+    elasticity = parts.elasticity or _elasticity(settings, parts)
+    sizes = None
+    if elasticity is not None:
+        sizes = Sizes(book, settings.speeds, settings.interruptions)
     columns = Columns(book, settings.half_life_s)
+    columns.elastic = sizes is not None
     # Policies that go by the sizes of past jobs are given those of the trace itself.
     history = (book.work_s * book.gpus).tolist()
     ordering = parts.ordering or make_ordering(settings.ordering, history)
@@ -105,6 +119,16 @@ def assemble(
         parts.progress or PROGRESS.make(settings.progress, settings),
         settings,
     )
+    resizer = None
+    if elasticity is not None and sizes is not None:
+        if not isinstance(floor.progress, Saves):
+            raise InputError(
+                f"jobs cannot be elastic under the progress model {settings.progress!r}",
+                fix="choose one that can save work, such as exact",
+            )
+        sizes.number_pods(floor.pods)
+        resizer = Resizer(elasticity, sizes, settings.resize_interval_s, strict=settings.strict)
+        floor.sizes, floor.goes_on = sizes, partial(resizer.lose, floor)
     return Assembly(
         floor,
         Machines(floor, nodes, spare, parts.groups),
@@ -112,7 +136,19 @@ def assemble(
         parts.partitioning or PARTITIONERS.make(settings.partitioning, settings),
         parts.trigger or TRIGGERS.make(settings.trigger, settings),
         workload,
+        resizer,
     )
+
+
+def _elasticity(settings: Settings, parts: Parts) -> Elasticity | None:
+    if settings.elasticity == NOBODY:
+        return None
+    if settings.backfill or (parts.preemption is None and settings.preemption == "repack"):
+        raise InputError(
+            "elastic jobs go neither with backfilling nor with repack",
+            fix="set elasticity, or the other, to none",
+        )
+    return ELASTICITY.make(settings.elasticity, settings)
 
 
 def _placement(name: str, workload: Workload | None, jobs: JobTable) -> PlacementPolicy:

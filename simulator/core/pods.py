@@ -5,10 +5,14 @@ from __future__ import annotations
 from bayplan.scheduler.gangs.types import Gang, Role
 from bayplan.scheduler.types import Request
 from bayplan.simulator.core.book import Book
+from bayplan.simulator.core.classes import PodClass
 
 
 class Pods:
-    """Makes requests of jobs. A job of one pod has its uid, the pods of others a number behind."""
+    """Makes requests of jobs. A job of one pod has its uid, the pods of others a number behind.
+
+    ``numbers`` are those of the pods of elastic jobs, which may have gaps; None: nobody is elastic.
+    """
 
     def __init__(self, book: Book) -> None:
         self._book = book
@@ -18,9 +22,12 @@ class Pods:
         self._priority: list[int] = book.priority.tolist()
         self._preemptible: list[bool] = book.preemptible.tolist()
         self._estimate_s: list[float] = book.estimate_s.tolist()
+        self.numbers: dict[int, list[int]] | None = None
 
     def request(self, job: int, index: int = 0) -> Request:
         """Return what a pod of a job asks for; the index counts over all its roles."""
+        if self.numbers is not None and job in self.numbers:
+            return self.numbered(job, self.numbers[job][index])
         kind = self._classes[self._class_of[job]]
         uid = self._book.uid[job]
         gang = ""
@@ -32,6 +39,9 @@ class Pods:
                     break
                 before += role.pods
             uid = f"{uid}/{index}"
+        return self._request(job, uid, role, gang)
+
+    def _request(self, job: int, uid: str, role: PodClass, gang: str) -> Request:
         return Request(
             uid,
             role.cpu_milli,
@@ -59,9 +69,44 @@ class Pods:
 
     def uids(self, job: int) -> list[str]:
         """Return the uids of a job's pods."""
+        if self.numbers is not None and job in self.numbers:
+            return [self.uid(job, number) for number in self.numbers[job]]
         n_pods = self._classes[self._class_of[job]].n_pods
         uid = self._book.uid[job]
         return [uid] if n_pods == 1 else [f"{uid}/{k}" for k in range(n_pods)]
+
+    # --- elastic jobs ---------------------------------------------------------------------
+
+    def uid(self, job: int, number: int) -> str:
+        """Return the uid of a pod of an elastic job."""
+        return f"{self._book.uid[job]}/{number}"
+
+    def numbered(self, job: int, number: int) -> Request:
+        """Return what a pod of an elastic job asks for."""
+        role = self._classes[self._class_of[job]].roles[0]
+        return self._request(job, self.uid(job, number), role, self._book.uid[job])
+
+    def numbers_of(self, job: int) -> list[int]:
+        """Return the numbers of the pods of an elastic job."""
+        assert self.numbers is not None
+        return self.numbers[job]
+
+    def renumber(self, job: int, numbers: list[int]) -> None:
+        """Let an elastic job have other pods."""
+        assert self.numbers is not None
+        self.numbers[job] = numbers
+
+    def grown(self, job: int, pods: int) -> tuple[Gang, dict[str, int]]:
+        """Return an elastic job that has got up to so many pods, and their numbers by uid.
+
+        New ones have the lowest numbers that are free.
+        """
+        own = self.numbers_of(job)
+        free = sorted(set(range(pods)).difference(own))
+        numbers = [*own, *free[: pods - len(own)]]
+        members = tuple(self.numbered(job, number) for number in numbers)
+        gang = Gang(self._book.uid[job], (Role("0", members, len(own)),))
+        return gang, {self.uid(job, number): number for number in numbers}
 
     def job_of(self, uid: str) -> int:
         """Return the job that a pod belongs to."""

@@ -53,6 +53,8 @@ class JobResults:
     preemptions, oom_kills, failures, rate_changes
         How often each happened to it; ``failures`` are nodes that left with it. A start is no
         change of its rate.
+    resizes
+        How often it got pods or gave some back while it ran, by its elasticity.
     """
 
     status: CodeArray
@@ -68,6 +70,7 @@ class JobResults:
     oom_kills: CountArray
     failures: CountArray
     rate_changes: CountArray
+    resizes: CountArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
