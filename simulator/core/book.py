@@ -40,7 +40,8 @@ class Book:
     (with its error, of the whole run), ``deadline_s``, ``cancel_s`` (NaN: none); ``stint_s`` when
     it last started; ``run_s`` how long it ran before; ``state``; ``class_of``, a number of
     ``classes`` (``class_list`` the same, faster one by one); ``gpus`` (shares as fractions) of all
-    its pods; ``work_gpus`` those that ``work_s`` is stated for, whatever it asks for now. ``uid`` are names, ``rank`` their place among all names, which breaks ties.
+    its pods; ``work_gpus`` those that ``work_s`` is stated for, whatever it asks for now. ``uid``
+    are names, ``rank`` their place among all names, which breaks ties.
     """
 
     def __init__(self, table: JobTable, settings: Settings) -> None:

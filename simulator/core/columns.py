@@ -15,8 +15,9 @@ class Columns:
     """Makes ``Pending`` of jobs that wait or run.
 
     ``used`` (n_queues, 3), as in ``Queues``, is kept up to date by who starts and stops jobs,
-    where it is ``tracked``; ``elastic``: GPUs of a job may have been others before. The queues are ``names``. What is left of a job is its estimate less
-    the work that it did: an estimate that was too low leaves nothing.
+    where it is ``tracked``; ``elastic``: jobs may have had more GPUs, or fewer. The queues are
+    ``names``. What is left of a job is its estimate less the work that it did: an estimate that
+    was too low leaves nothing.
     """
 
     def __init__(self, book: Book, half_life_s: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -68,6 +69,8 @@ class Floor:
         How often a node came, left, or began or ceased to take pods.
     stints
         Takes down who has which GPU when; None: nobody does.
+    again_s
+        When the pass wants to look again though nothing happens; infinite: not at all.
     sizes
         How many pods elastic jobs may have; None: nobody is elastic.
     goes_on
@@ -112,6 +115,7 @@ class Floor:
         self.capacity_milli = 0
         self.draining: set[str] = set()
         self.node_changes = 0
+        self.again_s = math.inf
         self.sizes: Sizes | None = None
         self.goes_on: Callable[[int, str], bool] | None = None
         self._lifted: dict[int, tuple[Placement, ...]] = {}
@@ -284,12 +288,12 @@ class Floor:
         if self.log is not None:
             self.note("kill", job, "out of memory")
 
-    def lose(self, job: int, node: str) -> None:
+    def lose(self, job: int, node: str = "") -> None:
         """Stop a running job because a node under it leaves; it waits again.
 
-        An elastic job goes on if enough of its pods are elsewhere.
+        An elastic job goes on if enough of its pods are not on ``node``.
         """
-        if self.goes_on is not None and self.goes_on(job, node):
+        if self.goes_on is not None and node and self.goes_on(job, node):
             return
         self._remove_pods(job, self.placements[job])
         self._stop(job, self.placements[job], self.book.failures, "lose")

@@ -61,7 +61,7 @@ class Parts:
 
 
 class Assembly(NamedTuple):
-    """A simulation's parts, put together; without a resizer nobody is elastic."""
+    """A simulation's parts, put together."""
 
     floor: Floor
     machines: Machines
@@ -69,7 +69,6 @@ class Assembly(NamedTuple):
     partitioner: Partitioner
     trigger: Trigger
     workload: Workload | None
-    resizer: Resizer | None
 
 
 def assemble(
@@ -119,24 +118,16 @@ def assemble(
         parts.progress or PROGRESS.make(settings.progress, settings),
         settings,
     )
-    resizer = None
+    scheme = parts.preemption or PASSES.make(settings.preemption, settings)
     if elasticity is not None and sizes is not None:
-        if not isinstance(floor.progress, Saves):
-            raise InputError(
-                f"jobs cannot be elastic under the progress model {settings.progress!r}",
-                fix="choose one that can save work, such as exact",
-            )
-        sizes.number_pods(floor.pods)
-        resizer = Resizer(elasticity, sizes, settings.resize_interval_s, strict=settings.strict)
-        floor.sizes, floor.goes_on = sizes, partial(resizer.lose, floor)
+        scheme = _elastic(floor, sizes, elasticity, scheme)
     return Assembly(
         floor,
         Machines(floor, nodes, spare, parts.groups),
-        parts.preemption or PASSES.make(settings.preemption, settings),
+        scheme,
         parts.partitioning or PARTITIONERS.make(settings.partitioning, settings),
         parts.trigger or TRIGGERS.make(settings.trigger, settings),
         workload,
-        resizer,
     )
 
 
@@ -149,6 +140,19 @@ def _elasticity(settings: Settings, parts: Parts) -> Elasticity | None:
             fix="set elasticity, or the other, to none",
         )
     return ELASTICITY.make(settings.elasticity, settings)
+
+
+def _elastic(floor: Floor, sizes: Sizes, elasticity: Elasticity, scheme: Pass) -> Pass:
+    settings = floor.settings
+    if not isinstance(floor.progress, Saves):
+        raise InputError(
+            f"jobs cannot be elastic under the progress model {settings.progress!r}",
+            fix="choose one that can save work, such as exact",
+        )
+    sizes.number_pods(floor.pods)
+    resizer = Resizer(scheme, elasticity, sizes, settings.resize_interval_s, strict=settings.strict)
+    floor.sizes, floor.goes_on = sizes, partial(resizer.lose, floor)
+    return resizer
 
 
 def _placement(name: str, workload: Workload | None, jobs: JobTable) -> PlacementPolicy:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -43,7 +44,7 @@ class Scaling:
             raise InputError(f"the serial part is {self.serial}", fix="give 0 to 1")
         for job_type, points in self.points.items():
             gpus = [each[0] for each in points]
-            if not gpus or gpus[0] < 1 or any(a >= b for a, b in zip(gpus, gpus[1:], strict=False)):
+            if not gpus or gpus[0] < 1 or any(a >= b for a, b in pairwise(gpus)):
                 raise InputError(
                     f"the GPUs of {job_type!r} are {gpus}", fix="give each number once, ascending"
                 )

@@ -86,7 +86,7 @@ class Simulation:
         assembly = assemble(nodes, spare, jobs, settings, parts)
         self.floor, self.machines, self._pass = assembly.floor, assembly.machines, assembly.scheme
         self._partitioner, self._trigger = assembly.partitioner, assembly.trigger
-        self._workload, self._resizer = assembly.workload, assembly.resizer
+        self._workload = assembly.workload
         self._sources = parts.sources
         self.book = book = self.floor.book
         self._n_gpus = sum(node.gpu_count for node in nodes)
@@ -102,7 +102,7 @@ class Simulation:
         self._events = self._passes = self._away = self._samples = 0
         self._keeps = isinstance(self._partitioner, Keep)
         self._predicts_all = self.floor.progress.every_pass
-        self._settles = self._pass.settled or self._predicts_all or self._resizer is not None
+        self._settles = self._pass.settled or self._predicts_all
         self._vain = self._idle_changes = 0
         self._rejected: list[tuple[int, str]] | None = None
         self._first_s = float(book.arrival_s.min(initial=math.inf))
@@ -286,7 +286,7 @@ class Simulation:
             at += 1
         self._next = at
         self._next_arrival()
-        if not (self._keeps and self._resizer is None and self._pass.is_idle(floor)):
+        if not (self._keeps and self._pass.is_idle(floor)):
             self._happened()
         elif self._sleepers.asleep:
             self._sleepers.wake(self._state())
@@ -370,14 +370,9 @@ class Simulation:
         if self._settles:
             floor.settle()
         floor.freed()
-        if self._resizer is not None:
-            self._resizer.serve(floor)
         self._pass.run(floor)
         if not self._keeps and self._partitioner.run(floor):
             self._pass.run(floor)
-        if self._resizer is not None:
-            self._resizer.share(floor)
-            self._hold(self._resizer.again_s)
         if floor.short:
             self._kill_short()
         if floor.draining:
@@ -385,7 +380,7 @@ class Simulation:
         floor.retime(predict_all=self._predicts_all)
         self._arm()
         if floor.running or (len(floor.waiting) and not self._is_stuck()):
-            self._hold(self._trigger.passed(self.book, now))
+            self._hold(min(floor.again_s, self._trigger.passed(self.book, now)))
         if self._sleepers.asleep:
             self._sleepers.wake(self._state())
 

@@ -85,6 +85,22 @@ _RULES: tuple[Idle, ...] = (
         modes=("mig-static",),
     ),
     Idle("policy.partitioning", "sharing.mode", _is(*_MAY_LAY_OUT), _STATIC),
+    *(
+        Idle(
+            path,
+            "policy.elasticity",
+            _is_not(NONE),
+            "without a policy.elasticity, as all jobs have the pods that they state",
+        )
+        for path in (
+            "policy.resize_interval_s",
+            "interruptions.resize_s",
+            "speeds.serial",
+            "speeds.scaling",
+            "jobs.shrink_to",
+            "jobs.grow_to",
+        )
+    ),
     Idle("policy.strict", "policy.backfill", _is(NONE), "beside policy.backfill", _ONE),
     Idle(
         "policy.strict",
@@ -160,6 +176,8 @@ def conflicts(scenario: Scenario) -> Iterator[InputError]:
             f"reservations do not hold beside preemption {scenario['policy.preemption']!r}",
             'set one of the two to "none"',
         )
+    if scenario["policy.elasticity"] != NONE:
+        yield from _beside_elasticity(scenario)
     if scenario["jobs.load"] is not None and scenario["jobs.scale"] != 1.0:
         yield scenario.error("jobs.scale", "jobs.load scales the arrivals", "leave one out")
     rate, load = scenario["jobs.synthetic.rate_per_s"], scenario["jobs.synthetic.load"]
@@ -177,3 +195,20 @@ def conflicts(scenario: Scenario) -> Iterator[InputError]:
         yield error
     if not any(row["weight"] for row in scenario["jobs.synthetic.mix"]):
         yield scenario.error("jobs.synthetic.mix", "all weights are 0", "give one a weight")
+
+
+def _beside_elasticity(scenario: Scenario) -> Iterator[InputError]:
+    for path, holds, why in (
+        ("policy.backfill", scenario["policy.backfill"] == NONE, "reservations do not hold"),
+        (
+            "policy.preemption",
+            scenario["policy.preemption"] != "repack",
+            "repack places all jobs anew",
+        ),
+    ):
+        if not holds:
+            yield scenario.error(
+                path,
+                f"{why} beside policy.elasticity {scenario['policy.elasticity']!r}",
+                'set one of the two to "none"',
+            )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from bayplan.scheduler.hardware import find_product, products
 from bayplan.simulator.core.sources.autoscaler import SCAN_S
+from bayplan.simulator.scenario.keys import NONE
 from bayplan.simulator.scenario.ready import Ready
 
 
@@ -14,7 +15,8 @@ def doubts(ready: Ready) -> Iterator[str]:
     """Yield a line about each name that neither the cluster nor the catalogue of GPUs has.
 
     Looked at are the GPU models of speeds and the MIG profiles of jobs; also told are an autoscaler
-    that has nothing to scale, and groups without a price beside others with one.
+    that has nothing to scale, groups without a price beside others with one, and an elasticity
+    without elastic jobs.
 
     Parameters
     ----------
@@ -32,6 +34,11 @@ def doubts(ready: Ready) -> Iterator[str]:
             if model not in here and find_product(model) is None:
                 yield f"{key}: no GPU {model!r} is known{_perhaps(model, known)}"
     yield from _about_groups(ready)
+    if ready.settings.elasticity != NONE and not ready.jobs.elastic().any():
+        yield (
+            "policy.elasticity: it says nothing, as no job states min_pods or max_pods;"
+            " jobs.grow_to and jobs.shrink_to make those of a list elastic"
+        )
     profiles = dict.fromkeys(p.name for product in products() for p in product.profiles)
     for name in dict.fromkeys(ready.jobs.mig_profile):
         if name and name not in profiles:

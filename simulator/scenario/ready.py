@@ -23,6 +23,7 @@ from bayplan.simulator.core.sources.autoscaler import SCAN_S
 from bayplan.simulator.core.speeds import Speeds
 from bayplan.simulator.scenario.changes import read_changes
 from bayplan.simulator.scenario.conflicts import conflicts, idle
+from bayplan.simulator.scenario.elastic import made_elastic
 from bayplan.simulator.scenario.energy import grid_of
 from bayplan.simulator.scenario.jobs import first_jobs, resampled, scale_for, scaled
 from bayplan.simulator.scenario.keys import BUILTIN, BY_PATH, NONE
@@ -330,6 +331,7 @@ def _jobs(scenario: Scenario, nodes: NodeTable, table: JobTable | None) -> JobTa
     if (how := scenario["jobs.resample"]) in ("permute", "bootstrap"):
         table = resampled(table, how, seed)
     scale, load = scenario["jobs.scale"], scenario["jobs.load"]
+    table = made_elastic(table, scenario["jobs.shrink_to"], scenario["jobs.grow_to"])
     try:
         if load is not None:
             scale = scale_for(table, nodes, load)

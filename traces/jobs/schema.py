@@ -11,6 +11,7 @@ import numpy as np
 from bayplan.scheduler.types import GPU_MILLI
 from bayplan.traces.columns import (
     BadRow,
+    BoolArray,
     Column,
     FloatArray,
     IntArray,
@@ -140,6 +141,11 @@ class JobTable:
     def __len__(self) -> int:
         return len(self.name)
 
+    def elastic(self) -> BoolArray:
+        """Return which rows may have more pods than they state, or fewer: (n_jobs,)."""
+        least, most = self.bounds()
+        return least < most
+
     def bounds(self) -> tuple[IntArray, IntArray]:
         """Return how few and how many pods each row may have: (n_jobs,) each."""
         return (
@@ -228,8 +234,6 @@ def _check_devices(jobs: JobTable) -> None:
 def _check_bounds(jobs: JobTable) -> None:
     """Check that elastic jobs have GPUs, are no roles, and state work for a size that they have."""
     least, most = jobs.bounds()
-    if ((least == jobs.pods) & (most == jobs.pods)).all():
-        return
     for name, bad in (("min_pods", least > jobs.pods), ("max_pods", most < jobs.pods)):
         if bad.any():
             record = int(bad.argmax())
@@ -237,7 +241,9 @@ def _check_bounds(jobs: JobTable) -> None:
             side = "above" if name == "min_pods" else "below"
             problem = f"{name} is {amount}, {side} pods {jobs.pods[record]}"
             raise BadRow(record, problem, "give bounds on both sides of pods, or 0 for none")
-    elastic = least < most
+    elastic = jobs.elastic()
+    if not elastic.any():
+        return
     if (bad := elastic & (jobs.gpu_count == 0)).any():
         problem = "an elastic job has gpu_count 0"
         raise BadRow(int(bad.argmax()), problem, "give its pods GPUs, or leave out its bounds")

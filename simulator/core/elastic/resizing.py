@@ -16,6 +16,7 @@ from bayplan.simulator.core.elastic.policies import Elasticity
 from bayplan.simulator.core.elastic.shares import Shares, last_to_keep, targets
 from bayplan.simulator.core.elastic.sizes import Sizes
 from bayplan.simulator.core.floor import Floor
+from bayplan.simulator.core.passes import Pass
 
 Kept = dict[int, list[tuple[int, Placement]]]
 """The numbers and places of the pods that jobs keep or get."""
@@ -28,16 +29,34 @@ class Resizer:
     the very moment of its start, in which it grows for nothing. Of a job that shrinks those pods
     leave first that are on the nodes with the fewest of its pods, the latest first.
 
-    Attributes
-    ----------
-    again_s
-        When somebody may be changed next who may not now; infinite: nobody waits for that.
+    ``scheme`` is the pass for who waits and finds no room by that.
     """
 
-    def __init__(self, policy: Elasticity, sizes: Sizes, interval_s: float, *, strict: bool) -> None:
-        self._policy, self._sizes = policy, sizes
+    settled = True
+
+    def __init__(
+        self,
+        scheme: Pass,
+        policy: Elasticity,
+        sizes: Sizes,
+        interval_s: float,
+        *,
+        strict: bool,
+    ) -> None:
+        self._scheme, self._policy, self._sizes = scheme, policy, sizes
         self._interval_s, self._strict = interval_s, strict
-        self.again_s = math.inf
+
+    def is_idle(self, floor: Floor) -> bool:
+        """Look each time: who runs may make room."""
+        return False
+
+    def run(self, floor: Floor) -> None:
+        """Start whoever fits or is made room for, and hand out what is left."""
+        self.serve(floor)
+        self._scheme.run(floor)
+        if self.share(floor):  # who was left with fewer may have left more than others took
+            floor.freed()
+            self.serve(floor)
 
     # --- who waits ------------------------------------------------------------------------
 
@@ -65,13 +84,13 @@ class Resizer:
 
     def _make_room(self, floor: Floor, job: int) -> bool:
         shares, jobs = self._shares(floor)
-        free = [each.item() for each in (shares.pods - self._fewest(floor, shares, jobs))]
-        spare = sum(k * milli for k, milli in zip(free, shares.milli.tolist(), strict=True))
+        fewest = self._fewest(floor, shares, jobs)
+        spare = int(((shares.pods - fewest) * shares.milli).sum())
         if not spare or floor.free_milli() + spare < floor.least_milli(job):
             return False
         kept = self._kept(floor, jobs)
         with floor.cluster.trial() as trial:
-            gone = self._until_it_fits(floor, job, shares, jobs, kept)
+            gone = self._until_it_fits(floor, job, shares, fewest, kept)
             if gone is None:
                 return False
             self._reprieve(floor, job, gone, kept)
@@ -85,16 +104,16 @@ class Resizer:
         return True
 
     def _until_it_fits(
-        self, floor: Floor, job: int, shares: Shares, jobs: list[int], kept: Kept
+        self, floor: Floor, job: int, shares: Shares, fewest: IntArray, kept: Kept
     ) -> list[tuple[int, int, Placement]] | None:
         """Take pods away until a job fits; return whose, in order. None: it never does."""
-        worth = self._policy.worth(shares)
-        pods, may = shares.pods.copy(), self._fewest(floor, shares, jobs)
+        worth, jobs = self._policy.worth(shares), list(kept)
+        pods = shares.pods.copy()
         gone: list[tuple[int, int, Placement]] = []
         step = 1
         while True:
             for _ in range(step):
-                j = last_to_keep(shares, worth, pods, may)
+                j = last_to_keep(shares, worth, pods, fewest)
                 if j < 0:
                     break
                 pods[j] -= 1
@@ -122,22 +141,25 @@ class Resizer:
 
     # --- who runs -------------------------------------------------------------------------
 
-    def share(self, floor: Floor) -> None:
-        """Let jobs have as many pods as the policy wants of what there is."""
-        self.again_s = math.inf
+    def share(self, floor: Floor) -> bool:
+        """Let jobs have as many pods as the policy wants of what there is.
+
+        Returns whether anybody gave pods back.
+        """
+        floor.again_s = math.inf
         shares, jobs = self._shares(floor)
         if not jobs:
-            return
+            return False
         frozen = np.array([self._is_frozen(floor, job) for job in jobs])
         moves = self._policy.moves
         sure = np.where(frozen, shares.pods, shares.least) if moves else shares.pods
         most = np.where(frozen, shares.pods, shares.most)
         free = floor.free_milli() + int(((shares.pods - sure) * shares.milli).sum())
         if frozen.any() and (moves or free or len(floor.waiting)):
-            self.again_s = floor.book.stint_s[np.array(jobs)][frozen].min().item()
-            self.again_s += self._interval_s
+            last_s: float = floor.book.stint_s[np.array(jobs)][frozen].min().item()
+            floor.again_s = last_s + self._interval_s
         if not free or (most == sure).all():
-            return
+            return False
         worth = self._policy.worth(shares)
         while True:
             wanted = targets(shares, worth, sure, most, free)
@@ -151,6 +173,7 @@ class Resizer:
         for job in jobs:
             if len(kept[job]) != self._sizes.pods(job):
                 self._change(floor, job, kept[job])
+        return bool((wanted < shares.pods).any())
 
     def _tried(self, floor: Floor, shares: Shares, jobs: list[int], wanted: IntArray) -> Kept:
         """Take pods away and add others, as far as there is room; return what each then has."""
@@ -192,7 +215,7 @@ class Resizer:
                 floor.cluster.apply(Gone(floor.pods.uid(job, number)))
         if self._sizes.began_s.item(job) < floor.now_s:
             floor.book.failures[job] += 1
-        self._go_on(floor, job, kept, saved=False)
+        self._go_on(floor, job, kept, "lose-pods")
         return True
 
     # --- inside ---------------------------------------------------------------------------
@@ -200,11 +223,10 @@ class Resizer:
     def _change(self, floor: Floor, job: int, kept: list[tuple[int, Placement]]) -> None:
         if self._sizes.began_s.item(job) < floor.now_s:
             floor.book.resizes[job] += 1
-        self._go_on(floor, job, kept, saved=True)
+        grows = len(kept) > self._sizes.pods(job)
+        self._go_on(floor, job, kept, "grow" if grows else "shrink")
 
-    def _go_on(
-        self, floor: Floor, job: int, kept: list[tuple[int, Placement]], *, saved: bool
-    ) -> None:
+    def _go_on(self, floor: Floor, job: int, kept: list[tuple[int, Placement]], what: str) -> None:
         """Let a job go on with the pods that the cluster has of it now."""
         before, after = self._sizes.pods(job), len(kept)
         cost_s: float | None = None
@@ -214,16 +236,16 @@ class Resizer:
             number=self._sizes.class_of(job, after),
             placements=tuple(place for _, place in kept),
             new=tuple(place for _, place in kept[before:]),
-            what="grow" if after > before else "shrink",
+            what=what,
             told=f"{before} to {after} ",
-            saved=saved,
+            saved=what != "lose-pods",
             cost_s=cost_s,
         )
         floor.go_on(job, change)
         floor.pods.renumber(job, [number for number, _ in kept])
 
     def _is_frozen(self, floor: Floor, job: int) -> bool:
-        stint_s = floor.book.stint_s.item(job)
+        stint_s: float = floor.book.stint_s.item(job)
         return stint_s < floor.now_s < stint_s + self._interval_s
 
     def _fewest(self, floor: Floor, shares: Shares, jobs: list[int]) -> IntArray:

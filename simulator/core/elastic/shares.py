@@ -90,7 +90,7 @@ def targets(
     return pods
 
 
-def last_to_keep(shares: Shares, worth: FloatArray, pods: IntArray, may: IntArray) -> int:
+def last_to_keep(shares: Shares, worth: FloatArray, pods: IntArray, fewest: IntArray) -> int:
     """Return who gives a pod back first for somebody who waits, or -1.
 
     That is whose last pod is worth least, of equal ones the last in the queue's order; those of a
@@ -102,12 +102,12 @@ def last_to_keep(shares: Shares, worth: FloatArray, pods: IntArray, may: IntArra
         As for ``targets``.
     pods
         (n,), what each has.
-    may
-        (n,), with how few each is content now.
+    fewest
+        (n,), what each keeps in any case.
     """
     chosen, least = -1, SURE
     for j in range(pods.size):
-        if pods.item(j) <= may.item(j):
+        if pods.item(j) <= fewest.item(j):
             continue
         mine = worth.item(shares.first.item(j) + pods.item(j) - shares.least.item(j))
         if mine <= least and mine < SURE:

@@ -24,7 +24,7 @@ class Sizes:
     Attributes
     ----------
     least, most
-        Pods that a job may have, (n_jobs,); both those of the table where it is not elastic.
+        Pods that an elastic job may have, (n_jobs,); of others those of their first row.
     stated_gpus
         GPUs (shares as fractions) that a job's work is stated for, (n_jobs,).
     began_s
