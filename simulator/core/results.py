@@ -54,7 +54,7 @@ class JobResults:
         How often each happened to it; ``failures`` are nodes that left with it. A start is no
         change of its rate.
     resizes
-        How often it got pods or gave some back while it ran, by its elasticity.
+        How often it got pods or gave some back while it ran; several in one moment are one.
     """
 
     status: CodeArray

@@ -331,7 +331,7 @@ def _elasticity() -> Iterator[Metric]:
     group = "Elastic jobs"
     yield Metric(
         "resizes", "resizes", group, "times", "less",
-        "times that a running job got pods or gave some back, but for the moment of its start", "",
+        "moments in which a job that ran before got pods or gave some back", "",
         lambda f: int(f.resizes.sum()) if f.elastic.any() else NAN,
     )  # fmt: skip
     yield Metric(

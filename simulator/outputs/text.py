@@ -19,7 +19,10 @@ PARTS = 10
 """Rows of a table of queues or users, those with most GPU-hours first."""
 
 _FAMILIES = ("wait", "jct", "slowdown")
-_LISTED = ("GPUs while jobs arrive", "GPUs", "Losses", "Cost", "Deadlines", "Fairness", "Effort")
+_LISTED = (
+    "GPUs while jobs arrive", "GPUs", "Losses", "Elastic jobs", "Cost", "Deadlines", "Fairness",
+    "Effort",
+)  # fmt: skip
 _HEADINGS = {"GPUs": "GPUs, whole run"}
 _FASTER = (
     "effective above allocated: who holds a part of a GPU may work faster than that part, and at"

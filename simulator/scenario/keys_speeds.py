@@ -49,7 +49,7 @@ SPEED_KEYS: tuple[Key, ...] = (
     Key("speeds", "serial", "number", 0.0, "elastic jobs without points in scaling: part of the"
         " time on one GPU that more do not shorten (Amdahl); 0: n GPUs are n times as fast",
         least=0, most=1),
-    Key("speeds", "scaling", "rows", (), "elastic jobs: measured speeds by number of GPUs",
+    Key("speeds", "scaling", "rows", None, "elastic jobs: measured speeds by number of GPUs",
         columns=_SCALING_COLUMNS),
     Key(SHARING, "switch_cost", "number", 0.11, "time-slicing: lost to switching between busy"
         " tenants", least=0, most=0.25),

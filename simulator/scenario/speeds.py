@@ -85,7 +85,7 @@ def speeds_of(scenario: Scenario, by_type: Mapping[tuple[str, str], float]) -> S
 
 def _scaling(scenario: Scenario) -> Scaling:
     points: dict[str, list[tuple[int, float]]] = {}
-    for row in scenario["speeds.scaling"]:
+    for row in scenario["speeds.scaling"] or ():
         points.setdefault(row["job_type"], []).append((row["gpus"], row["speed"]))
     try:
         return Scaling(

@@ -45,6 +45,7 @@ class Resizer:
     ) -> None:
         self._scheme, self._policy, self._sizes = scheme, policy, sizes
         self._interval_s, self._strict = interval_s, strict
+        self._seen: tuple[Shares, list[int]] | None = None
 
     def is_idle(self, floor: Floor) -> bool:
         """Look each time: who runs may make room."""
@@ -54,6 +55,7 @@ class Resizer:
         """Start whoever fits or is made room for, and hand out what is left."""
         self.serve(floor)
         self._scheme.run(floor)
+        self._seen = None
         if self.share(floor):  # who was left with fewer may have left more than others took
             floor.freed()
             self.serve(floor)
@@ -67,6 +69,7 @@ class Resizer:
         """
         if not len(floor.waiting):
             return
+        self._seen = None
         refused: set[int] = set()
         for job in floor.waiting.in_order(floor.now_s).tolist():
             number = floor.book.class_of.item(job)
@@ -78,6 +81,7 @@ class Resizer:
     def _starts(self, floor: Floor, job: int) -> bool:
         if not floor.waiting.is_blocked(job):
             if floor.try_start(job):
+                self._seen = None
                 return True
             floor.waiting.block(floor.book.class_of.item(job))
         return self._make_room(floor, job)
@@ -99,6 +103,7 @@ class Resizer:
             if len(kept[each]) < self._sizes.pods(each):
                 self._change(floor, each, kept[each])
         floor.freed()
+        self._seen = None
         started = floor.try_start(job)
         assert started, "the trial found room"
         return True
@@ -221,7 +226,8 @@ class Resizer:
     # --- inside ---------------------------------------------------------------------------
 
     def _change(self, floor: Floor, job: int, kept: list[tuple[int, Placement]]) -> None:
-        if self._sizes.began_s.item(job) < floor.now_s:
+        began_s, stint_s = self._sizes.began_s.item(job), floor.book.stint_s.item(job)
+        if began_s < floor.now_s and stint_s < floor.now_s:  # several in one moment are one
             floor.book.resizes[job] += 1
         grows = len(kept) > self._sizes.pods(job)
         self._go_on(floor, job, kept, "grow" if grows else "shrink")
@@ -260,7 +266,15 @@ class Resizer:
         }
 
     def _shares(self, floor: Floor) -> tuple[Shares, list[int]]:
-        """Return the elastic jobs that run as columns, and which they are."""
+        """Return the elastic jobs that run as columns, and which they are.
+
+        It is the same until somebody starts, leaves or is changed.
+        """
+        if self._seen is None:
+            self._seen = self._look(floor)
+        return self._seen
+
+    def _look(self, floor: Floor) -> tuple[Shares, list[int]]:
         sizes, book = self._sizes, floor.book
         found = np.array([job for job in floor.running if sizes.is_elastic(job)], np.int64)
         jobs: list[int] = floor.waiting.ordered(np.sort(found), floor.now_s).tolist()

@@ -46,7 +46,8 @@ class Sizes:
         self._pods: Pods | None = None
         self._role: dict[int, PodClass] = {}
         self._classes: dict[PodClass, int] = {}
-        self._speed_of: dict[tuple[str, int, int, int, int], FloatArray] = {}
+        self._speeds_of_job: dict[int, FloatArray] = {}
+        self._known_speeds: dict[tuple[str, int, int, int, int], FloatArray] = {}
         self._add_classes()
 
     def _add_classes(self) -> None:
@@ -85,17 +86,22 @@ class Sizes:
 
     def speeds(self, job: int) -> FloatArray:
         """Return the speeds of an elastic job with its fewest pods and up, over the stated."""
-        role = self._role[job]
-        gpus = sum(device.ask.count for device in role.devices)
+        found = self._speeds_of_job.get(job)
+        if found is None:
+            found = self._speeds_of_job[job] = self._scaled(job)
+        return found
+
+    def _scaled(self, job: int) -> FloatArray:
+        gpus = sum(device.ask.count for device in self._role[job].devices)
         job_type, least, most = self._book.job_type[job], self.least.item(job), self.most.item(job)
         stated = self._stated.item(job)
         key = job_type, gpus, least, most, stated
-        found = self._speed_of.get(key)
+        found = self._known_speeds.get(key)
         if found is None:
             scaling = self._speeds.scaling
             one = scaling.speed(job_type, gpus * stated)
             each = [scaling.speed(job_type, gpus * k) / one for k in range(least, most + 1)]
-            found = self._speed_of[key] = np.array(each, np.float64)
+            found = self._known_speeds[key] = np.array(each, np.float64)
         return found
 
     def speed(self, job: int) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import zip_longest
 
 import numpy as np
@@ -88,7 +89,9 @@ def check_log(run: Run) -> None:
         assert stopped_by("preempt", entries[uid]) == jobs.preemptions[row]
         lost = stopped_by("lose", entries[uid]) + stopped_by("lose-pods", entries[uid])
         assert lost == jobs.failures[row]
-        assert changed_by("grow", "shrink", entries=entries[uid]) == jobs.resizes[row]
+        moments = moments_of(("grow", "shrink"), entries[uid])
+        lost_at = moments_of(("lose-pods",), entries[uid])
+        assert len(moments - lost_at) == jobs.resizes[row]
         assert what.count("kill") == jobs.oom_kills[row]
         assert (what[-1:] == ["finish"]) == (jobs.status[row] == Status.FINISHED)
         assert same(first_start(entries[uid]), float(jobs.start_s[row]))
@@ -99,16 +102,17 @@ def check_log(run: Run) -> None:
 
 def stopped_by(what: str, entries: list[LogEntry]) -> int:
     """How often it stopped a job that had run: one that started at that moment was never there."""
-    return changed_by(what, entries=entries)
+    return len(moments_of((what,), entries))
 
 
-def changed_by(*what: str, entries: list[LogEntry]) -> int:
-    """How often they befell a job that had run."""
-    started_s, found = math.nan, 0
+def moments_of(what: Sequence[str], entries: list[LogEntry]) -> set[float]:
+    """When they befell a job that had run."""
+    started_s, found = math.nan, set()
     for entry in entries:
         if entry.what == "start":
             started_s = entry.time_s
-        found += entry.what in what and started_s < entry.time_s
+        elif entry.what in what and started_s < entry.time_s:
+            found.add(entry.time_s)
     return found
 
 

@@ -10,11 +10,11 @@ import pytest
 
 from bayplan.scheduler.arrays import FloatArray
 from bayplan.scheduler.errors import InputError
+from bayplan.scheduler.partition import Path
 from bayplan.scheduler.sharing import Mig
 from bayplan.simulator.core.elastic.shares import Shares
 from bayplan.simulator.core.grid import Grid
 from bayplan.simulator.core.progress import Exact
-from bayplan.simulator.core.remaking import Path
 from bayplan.simulator.core.results import Outcome, Status
 from bayplan.simulator.core.scaling import Scaling
 from bayplan.simulator.core.settings import Interruptions, Reconfiguration
