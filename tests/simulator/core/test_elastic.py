@@ -91,6 +91,21 @@ def test_a_job_takes_what_is_idle_and_gives_it_back_for_who_waits() -> None:
     assert stints(outcome) == expected
 
 
+def test_orders_see_the_gpu_seconds_that_a_job_held() -> None:
+    """8 GPUs for 10 s, then 4 for 10 s."""
+    found = simulation(
+        TWO,
+        [elastic("e", 400.0, 2, 1, 8), job("r", 20.0, arrival_s=10.0, gpu_count=4)],
+        elasticity="idle",
+        until_s=20.0,
+    )
+    found.run()
+    pending = found.floor.columns.of(np.array([0, 1]), 20.0)
+    assert pending.attained_gpu_s.tolist() == [120.0, 40.0]
+    assert pending.attained_s.tolist() == [20.0, 10.0]
+    assert pending.n_gpus.tolist() == [4, 4]
+
+
 def test_without_elasticity_a_job_has_the_pods_that_it_states() -> None:
     jobs = [elastic("e", 400.0, 2, 1, 8), job("r", 20.0, arrival_s=10.0, gpu_count=4)]
     rigid = [each | {"min_pods": 0, "max_pods": 0} for each in jobs]
@@ -258,6 +273,15 @@ def test_pods_leave_first_where_a_job_has_fewest() -> None:
     ]
 
 
+def test_pods_that_need_not_go_stay() -> None:
+    """Pods are taken by one, two, four: of the seven, three are put back for who needs four."""
+    outcome = gone_idle(
+        [node("a", 8)],
+        [elastic("e", 400.0, 1, 1, 8), job("r", 5.0, arrival_s=1.0, gpu_count=4)],
+    )
+    assert "1 shrink e 8 to 4 a" in told(outcome)
+
+
 def test_numbers_of_pods_have_gaps_after_a_loss_and_are_used_again() -> None:
     """Pods 0 and 1 are on a, 2 and 3 on b: when a is lost 2 and 3 stay."""
     found = simulation(
@@ -387,14 +411,19 @@ def test_deadlines_are_met_first() -> None:
 
 
 def test_pods_do_not_move_between_equals() -> None:
-    """SRTF turns x and y around at 5, and neither gets the other's third pod for it."""
-    jobs = [elastic("x", 100.0, 1, 1, 6), elastic("y", 120.0, 1, 1, 6)]
-    found = run([node("a", 5)], jobs, elasticity="equal-share", ordering="las")
-    assert [line for line in told(found) if "grow" in line or "shrink" in line][:2] == [
+    """At 10 y has 100 × 2 left, x 70 × 3: y comes first, and x keeps its third pod all the same."""
+    jobs = [
+        elastic("x", 100.0, 1, 1, 6),
+        elastic("y", 120.0, 1, 1, 6),
+        job("c", 1.0, arrival_s=10.0, gpu_count=0),
+    ]
+    found = run([node("a", 5)], jobs, elasticity="equal-share", ordering="srsf")
+    assert [line for line in told(found) if "grow" in line or "shrink" in line] == [
         "0 grow x 1 to 3 a",
         "0 grow y 1 to 2 a",
+        "33.3333 grow y 2 to 5 a",
     ]
-    assert found.jobs.resizes.tolist() == [0, 1]  # y, when x is over
+    assert found.jobs.resizes.tolist() == [0, 1, 0]  # y, when x is over
 
 
 class LastFirst:

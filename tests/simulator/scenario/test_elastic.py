@@ -53,9 +53,7 @@ def test_jobs_that_are_no_whole_gpus_or_state_bounds_stay_as_they_are() -> None:
 
 def test_more_pods_than_there_may_be_are_refused() -> None:
     jobs = job_table([0, 1], pods=[1, 50_000])
-    with pytest.raises(
-        InputError, match=r"grow_to: job 'j1' would have more than 100000"
-    ):
+    with pytest.raises(InputError, match=r"grow_to: job 'j1' would have more than 100000"):
         made_elastic(jobs, 1.0, 3.0)
 
 
