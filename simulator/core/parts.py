@@ -96,7 +96,7 @@ def assemble(
         rule = MigRule(settings.mig or MigRule.MAX_OPTIONS.value)
         places = Places(rule, workload.profile_mix if workload else None)
     book, cluster = Book(jobs, settings), Cluster(nodes)
-    elasticity = parts.elasticity or _elasticity(settings, parts)
+    elasticity = _elasticity(settings, parts)
     sizes = None
     if elasticity is not None:
         sizes = Sizes(book, settings.speeds, settings.interruptions)
@@ -132,14 +132,14 @@ def assemble(
 
 
 def _elasticity(settings: Settings, parts: Parts) -> Elasticity | None:
-    if settings.elasticity == NOBODY:
+    if parts.elasticity is None and settings.elasticity == NOBODY:
         return None
     if settings.backfill or (parts.preemption is None and settings.preemption == "repack"):
         raise InputError(
             "elastic jobs go neither with backfilling nor with repack",
             fix="set elasticity, or the other, to none",
         )
-    return ELASTICITY.make(settings.elasticity, settings)
+    return parts.elasticity or ELASTICITY.make(settings.elasticity, settings)
 
 
 def _elastic(floor: Floor, sizes: Sizes, elasticity: Elasticity, scheme: Pass) -> Pass:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bayplan.scheduler.gangs.types import Gang, Role
 from bayplan.scheduler.types import Request
 from bayplan.simulator.core.book import Book
-from bayplan.simulator.core.classes import PodClass
 
 
 class Pods:
@@ -26,22 +25,19 @@ class Pods:
 
     def request(self, job: int, index: int = 0) -> Request:
         """Return what a pod of a job asks for; the index counts over all its roles."""
-        if self.numbers is not None and job in self.numbers:
-            return self.numbered(job, self.numbers[job][index])
         kind = self._classes[self._class_of[job]]
         uid = self._book.uid[job]
         gang = ""
         role = kind.roles[0]
-        if kind.n_pods > 1:
+        if self.numbers is not None and job in self.numbers:
+            gang, uid = uid, self.uid(job, self.numbers[job][index])
+        elif kind.n_pods > 1:
             gang, before = uid, 0
             for role in kind.roles:
                 if index < before + role.pods:
                     break
                 before += role.pods
             uid = f"{uid}/{index}"
-        return self._request(job, uid, role, gang)
-
-    def _request(self, job: int, uid: str, role: PodClass, gang: str) -> Request:
         return Request(
             uid,
             role.cpu_milli,
@@ -82,9 +78,8 @@ class Pods:
         return f"{self._book.uid[job]}/{number}"
 
     def numbered(self, job: int, number: int) -> Request:
-        """Return what a pod of an elastic job asks for."""
-        role = self._classes[self._class_of[job]].roles[0]
-        return self._request(job, self.uid(job, number), role, self._book.uid[job])
+        """Return what a pod of an elastic job asks for; all of them are alike."""
+        return self.request(job)._replace(uid=self.uid(job, number))
 
     def numbers_of(self, job: int) -> list[int]:
         """Return the numbers of the pods of an elastic job."""

@@ -380,7 +380,8 @@ class Simulation:
         floor.retime(predict_all=self._predicts_all)
         self._arm()
         if floor.running or (len(floor.waiting) and not self._is_stuck()):
-            self._hold(min(floor.again_s, self._trigger.passed(self.book, now)))
+            at_s = self._trigger.passed(self.book, now)
+            self._hold(at_s if at_s < floor.again_s else floor.again_s)
         if self._sleepers.asleep:
             self._sleepers.wake(self._state())
 

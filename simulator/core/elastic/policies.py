@@ -34,9 +34,9 @@ class Elasticity(Protocol):
 class Idle:
     """What is idle goes to the first in the queue's order, up to its most, then to the next.
 
-    Nobody gives a pod back but for who waits, the last in the order first. That is how Volcano
-    starts a job with its minimum and lets it grow while there is room, and takes back what is
-    beyond the minimum (docs of Volcano, plugin ``gang``, ``minAvailable``).
+    Nobody gives a pod back but for who waits, the last in the order first. So Volcano starts a
+    job with its ``minAvailable`` pods, lets others join while there is room, and takes back those
+    beyond the minimum alone.
     """
 
     moves = False
@@ -94,7 +94,7 @@ class Deadline:
     """First the fewest pods that meet each deadline, the earliest first; the rest by ``marginal``.
 
     The fewest pods that end a job's work by its deadline are its minimum satisfactory share (Gu et
-    al., ElasticFlow, ASPLOS 2023, section 4.1), and kept from who waits. A job that no number of
+    al., ElasticFlow, ASPLOS 2023, section 4), and kept from who waits. A job that no number of
     its pods brings there gets none for it. ElasticFlow plans such shares slot by slot ahead and
     turns jobs away that have none; here the share is one from now on, and nobody is turned away.
     """

@@ -257,6 +257,17 @@ class Watched:
         assert floor.meter.milli == int((capacity - free).sum())
         if not self.settings.backfill and self.settings.preemption == "none":
             self._nobody_else_fits(floor)
+        if self.settings.elasticity == "idle" and not self.settings.resize_interval_s:
+            self._nobody_grows(floor)
+
+    def _nobody_grows(self, floor: Floor) -> None:
+        """No elastic job that runs has room for one more pod of those that it may have."""
+        sizes = floor.sizes
+        assert sizes is not None
+        for each in floor.running:
+            if sizes.is_elastic(each) and sizes.pods(each) < sizes.most[each]:
+                gang, _ = floor.pods.grown(each, sizes.pods(each) + 1)
+                assert not floor.engine.decide_gang(gang, floor.now_s).decisions
 
     def _nobody_else_fits(self, floor: Floor) -> None:
         """Who waits has no room; strictly the first of them, where starts leave the order alone."""

@@ -487,6 +487,8 @@ def test_what_does_not_go_with_elastic_jobs_is_refused() -> None:
         gone_idle(TWO, jobs, backfill="easy")
     with pytest.raises(InputError, match="neither with backfilling nor with repack"):
         gone_idle(TWO, jobs, preemption="repack")
+    with pytest.raises(InputError, match="neither with backfilling nor with repack"):
+        run(TWO, jobs, more={"elasticity": LastFirst()}, backfill="conservative")
     with pytest.raises(InputError, match="unknown elasticity 'idel'; did you mean 'idle'"):
         run(TWO, jobs, elasticity="idel")
 
