@@ -2,6 +2,7 @@
 
 from bayplan.kernels.advance import advance, advance_alone
 from bayplan.kernels.calendar import set_times, take_due
+from bayplan.kernels.elastic import give_pods
 from bayplan.kernels.progress import change_rates, settle
 from bayplan.kernels.queue import (
     FIRST,
@@ -36,6 +37,7 @@ __all__ = [
     "advance_alone",
     "change_rates",
     "first_class",
+    "give_pods",
     "is_hopeless",
     "list_open",
     "next_open",

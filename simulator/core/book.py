@@ -40,7 +40,8 @@ class Book:
     (with its error, of the whole run), ``deadline_s``, ``cancel_s`` (NaN: none); ``stint_s`` when
     it last started; ``run_s`` how long it ran before; ``state``; ``class_of``, a number of
     ``classes`` (``class_list`` the same, faster one by one); ``gpus`` (shares as fractions) of all
-    its pods. ``uid`` are names, ``rank`` their place among all names, which breaks ties.
+    its pods; ``work_gpus`` those that ``work_s`` is stated for, whatever it asks for now. ``uid``
+    are names, ``rank`` their place among all names, which breaks ties.
     """
 
     def __init__(self, table: JobTable, settings: Settings) -> None:
@@ -75,6 +76,7 @@ class Book:
         self.gpu_milli: IntArray = self._of_class([c.gpu_milli for c in self.classes])
         self.n_gpus: IntArray = self._of_class([c.n_gpus for c in self.classes])
         self.gpus: FloatArray = self.gpu_milli / GPU_MILLI
+        self.work_gpus = self.n_gpus.copy()
         self._clear()
 
     def _check_uids(self) -> None:
@@ -84,11 +86,15 @@ class Book:
             head, slash, tail = uid.rpartition("/")
             if slash and head in known and tail.isdecimal():
                 pods = self.classes[self.class_of.item(known[head])].n_pods
+                pods = max(pods, self.table.max_pods.item(self._first_row(known[head])))
                 if pods > 1 and int(tail) < pods:
                     raise InputError(
                         f"job {uid!r} is named as a pod of job {head!r} is",
                         fix="rename one of them",
                     )
+
+    def _first_row(self, job: int) -> int:
+        return job if self.rows is None else self.rows[job][0]
 
     def _of_class(self, values: list[int]) -> IntArray:
         return np.array(values, np.int64)[self.class_of]
@@ -112,6 +118,7 @@ class Book:
         self.oom_kills = np.zeros(n, np.int32)
         self.failures = np.zeros(n, np.int32)
         self.startup_s: FloatArray | None = None
+        self.resizes = np.zeros(n, np.int32)
 
     def _classes(
         self, row_class: IntArray, pods: list[PodClass], first: IntArray
@@ -159,6 +166,7 @@ class Book:
             preemptions=self.preemptions[job_of_row],
             oom_kills=self.oom_kills[job_of_row],
             failures=self.failures[job_of_row],
+            resizes=self.resizes[job_of_row],
             rate_changes=self.rate_changes[job_of_row].astype(np.int32),
             startup_s=None if self.startup_s is None else self.startup_s[job_of_row],
         )

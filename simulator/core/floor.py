@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -14,11 +15,13 @@ from bayplan.scheduler.types import GPU_MILLI, Decision, MigInstances, Node, Pla
 from bayplan.simulator.core.book import Book, State
 from bayplan.simulator.core.calendar import Calendar
 from bayplan.simulator.core.columns import Columns
+from bayplan.simulator.core.elastic.change import Change
+from bayplan.simulator.core.elastic.sizes import Sizes
 from bayplan.simulator.core.energy import Energy
 from bayplan.simulator.core.locality import Places
 from bayplan.simulator.core.meter import Meter
 from bayplan.simulator.core.pods import Pods
-from bayplan.simulator.core.progress import Exact, ProgressModel
+from bayplan.simulator.core.progress import Exact, ProgressModel, Saves
 from bayplan.simulator.core.remaking import remaking_of
 from bayplan.simulator.core.results import CountArray, LogEntry, Status
 from bayplan.simulator.core.seats import Seats
@@ -72,6 +75,12 @@ class Floor:
         Takes down who has which GPU when; None: nobody does.
     chooser
         Decides for jobs in place of the engine alone, such as zone by zone; None: nobody does.
+    again_s
+        When the pass wants to look again though nothing happens; infinite: not at all.
+    sizes
+        How many pods elastic jobs may have; None: nobody is elastic.
+    goes_on
+        Lets an elastic job go on without a node, if it can; None: nobody is elastic.
     """
 
     def __init__(
@@ -114,6 +123,9 @@ class Floor:
         self.draining: set[str] = set()
         self.node_changes = 0
         self.chooser: Callable[[int], tuple[Decision, ...] | None] | None = None
+        self.again_s = math.inf
+        self.sizes: Sizes | None = None
+        self.goes_on: Callable[[int, str], bool] | None = None
         self._lifted: dict[int, tuple[Placement, ...]] = {}
         self._classes = book.classes
         self._class_of = book.class_list
@@ -176,6 +188,8 @@ class Floor:
             self.cluster.apply(Bound(decision, self.now_s))
             placements.append(decision.placement)
         self.waiting.remove(job)
+        if self.sizes is not None:
+            self.sizes.began_s[job] = self.now_s
         self._begin(job, tuple(placements))
 
     def stop(self, job: int) -> None:
@@ -300,10 +314,34 @@ class Floor:
         if self.log is not None:
             self.note("kill", job, "out of memory")
 
-    def lose(self, job: int) -> None:
-        """Stop a running job because a node under it leaves; it waits again."""
+    def lose(self, job: int, node: str = "") -> None:
+        """Stop a running job because a node under it leaves; it waits again.
+
+        An elastic job goes on if enough of its pods are not on ``node``.
+        """
+        if self.goes_on is not None and node and self.goes_on(job, node):
+            return
         self._remove_pods(job, self.placements[job])
         self._stop(job, self.placements[job], self.book.failures, "lose")
+
+    def go_on(self, job: int, change: Change) -> None:
+        """Let a running job go on with other pods, which the cluster has by now."""
+        book, now, before = self.book, self.now_s, self.placements[job]
+        ready_s = book.ready_s.item(job)
+        if len(change.placements) < len(before):
+            self._freed += [self.cluster.row(placement.node) for placement in before]
+        if change.saved and isinstance(self.progress, Saves):
+            self.progress.save(book, job, now)
+        self._leave(job, stopped=True, goes_on=True)
+        book.reclass(job, change.number)
+        self._begin(job, change.placements, change.what, change.told)
+        cost_s = change.cost_s if change.saved else self.progress.start_cost_s(book, job)
+        if cost_s is not None:
+            if self.remaking is not None:
+                cost_s += self.remaking.wait_s(change.new, now)
+            book.ready_s[job] = max(ready_s, now + cost_s)
+        if self.startup is not None:
+            self.startup.resize(job, change.placements, now, cost_s)
 
     def give_up(self, job: int) -> None:
         """End a job that was killed too often."""
@@ -369,11 +407,15 @@ class Floor:
     # --- inside ---------------------------------------------------------------------------
 
     def _wait(self, job: int) -> None:
+        if self.sizes is not None:
+            self.sizes.wait(job)
         self.book.state[job] = _WAITING
         self.book.queued_s[job] = self.now_s
         self.waiting.add(job)
 
-    def _begin(self, job: int, placements: tuple[Placement, ...]) -> None:
+    def _begin(
+        self, job: int, placements: tuple[Placement, ...], what: str = "start", told: str = ""
+    ) -> None:
         book, now = self.book, self.now_s
         self.meter.upto(now)
         self.placements[job] = placements
@@ -382,14 +424,7 @@ class Floor:
         if not self._started[job]:
             self._started[job] = 1
             book.start_s[job] = now
-        book.base[job] = self.places.speed(book.job_type[job], placements)
-        self.progress.begin(book, job, now)
-        if self.energy is not None:
-            self.energy.begin(job, placements)
-        if self.remaking is not None:
-            book.ready_s[job] += self.remaking.wait_s(placements, now)
-        if self.startup is not None:
-            self.startup.begin(job, placements, now)
+        self._make_ready(job, placements, what)
         gpus, milli = self.seats.sit(job, placements)
         book.held_milli[job] = milli
         if gpus:
@@ -402,11 +437,25 @@ class Floor:
         if self.columns.tracked:
             self.columns.use(job, 1, now)
         if self.log is not None:
-            self.note("start", job, _where(placements))
+            self.note(what, job, told + _where(placements))
         if self.stints is not None:
             self.stints.begin(job, placements, now)
 
-    def _leave(self, job: int, *, stopped: bool) -> None:
+    def _make_ready(self, job: int, placements: tuple[Placement, ...], what: str) -> None:
+        """Find out how fast a job will be alone where it is, and from when on."""
+        book, now = self.book, self.now_s
+        book.base[job] = self.places.speed(book.job_type[job], placements)
+        if self.sizes is not None:
+            book.base[job] *= self.sizes.speed(job)
+        self.progress.begin(book, job, now)
+        if self.energy is not None:
+            self.energy.begin(job, placements)
+        if self.remaking is not None:
+            book.ready_s[job] += self.remaking.wait_s(placements, now)
+        if self.startup is not None and what == "start":
+            self.startup.begin(job, placements, now)
+
+    def _leave(self, job: int, *, stopped: bool, goes_on: bool = False) -> None:
         book, now = self.book, self.now_s
         self.meter.upto(now)
         if stopped:
@@ -422,7 +471,7 @@ class Floor:
             self.calendar.forget(job)
         self._alone.pop(job, None)
         self._touched += self.seats.leave(job)
-        if self.startup is not None:
+        if self.startup is not None and not goes_on:
             self.startup.leave(job, now)
         del self.placements[job]
         self._level(-milli)
@@ -444,7 +493,8 @@ class Floor:
 
         A job that started at this very moment was never there: it pays for nothing.
         """
-        ran = self.book.stint_s.item(job) < self.now_s
+        began_s = self.book.stint_s if self.sizes is None else self.sizes.began_s
+        ran = began_s.item(job) < self.now_s
         self._leave(job, stopped=True)
         if ran:
             counted[job] += 1

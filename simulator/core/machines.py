@@ -133,7 +133,7 @@ class Machines:
             return
         self._floor.draining.discard(name)
         for job in self.jobs_on(name):
-            self._floor.lose(job)
+            self._floor.lose(job, name)
         self._leave(name)
 
     def save(self, name: str) -> None:

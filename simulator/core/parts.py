@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from bayplan.scheduler.cluster import Cluster
@@ -21,18 +22,24 @@ from bayplan.simulator.core.columns import Columns
 from bayplan.simulator.core.deferral import DEFERRALS, DeferralPolicy
 from bayplan.simulator.core.deferral.holding import Holding
 from bayplan.simulator.core.deferral.sites import Sites
+from bayplan.simulator.core.elastic.policies import ELASTICITY, Elasticity
+from bayplan.simulator.core.elastic.resizing import Resizer
+from bayplan.simulator.core.elastic.sizes import Sizes
 from bayplan.simulator.core.floor import Floor
 from bayplan.simulator.core.groups import Group
 from bayplan.simulator.core.machines import Machines
 from bayplan.simulator.core.partitioning import PARTITIONERS, Partitioner
 from bayplan.simulator.core.passes import PASSES, Pass
-from bayplan.simulator.core.progress import PROGRESS, ProgressModel
+from bayplan.simulator.core.progress import PROGRESS, ProgressModel, Saves
 from bayplan.simulator.core.settings import Settings
 from bayplan.simulator.core.sources import Source
 from bayplan.simulator.core.target import target_workload
 from bayplan.simulator.core.triggers import TRIGGERS, Trigger
 from bayplan.simulator.core.waiting import Waiting
 from bayplan.traces.jobs import JobTable
+
+NOBODY = "none"
+"""The elasticity under which jobs have the pods that they state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,7 @@ class Parts:
     progress: ProgressModel | None = None
     trigger: Trigger | None = None
     deferral: DeferralPolicy | None = None
+    elasticity: Elasticity | None = None
     workload: Workload | None = None
     sources: Sequence[Source] = ()
     groups: Sequence[Group] = ()
@@ -93,7 +101,12 @@ def assemble(
         rule = MigRule(settings.mig or MigRule.MAX_OPTIONS.value)
         places = Places(rule, workload.profile_mix if workload else None)
     book, cluster = Book(jobs, settings), Cluster(nodes)
+    elasticity = _elasticity(settings, parts)
+    sizes = None
+    if elasticity is not None:
+        sizes = Sizes(book, settings.speeds, settings.interruptions)
     columns = Columns(book, settings.half_life_s)
+    columns.elastic = sizes is not None
     # Policies that go by the sizes of past jobs are given those of the trace itself.
     history = (book.work_s * book.gpus).tolist()
     ordering = parts.ordering or make_ordering(settings.ordering, history)
@@ -110,10 +123,13 @@ def assemble(
         parts.progress or PROGRESS.make(settings.progress, settings),
         settings,
     )
+    scheme = parts.preemption or PASSES.make(settings.preemption, settings)
+    if elasticity is not None and sizes is not None:
+        scheme = _elastic(floor, sizes, elasticity, scheme)
     return Assembly(
         floor,
         Machines(floor, nodes, spare, parts.groups),
-        parts.preemption or PASSES.make(settings.preemption, settings),
+        scheme,
         parts.partitioning or PARTITIONERS.make(settings.partitioning, settings),
         parts.trigger or TRIGGERS.make(settings.trigger, settings),
         workload,
@@ -133,6 +149,30 @@ def _holding(
     if is_shifting:
         floor.chooser = sites.decide
     return Holding(floor, sites)
+
+
+def _elasticity(settings: Settings, parts: Parts) -> Elasticity | None:
+    if parts.elasticity is None and settings.elasticity == NOBODY:
+        return None
+    if settings.backfill or (parts.preemption is None and settings.preemption == "repack"):
+        raise InputError(
+            "elastic jobs go neither with backfilling nor with repack",
+            fix="set elasticity, or the other, to none",
+        )
+    return parts.elasticity or ELASTICITY.make(settings.elasticity, settings)
+
+
+def _elastic(floor: Floor, sizes: Sizes, elasticity: Elasticity, scheme: Pass) -> Pass:
+    settings = floor.settings
+    if not isinstance(floor.progress, Saves):
+        raise InputError(
+            f"jobs cannot be elastic under the progress model {settings.progress!r}",
+            fix="choose one that can save work, such as exact",
+        )
+    sizes.number_pods(floor.pods)
+    resizer = Resizer(scheme, elasticity, sizes, settings.resize_interval_s, strict=settings.strict)
+    floor.sizes, floor.goes_on = sizes, partial(resizer.lose, floor)
+    return resizer
 
 
 def _placement(name: str, workload: Workload | None, jobs: JobTable) -> PlacementPolicy:

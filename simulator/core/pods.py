@@ -11,6 +11,7 @@ class Pods:
     """Makes requests of jobs. A job of one pod has its uid, the pods of others a number behind.
 
     ``images`` are those that the pods of each job need; None: requests name none.
+    ``numbers`` are those of the pods of elastic jobs, which may have gaps; None: nobody is elastic.
     """
 
     def __init__(self, book: Book) -> None:
@@ -22,6 +23,7 @@ class Pods:
         self._preemptible: list[bool] = book.preemptible.tolist()
         self._estimate_s: list[float] = book.estimate_s.tolist()
         self.images: list[tuple[str, ...]] | None = None
+        self.numbers: dict[int, list[int]] | None = None
 
     def request(self, job: int, index: int = 0) -> Request:
         """Return what a pod of a job asks for; the index counts over all its roles."""
@@ -29,7 +31,9 @@ class Pods:
         uid = self._book.uid[job]
         gang = ""
         role = kind.roles[0]
-        if kind.n_pods > 1:
+        if self.numbers is not None and job in self.numbers:
+            gang, uid = uid, self.uid(job, self.numbers[job][index])
+        elif kind.n_pods > 1:
             gang, before = uid, 0
             for role in kind.roles:
                 if index < before + role.pods:
@@ -64,9 +68,43 @@ class Pods:
 
     def uids(self, job: int) -> list[str]:
         """Return the uids of a job's pods."""
+        if self.numbers is not None and job in self.numbers:
+            return [self.uid(job, number) for number in self.numbers[job]]
         n_pods = self._classes[self._class_of[job]].n_pods
         uid = self._book.uid[job]
         return [uid] if n_pods == 1 else [f"{uid}/{k}" for k in range(n_pods)]
+
+    # --- elastic jobs ---------------------------------------------------------------------
+
+    def uid(self, job: int, number: int) -> str:
+        """Return the uid of a pod of an elastic job."""
+        return f"{self._book.uid[job]}/{number}"
+
+    def numbered(self, job: int, number: int) -> Request:
+        """Return what a pod of an elastic job asks for; all of them are alike."""
+        return self.request(job)._replace(uid=self.uid(job, number))
+
+    def numbers_of(self, job: int) -> list[int]:
+        """Return the numbers of the pods of an elastic job."""
+        assert self.numbers is not None
+        return self.numbers[job]
+
+    def renumber(self, job: int, numbers: list[int]) -> None:
+        """Let an elastic job have other pods."""
+        assert self.numbers is not None
+        self.numbers[job] = numbers
+
+    def grown(self, job: int, pods: int) -> tuple[Gang, dict[str, int]]:
+        """Return an elastic job that has got up to so many pods, and their numbers by uid.
+
+        New ones have the lowest numbers that are free.
+        """
+        own = self.numbers_of(job)
+        free = sorted(set(range(pods)).difference(own))
+        numbers = [*own, *free[: pods - len(own)]]
+        members = tuple(self.numbered(job, number) for number in numbers)
+        gang = Gang(self._book.uid[job], (Role("0", members, len(own)),))
+        return gang, {self.uid(job, number): number for number in numbers}
 
     def job_of(self, uid: str) -> int:
         """Return the job that a pod belongs to."""

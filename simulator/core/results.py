@@ -53,6 +53,8 @@ class JobResults:
     preemptions, oom_kills, failures, rate_changes
         How often each happened to it; ``failures`` are nodes that left with it. A start is no
         change of its rate.
+    resizes
+        How often it got pods or gave some back while it ran; several in one moment are one.
     startup_s
         The part of ``overhead_s`` in which its pods started; None where that takes no time.
     """
@@ -70,6 +72,7 @@ class JobResults:
     oom_kills: CountArray
     failures: CountArray
     rate_changes: CountArray
+    resizes: CountArray
     startup_s: FloatArray | None = None
 
 

@@ -16,7 +16,9 @@ class Interruptions:
     ``checkpoint_s`` is the time between checkpoints, counted from the start of a stint: what was
     done since the last one is lost; 0: nothing is ever lost. A stint that is not the first
     begins with ``restart_s + restart_log2_s × log2(GPUs)`` without progress. The defaults of
-    bounded size that published systems report are 30 to 60 s. ``on_notice`` is what jobs do when
+    bounded size that published systems report are 30 to 60 s. ``resize_s`` is without progress
+    after an elastic job got or gave back pods, with all that was done saved; None: as after a
+    stop, by the GPUs that it then has. ``on_notice`` is what jobs do when
     a node under them is about to be taken back: ``none``, or ``checkpoint``.
     """
 
@@ -24,6 +26,7 @@ class Interruptions:
     restart_s: float = 0.0
     restart_log2_s: float = 0.0
     on_notice: str = "none"
+    resize_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,7 @@ class Settings:
     backfill, backfill_depth
         ``easy`` or ``conservative`` on top of the ordering; empty: none. The depth bounds how
         many of the queue get a reservation; None: all.
-    preemption, progress, trigger, partitioning, deferral
+    preemption, progress, trigger, partitioning, deferral, elasticity
         Names in the registries of ``simulator.core``.
     round_s
         The length of a round of ``trigger="rounds"``.
@@ -101,6 +104,8 @@ class Settings:
     min_run_s
         A job that has run for less is not stopped by ``priority``, ``fair-reclaim``, ``spot`` and
         ``in-order``.
+    resize_interval_s
+        The pods of an elastic job are not changed again before it has run for so long.
     half_life_s
         Of the decayed usage that ``fair-share`` looks at.
     estimate_error
@@ -134,6 +139,8 @@ class Settings:
     round_s: float = 360.0
     partitioning: str = "none"
     deferral: str = "none"
+    elasticity: str = "none"
+    resize_interval_s: float = 0.0
     mig: str = ""
     min_run_s: float = 0.0
     half_life_s: float = 86_400.0

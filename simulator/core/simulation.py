@@ -167,7 +167,7 @@ class Simulation:
         floor.meter.upto(floor.now_s)
         floor.settle()
         book = self.book
-        work = (book.done_s + book.lost_s) * book.n_gpus
+        work = (book.done_s + book.lost_s) * book.work_gpus
         groups = self.machines.bill.lines(floor.now_s)
         totals = Totals(
             n_gpus=self._n_gpus,
@@ -437,7 +437,8 @@ class Simulation:
         floor.retime(predict_all=self._predicts_all)
         self._arm()
         if floor.running or (len(floor.waiting) and not self._is_stuck()):
-            self._hold(self._trigger.passed(self.book, now))
+            at_s = self._trigger.passed(self.book, now)
+            self._hold(at_s if at_s < floor.again_s else floor.again_s)
         if self._sleepers.asleep:
             self._sleepers.wake(self._state())
 
@@ -510,7 +511,7 @@ class Simulation:
     def _row(self, at_s: float) -> Row:
         floor, book = self.floor, self.book
         runners = floor.runners()
-        effective = GPU_MILLI * float((book.rate[runners] * book.n_gpus[runners]).sum())
+        effective = GPU_MILLI * float((book.rate[runners] * book.work_gpus[runners]).sum())
         meter = floor.meter
         return (
             at_s,

@@ -379,6 +379,20 @@ def _cost() -> Iterator[Metric]:
     )  # fmt: skip
 
 
+def _elasticity() -> Iterator[Metric]:
+    group = "Elastic jobs"
+    yield Metric(
+        "resizes", "resizes", group, "times", "less",
+        "moments in which a job that ran before got pods or gave some back", "",
+        lambda f: int(f.resizes.sum()) if f.elastic.any() else NAN,
+    )  # fmt: skip
+    yield Metric(
+        "elastic_gpus_mean", "GPUs, elastic", group, "GPUs", "",
+        "mean of GPUs held over the time that a job ran, elastic jobs that ran", "",
+        lambda f: mean(f.gpus[f.elastic & (f.gpus > 0)]),
+    )  # fmt: skip
+
+
 def _deadlines() -> Iterator[Metric]:
     group = "Deadlines"
     yield Metric(
@@ -472,6 +486,7 @@ METRICS: tuple[Metric, ...] = (
     *_startup(),
     *_energy(),
     *_cost(),
+    *_elasticity(),
     *_deadlines(),
     *_deferral(),
     *_fairness(),

@@ -49,6 +49,8 @@ class Figures:
     preemptions: IntArray
     oom_kills: IntArray
     failures: IntArray
+    elastic: BoolArray
+    resizes: IntArray
     has_deadline: BoolArray
     missed: BoolArray
     user: tuple[str, ...]
@@ -118,6 +120,8 @@ def figures_of(outcome: Outcome, jobs: JobTable) -> Figures:
         preemptions=found.preemptions[rows].astype(np.int64),
         oom_kills=found.oom_kills[rows].astype(np.int64),
         failures=found.failures[rows].astype(np.int64),
+        elastic=jobs.elastic()[rows],
+        resizes=found.resizes[rows].astype(np.int64),
         has_deadline=~np.isnan(deadline_s),
         missed=_missed(outcome, rows, deadline_s),
         user=tuple(jobs.user[row] for row in rows),

@@ -18,6 +18,8 @@ from bayplan.traces.jobs import JobTable, columns_of
 if TYPE_CHECKING:
     import polars as pl
 
+_OF_ELASTIC = ("min_pods", "max_pods", "resizes")
+
 ROW_GROUP = 2**18
 """Rows that are packed together: stated, so that it does not follow the number of threads."""
 
@@ -25,7 +27,8 @@ ROW_GROUP = 2**18
 def job_frame(jobs: JobTable, results: JobResults) -> pl.DataFrame:
     """Return a row a row of the job table: its columns, then what became of it.
 
-    ``status`` is a text in lower case; times that never came are null.
+    ``status`` is a text in lower case; times that never came are null. What is about elastic jobs
+    alone is there only if there are any.
 
     Parameters
     ----------
@@ -37,7 +40,10 @@ def job_frame(jobs: JobTable, results: JobResults) -> pl.DataFrame:
     found = _arrays(results)
     names = np.array([status.name.lower() for status in Status])
     found["status"] = names[results.status].tolist()
-    return _framed(columns_of(jobs) | found)
+    columns = columns_of(jobs) | found
+    if not jobs.elastic().any():
+        columns = {name: each for name, each in columns.items() if name not in _OF_ELASTIC}
+    return _framed(columns)
 
 
 def series_frame(series: Series) -> pl.DataFrame:

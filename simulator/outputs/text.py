@@ -20,8 +20,8 @@ PARTS = 10
 
 _FAMILIES = ("wait", "jct", "slowdown")
 _LISTED = (
-    "GPUs while jobs arrive", "GPUs", "Losses", "Start-up", "Energy", "Cost", "Deadlines",
-    "Deferral", "Fairness", "Effort",
+    "GPUs while jobs arrive", "GPUs", "Losses", "Start-up", "Elastic jobs", "Energy", "Cost",
+    "Deadlines", "Deferral", "Fairness", "Effort",
 )  # fmt: skip
 _HEADINGS = {"GPUs": "GPUs, whole run"}
 _FASTER = (

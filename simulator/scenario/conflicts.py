@@ -97,6 +97,22 @@ _RULES: tuple[Idle, ...] = (
         modes=("mig-static",),
     ),
     Idle("policy.partitioning", "sharing.mode", _is(*_MAY_LAY_OUT), _STATIC),
+    *(
+        Idle(
+            path,
+            "policy.elasticity",
+            _is_not(NONE),
+            "without a policy.elasticity, as all jobs have the pods that they state",
+        )
+        for path in (
+            "policy.resize_interval_s",
+            "interruptions.resize_s",
+            "speeds.serial",
+            "speeds.scaling",
+            "jobs.shrink_to",
+            "jobs.grow_to",
+        )
+    ),
     Idle("policy.strict", "policy.backfill", _is(NONE), "beside policy.backfill", _ONE),
     Idle(
         "policy.strict",
@@ -186,6 +202,8 @@ def conflicts(scenario: Scenario) -> Iterator[InputError]:
             f"reservations do not hold beside preemption {scenario['policy.preemption']!r}",
             'set one of the two to "none"',
         )
+    if scenario["policy.elasticity"] != NONE:
+        yield from _beside_elasticity(scenario)
     if scenario["jobs.load"] is not None and scenario["jobs.scale"] != 1.0:
         yield scenario.error("jobs.scale", "jobs.load scales the arrivals", "leave one out")
     rate, load = scenario["jobs.synthetic.rate_per_s"], scenario["jobs.synthetic.load"]
@@ -225,3 +243,20 @@ def _about_energy(scenario: Scenario) -> Iterator[InputError]:
     if scenario[who] != BY_PATH[who].default and not gives_deadlines(scenario):
         problem = "it says nothing without deferral.slack_h or deferral.slack_factor"
         yield scenario.error(who, problem, "set one of these, or leave it out")
+
+
+def _beside_elasticity(scenario: Scenario) -> Iterator[InputError]:
+    for path, holds, why in (
+        ("policy.backfill", scenario["policy.backfill"] == NONE, "reservations do not hold"),
+        (
+            "policy.preemption",
+            scenario["policy.preemption"] != "repack",
+            "repack places all jobs anew",
+        ),
+    ):
+        if not holds:
+            yield scenario.error(
+                path,
+                f"{why} beside policy.elasticity {scenario['policy.elasticity']!r}",
+                'set one of the two to "none"',
+            )

@@ -9,6 +9,7 @@ import numpy as np
 
 from bayplan.scheduler.hardware import find_product, products
 from bayplan.simulator.core.sources.autoscaler import SCAN_S
+from bayplan.simulator.scenario.keys import NONE
 from bayplan.simulator.scenario.ready import Ready
 
 IMAGE_LOCALITY = "image-locality"
@@ -19,7 +20,8 @@ def doubts(ready: Ready) -> Iterator[str]:
 
     Looked at are the GPU models of speeds and the MIG profiles of jobs; also told are an autoscaler
     that has nothing to scale, groups without a price beside others with one, job types that no job
-    is of, a policy by images where there are none, and a deferral policy that nothing follows from.
+    is of, a policy by images where there are none, a deferral policy that nothing follows from, and
+    an elasticity without elastic jobs.
 
     Parameters
     ----------
@@ -39,6 +41,11 @@ def doubts(ready: Ready) -> Iterator[str]:
     yield from _about_groups(ready)
     yield from _about_startup(ready)
     yield from _about_deferral(ready)
+    if ready.settings.elasticity != NONE and not ready.jobs.elastic().any():
+        yield (
+            "policy.elasticity: it says nothing, as no job states min_pods or max_pods;"
+            " jobs.grow_to and jobs.shrink_to make those of a list elastic"
+        )
     profiles = dict.fromkeys(p.name for product in products() for p in product.profiles)
     for name in dict.fromkeys(ready.jobs.mig_profile):
         if name and name not in profiles:

@@ -27,6 +27,7 @@ ORDERINGS = (
 )  # fmt: skip
 PREEMPTIONS = (NONE, "priority", "fair-reclaim", "spot", "in-order", "repack")
 PARTITIONINGS = (NONE, "demand")
+ELASTICITIES = (NONE, "idle", "equal-share", "marginal", "optimus", "deadline")
 PROGRESSES = ("exact",)
 TRIGGERS = ("events", "rounds")
 DEFERRALS = (NONE, "carbon", "cheapest")
@@ -88,6 +89,11 @@ KEYS: tuple[Key, ...] = (
         names=PREEMPTIONS),
     Key("policy", "partitioning", "text", NONE, "which MIG layout idle GPUs take",
         registry="partitioning", names=PARTITIONINGS),
+    Key("policy", "elasticity", "text", NONE, "who gets how many pods, of jobs that may have more"
+        " or fewer (min_pods, max_pods); none: all have those that they state",
+        registry="elasticity", names=ELASTICITIES),
+    Key("policy", "resize_interval_s", "number", 0.0, "an elastic job's pods are not changed again"
+        " before it has run for so long", least=0, most=MAX_S, unit=SECONDS),
     Key("policy", "progress", "text", "exact", "how work advances", registry="progress",
         names=PROGRESSES),
     Key("policy", "trigger", "text", "events", "when decisions are made", registry="trigger",
@@ -108,6 +114,9 @@ KEYS: tuple[Key, ...] = (
         least=0, most=MAX_S, unit=SECONDS),
     Key("interruptions", "on_notice", "text", NONE, "what jobs do before a node under them is"
         " taken back: checkpoint saves all that they did", choices=(NONE, "checkpoint")),
+    Key("interruptions", "resize_s", "number", None, "without progress after a change of an elastic"
+        " job's pods, with its work saved; left out: as after a stop, by the GPUs that it then has",
+        least=0, most=MAX_S, unit=SECONDS),
     Key("locality", "across_nodes", "number", 1.0, "speed of a job whose pods are on several"
         " nodes", least=0.001, most=1),
     Key("locality", "across_racks", "number", 1.0, "speed of a job whose nodes are in several"

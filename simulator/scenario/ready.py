@@ -27,6 +27,7 @@ from bayplan.simulator.core.speeds import Speeds
 from bayplan.simulator.scenario.changes import read_changes
 from bayplan.simulator.scenario.conflicts import conflicts, idle
 from bayplan.simulator.scenario.deadlines import with_deadlines
+from bayplan.simulator.scenario.elastic import made_elastic
 from bayplan.simulator.scenario.energy import FILES, grid_of
 from bayplan.simulator.scenario.hours import read_hours
 from bayplan.simulator.scenario.jobs import first_jobs, resampled, scale_for, scaled
@@ -368,6 +369,7 @@ def _jobs(scenario: Scenario, nodes: NodeTable, table: JobTable | None) -> JobTa
     if (how := scenario["jobs.resample"]) in ("permute", "bootstrap"):
         table = resampled(table, how, seed)
     scale, load = scenario["jobs.scale"], scenario["jobs.load"]
+    table = made_elastic(table, scenario["jobs.shrink_to"], scenario["jobs.grow_to"])
     try:
         if load is not None:
             scale = scale_for(table, nodes, load)

@@ -59,6 +59,8 @@ def kernel_groups(ready: Ready) -> tuple[str, ...]:
         groups.add("gangs")
     if settings.ordering != "fifo" or settings.backfill:
         groups.add("ordering")
+    if settings.elasticity != "none":
+        groups |= {"elastic", "gangs", "ordering"}
     if settings.preemption != "none":
         groups.add("preempt")
     return ("decide", *sorted(groups))

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from .support import Bayplan, listing, started
 
 SMALL = ("--cluster.file", "nodes.csv", "--jobs.synthetic.count", "40")
 GOVERNED = ("--cluster.gpu", "A100-80GB", "--jobs.synthetic.count", "40")
+POLICIES = ("none", "idle", "equal-share", "marginal", "optimus")
 WRITTEN = {
     "summary.json", "jobs.parquet", "timeseries.parquet", "stints.parquet", "nodes.parquet",
     "trace.json", "report.html",
@@ -412,3 +414,42 @@ def test_what_a_comparison_takes_for_granted_is_told(bayplan: Bayplan) -> None:
     _, out, _ = bayplan(*flags, "sharing=none,mps", "--cluster.gpu", "A100-80GB")
     assert "none models no interference" in out
     assert "no speeds given" not in out
+
+
+def test_the_documented_jobs_grow_and_shrink_as_it_is_told(bayplan: Bayplan, folder: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "simulate.md"
+    section = page.read_text(encoding="utf-8").split("## Jobs that grow and shrink\n")[1]
+    jobs, log = (part.split("```")[0] for part in section.split("```csv\n")[1:3])
+    (folder / "jobs.csv").write_text(jobs)
+    (folder / "elastic.toml").write_text(section.split("```toml\n")[1].split("```")[0])
+    group = '[[nodes]]\nname = "gpu"\ngpus = 8\ngpu_model = "A100-80GB"\n'
+    (folder / "cluster.toml").write_text(group)
+    code, out, err = bayplan("simulate", "elastic.toml", "--out", "run")
+    assert (code, err) == (0, "")
+    assert (folder / "run" / "log.csv").read_text() == log
+    assert re.search(r"resizes +4 times", out)
+    found = pl.read_parquet(folder / "run" / "jobs.parquet")
+    assert found["resizes"].to_list() == [1, 3, 0]
+    assert found["max_pods"].to_list() == [8, 8, 0]
+    _, out, _ = bayplan("compare", "elastic.toml", "--seeds", "1", "--workers", "1",
+                        "--jobs.resample", "none", "--metrics", "jct_mean_s,makespan_s",
+                        "--vary", f"policy.elasticity={','.join(POLICIES)}")  # fmt: skip
+    shown = [row.replace("*", "").split() for row in out.splitlines() if row.strip()]
+    for line in section.split("|---|---|---|---|---|---|\n")[1].splitlines()[:4]:
+        names, jct, makespan, *_ = (cell.strip() for cell in line.strip("|").split("|"))
+        for name in names.replace("`", "").split(", "):
+            assert [name, jct, makespan] in shown
+
+
+def test_runs_without_elastic_jobs_say_nothing_of_them(bayplan: Bayplan, folder: Path) -> None:
+    code, out, _ = bayplan("simulate", *SMALL, "--out", "run")
+    assert code == 0
+    assert "resizes" not in out
+    found = pl.read_parquet(folder / "run" / "jobs.parquet")
+    assert not {"min_pods", "max_pods", "resizes"} & set(found.columns)
+
+
+def test_elastic_jobs_beside_reservations_are_refused(refused: Callable[..., str]) -> None:
+    said = refused("simulate", *SMALL, "--policy.elasticity", "idle", "--policy.backfill", "easy",
+                   "--out", "run")  # fmt: skip
+    assert "policy.backfill: reservations do not hold beside policy.elasticity 'idle'" in said

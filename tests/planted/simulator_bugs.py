@@ -7,6 +7,8 @@ from .bugs import Bug
 DEFERRAL = "tests/simulator/core/test_deferral.py::test_"
 ENERGY = "tests/simulator/core/test_energy.py::test_"
 FAULTS = "tests/simulator/core/test_faults.py::test_"
+ELASTIC = "tests/simulator/core/test_elastic.py::test_"
+ELASTIC_POLICIES = "tests/simulator/core/test_elastic_policies.py::test_"
 AUTOSCALER = "tests/simulator/core/test_autoscaler.py::test_"
 MEMORY = "tests/simulator/core/test_out_of_memory.py::test_"
 RATES = "tests/simulator/core/test_rates.py::test_"
@@ -216,6 +218,52 @@ SIMULATOR_BUGS = (
         (
             DEFERRAL + "who_would_find_no_room_later_goes_early_and_before_the_others",
             DEFERRAL + "nobody_is_late_who_was_held_back",
+        ),
+    ),
+    # --- elastic jobs ----------------------------------------------------------------------
+    Bug(
+        "a change of its pods takes a job back to its last checkpoint",
+        "simulator/core/floor.py",
+        "            self.progress.save(book, job, now)\n",
+        "            pass\n",
+        (ELASTIC + "a_change_costs_as_much_as_a_restart_if_nothing_else_is_said",),
+    ),
+    Bug(
+        "work is counted by the GPUs that a job has at the end",
+        "simulator/core/simulation.py",
+        "work = (book.done_s + book.lost_s) * book.work_gpus",
+        "work = (book.done_s + book.lost_s) * book.n_gpus",
+        (ELASTIC + "a_job_takes_what_is_idle_and_gives_it_back_for_who_waits",),
+    ),
+    Bug(
+        "growing in the moment of a start is paid for",
+        "simulator/core/elastic/resizing.py",
+        "        if self._sizes.began_s.item(job) < floor.now_s:\n            cost_s",
+        "        if True:\n            cost_s",
+        (ELASTIC + "a_job_takes_what_is_idle_and_gives_it_back_for_who_waits",),
+    ),
+    Bug(
+        "who is made room for gets more than it needs",
+        "simulator/core/elastic/resizing.py",
+        "            self._reprieve(floor, job, gone, kept)\n",
+        "",
+        (ELASTIC + "pods_that_need_not_go_stay",),
+    ),
+    Bug(
+        "pods move between equals",
+        "kernels/elastic.py",
+        "if mine > other or (mine == other and stays):",
+        "if mine > other:",
+        (ELASTIC + "pods_do_not_move_between_equals",),
+    ),
+    Bug(
+        "a share that meets a deadline is one pod short",
+        "simulator/core/elastic/policies.py",
+        "share = int(meets.argmax()) + 1",
+        "share = int(meets.argmax())",
+        (
+            ELASTIC_POLICIES
+            + "the_earliest_deadline_comes_first_and_one_that_cannot_be_met_not_at_all",
         ),
     ),
     # --- stints, traces, reports -----------------------------------------------------------

@@ -35,14 +35,24 @@ class Tally:
 
 @dataclass(slots=True)
 class _Starting:
-    """A job that runs: since when, ``after_s`` what comes on top, when it is ready by node."""
+    """A job that runs: since when, and when its pods are ready, by node and all.
+
+    ``after_s`` comes on top of that, and before ``least_s`` it does not work whatever its pods do.
+    """
 
     from_s: float
     after_s: float
     ready_s: float = 0.0
+    least_s: float = 0.0
+    pods: int = 0
     by_node: dict[str, float] = field(default_factory=dict)
     looked_for: int = 0
     found: int = 0
+
+    @property
+    def works_s(self) -> float:
+        """When it begins to work."""
+        return max(self.least_s, self.ready_s + self.after_s)
 
 
 class Startups:
@@ -103,14 +113,52 @@ class Startups:
     def begin(self, job: int, placements: Sequence[Placement], now_s: float) -> None:
         """Let a job start: ``book.ready_s`` is when it would be ready without this."""
         wants, book = self._wants(job), self._book
-        starting = _Starting(now_s, book.ready_s.item(job) - now_s, now_s)
+        after_s = book.ready_s.item(job) - now_s
+        starting = _Starting(now_s, after_s, now_s, pods=len(placements))
         self._jobs[job] = starting
         if wants == Wants():
             starting.ready_s = now_s + self._given.container_s
         else:
             for name in _nodes(placements):
                 self._come(job, name, wants, now_s)
-        book.ready_s[job] = starting.ready_s + starting.after_s
+        book.ready_s[job] = starting.works_s
+
+    def resize(
+        self, job: int, placements: Sequence[Placement], now_s: float, cost_s: float | None
+    ) -> None:
+        """Let a job go on with other pods: those that are new start, those that stay go on.
+
+        Parameters
+        ----------
+        job, placements
+            The job, and where its pods are from now on.
+        now_s
+            The time.
+        cost_s
+            For how long it does no work because of the change; None: it starts now, and
+            ``book.ready_s`` is when it would be ready without this.
+        """
+        wants, book, starting = self._wants(job), self._book, self._jobs[job]
+        self._count_seconds(job, starting, now_s)
+        starting.from_s = now_s
+        kept = dict.fromkeys(_nodes(placements))
+        for name in [name for name in starting.by_node if name not in kept]:
+            self._quit(job, name, now_s)
+            del starting.by_node[name]
+        if cost_s is None:
+            starting.after_s = book.ready_s.item(job) - now_s
+        else:
+            starting.least_s = max(starting.least_s, now_s + cost_s)
+        grows = len(placements) > starting.pods
+        starting.pods = len(placements)
+        if wants != Wants():
+            for name in kept:
+                if name not in starting.by_node:
+                    self._come(job, name, wants, now_s)
+            starting.ready_s = max(starting.by_node.values())
+        if grows:  # a pod on a node that it has already needs its container at least
+            starting.ready_s = max(starting.ready_s, now_s + self._given.container_s)
+        book.ready_s[job] = starting.works_s
 
     def leave(self, job: int, now_s: float) -> None:
         """Let a job leave the nodes that it is on."""
@@ -120,11 +168,7 @@ class Startups:
             self._tally.looked_for -= starting.looked_for
             self._tally.found -= starting.found
         for name in starting.by_node:
-            self._settle(name, now_s)
-            ended = self._sites[name].remove(job)
-            self._ended(name, ended, is_done=False)
-            if ended:
-                self._expect(name, now_s)
+            self._quit(job, name, now_s)
 
     def gone(self, name: str) -> None:
         """Note that a node has left, with all that it kept: it will come back with nothing."""
@@ -174,6 +218,14 @@ class Startups:
         until_s = max(starting.from_s, min(now_s, starting.ready_s))
         self._seconds[job] += until_s - starting.from_s
         starting.from_s = until_s
+
+    def _quit(self, job: int, name: str, now_s: float) -> None:
+        """Let a node have none of a job's pods any more."""
+        self._settle(name, now_s)
+        ended = self._sites[name].remove(job)
+        self._ended(name, ended, is_done=False)
+        if ended:
+            self._expect(name, now_s)
 
     def _come(self, job: int, name: str, wants: Wants, now_s: float) -> None:
         self._settle(name, now_s)
@@ -232,7 +284,7 @@ class Startups:
             latest_s = max(starting.by_node.values())
             if latest_s != starting.ready_s:
                 starting.ready_s = latest_s
-                book.ready_s[job] = latest_s + starting.after_s
+                book.ready_s[job] = starting.works_s
                 moved.append(job)
         jobs = np.array([job for job in moved if book.rate.item(job) > 0.0], np.int64)
         if jobs.size:

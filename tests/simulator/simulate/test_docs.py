@@ -11,6 +11,7 @@ import pytest
 from bayplan.scheduler.ordering import ENTRY_POINTS as ORDERINGS
 from bayplan.scheduler.types import Node
 from bayplan.simulator.core.deferral import DEFERRALS
+from bayplan.simulator.core.elastic.policies import ELASTICITY
 from bayplan.simulator.core.partitioning import PARTITIONERS
 from bayplan.simulator.core.passes import PASSES
 from bayplan.simulator.core.progress import PROGRESS
@@ -50,13 +51,13 @@ def test_the_example_of_start_ups_takes_what_the_page_says() -> None:
 
 def test_the_page_names_every_group_of_entry_points() -> None:
     named = re.findall(r"^\| `(bayplan\.\w+)`", TEXT, re.MULTILINE)
-    registries = (PASSES, PROGRESS, TRIGGERS, PARTITIONERS, DEFERRALS)
+    registries = (PASSES, PROGRESS, TRIGGERS, PARTITIONERS, DEFERRALS, ELASTICITY)
     assert set(named) == {"bayplan.policies", ORDERINGS, *(each.group for each in registries)}
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert set(settings["project"]["entry-points"]) == set(named)
 
 
 def test_the_page_names_what_may_be_chosen() -> None:
-    for registry in (PASSES, PROGRESS, TRIGGERS, PARTITIONERS, DEFERRALS):
+    for registry in (PASSES, PROGRESS, TRIGGERS, PARTITIONERS, DEFERRALS, ELASTICITY):
         for name in registry.names():
             assert f"`{name}`" in TEXT
