@@ -508,3 +508,43 @@ def test_a_cache_forgets_as_a_list_by_latest_use(steps: list[tuple[str, str]], m
             names.append(name)
         assert [each for each, _ in cache.items()] == sorted(names)
         assert cache.held() == sorted(set(held))
+
+
+# --- elastic jobs -------------------------------------------------------------------------------
+
+
+def test_pods_that_an_elastic_job_gets_start_and_those_that_stay_do_not() -> None:
+    """Work 400 is stated for 2 GPUs: with 8 it goes at 4, with 4 at 2; a change takes 5 s.
+
+    Both nodes pull until 12. 12-32 at 4: 80. 32-37: nothing, 37-54 at 2: 34. The image is still on
+    b, where a container takes 2 s, less than the change. 54-59: nothing; 286 take 71.5 s.
+    """
+    outcome = done(
+        [node("a", 4), node("b", 4)],
+        of("e", "i", 0.0, 400.0, pods=2, min_pods=1, max_pods=8),
+        of("r", "", 32.0, 20.0, gpu_count=4),
+        elasticity="idle",
+        interruptions=Interruptions(resize_s=5.0),
+    )
+    assert told(outcome) == [
+        "0 arrive e", "0 pull e i a", "0 start e a", "0 grow e 1 to 8 a b", "0 pull e i b",
+        "32 arrive r", "32 shrink e 8 to 4 a", "32 start r b", "54 finish r",
+        "54 grow e 4 to 8 a b", "130.5 finish e",
+    ]  # fmt: skip
+    assert outcome.jobs.startup_s is not None
+    assert outcome.jobs.startup_s.tolist() == [12.0 + 2.0, 2.0]
+    assert outcome.jobs.overhead_s.tolist() == [12.0 + 5.0 + 5.0, 2.0]
+
+
+def test_a_pod_on_a_cold_node_holds_an_elastic_job_up_longer_than_the_change() -> None:
+    """0-12 its start, 12-20 at 1/2: 4. Then b comes, and is ready after 12 s; 16 are left."""
+    outcome = done(
+        [node("a"), node("b")],
+        of("e", "i", 0.0, 20.0, pods=2, min_pods=1, max_pods=2),
+        changes=[(0.0, "b", "down"), (20.0, "b", "up")],
+        elasticity="idle",
+    )
+    assert told(outcome) == [
+        "0 down b", "0 arrive e", "0 pull e i a", "0 start e a",
+        "20 up b", "20 grow e 1 to 2 a b", "20 pull e i b", "48 finish e",
+    ]  # fmt: skip
