@@ -2,7 +2,7 @@
 
 from bayplan.kernels.advance import advance, advance_alone
 from bayplan.kernels.calendar import set_times, take_due
-from bayplan.kernels.progress import change_rates, settle
+from bayplan.kernels.progress import change_rates, change_rates_each, settle, settle_each
 from bayplan.kernels.queue import (
     FIRST,
     HOPE,
@@ -35,6 +35,7 @@ __all__ = [
     "advance",
     "advance_alone",
     "change_rates",
+    "change_rates_each",
     "first_class",
     "is_hopeless",
     "list_open",
@@ -42,6 +43,7 @@ __all__ = [
     "retime",
     "set_times",
     "settle",
+    "settle_each",
     "take_due",
     "unblock",
 ]

@@ -96,6 +96,38 @@ def test_new_rates_count_from_now_and_say_when_all_is_done(
     assert finish.tolist() == pytest.approx([float(time) for time in expected], rel=1e-15)
 
 
+@given(jobs(), st.data())
+def test_each_may_have_checkpoints_of_its_own(
+    case: tuple[list[Job], Fraction, Fraction], data: st.DataObject
+) -> None:
+    table, now, checkpoint = case
+    own = [data.draw(st.sampled_from([checkpoint, Fraction(0), Fraction(7, 2)])) for _ in table]
+    new = [data.draw(rates) for _ in table]
+    named = np.arange(1, len(table) + 1)
+    checkpoints = np.array([np.nan, *(float(each) for each in own)])
+    arrays, settled = columns(table), columns(table)
+    progress.settle_each(named, float(now), checkpoints, *settled.values())
+    pairs = [
+        naive.change_rates([job], [rate], now, each)
+        for job, rate, each in zip(table, new, own, strict=True)
+    ]
+    finish = np.full(len(table), np.nan)
+    call(
+        progress.change_rates_each,
+        arrays,
+        jobs=named,
+        rates=np.array([float(rate) for rate in new]),
+        now=float(now),
+        checkpoints=checkpoints,
+        finish=finish,
+    )
+    assert_same(arrays, [after for (after,), _ in pairs])
+    ends = [float(end) for _, (end,) in pairs]
+    assert finish.tolist() == pytest.approx(ends, rel=1e-15)
+    alone = zip(table, own, strict=True)
+    assert_same(settled, [naive.settle_one(job, now, each) for job, each in alone])
+
+
 @given(jobs(), st.lists(eighths, max_size=6))
 def test_how_often_a_job_is_settled_changes_nothing(
     case: tuple[list[Job], Fraction, Fraction], between: list[Fraction]
