@@ -14,6 +14,7 @@ from bayplan.simulator.core.book import Book, State
 from bayplan.simulator.core.calendar import Calendar
 from bayplan.simulator.core.columns import Columns
 from bayplan.simulator.core.energy import Energy
+from bayplan.simulator.core.hazards import Hazards
 from bayplan.simulator.core.locality import Places
 from bayplan.simulator.core.meter import Meter
 from bayplan.simulator.core.pods import Pods
@@ -22,6 +23,7 @@ from bayplan.simulator.core.remaking import remaking_of
 from bayplan.simulator.core.results import CountArray, LogEntry, Status
 from bayplan.simulator.core.seats import Seats
 from bayplan.simulator.core.settings import Settings
+from bayplan.simulator.core.slowness import Slowness
 from bayplan.simulator.core.stints import StintLog
 from bayplan.simulator.core.waiting import Waiting
 
@@ -66,6 +68,10 @@ class Floor:
         How often a node came, left, or began or ceased to take pods.
     stints
         Takes down who has which GPU when; None: nobody does.
+    slowness
+        Which GPUs are slower than they should be; None: none ever was.
+    hazards
+        How often what jobs run on fails; None: nobody asks.
     """
 
     def __init__(
@@ -98,6 +104,8 @@ class Floor:
             first_s = self.meter.first_s
             self.energy = Energy(nodes, book, settings.speeds, settings.grid, first_s)
         self.stints = StintLog(nodes, settings.stints) if settings.stints else None
+        self.slowness: Slowness | None = None
+        self.hazards: Hazards | None = None
         # What this model does is one kernel; a model derived from it is asked step by step.
         self._exact = progress if type(progress) is Exact else None
         self._touched: list[int] = []
@@ -193,7 +201,10 @@ class Floor:
         self._lifted.clear()
 
     def free_milli(self) -> int:
-        """Return the milli-GPU that nobody holds."""
+        """Return the milli-GPU that nobody holds, and that may be had."""
+        view = self.cluster.view
+        if view.kinds.unhealthy:
+            return int(view.idle_milli[: view.n_rows].sum())
         return self.capacity_milli - self.meter.milli
 
     def least_milli(self, job: int) -> int:
@@ -232,6 +243,17 @@ class Floor:
         if _MANY * len(self.running) > self.book.n_jobs:
             return np.flatnonzero(self.book.state == _RUNNING)
         return np.array(sorted(self.running), np.int64)
+
+    def respeed(self, jobs: Sequence[int]) -> None:
+        """Note that the speed alone of running jobs changed: ``retime`` gives them new rates."""
+        for job in jobs:
+            shared = [gpu for gpu in self.seats.gpus_of(job) if self.seats.is_shared(gpu)]
+            if shared:
+                self._touched += shared
+                continue
+            if self.book.rate.item(job) > 0.0:
+                self.book.rate_changes[job] += 1
+            self._alone[job] = None
 
     def settle(self) -> None:
         """Bring the work done of all running jobs up to now."""
@@ -275,7 +297,7 @@ class Floor:
             self.note("kill", job, "out of memory")
 
     def lose(self, job: int) -> None:
-        """Stop a running job because a node under it leaves; it waits again."""
+        """Stop a running job because a node or a GPU under it fails; it waits again."""
         self._remove_pods(job, self.placements[job])
         self._stop(job, self.placements[job], self.book.failures, "lose")
 
@@ -350,7 +372,7 @@ class Floor:
         if not self._started[job]:
             self._started[job] = 1
             book.start_s[job] = now
-        book.base[job] = self.places.speed(book.job_type[job], placements)
+        self._place(job, placements)
         self.progress.begin(book, job, now)
         if self.energy is not None:
             self.energy.begin(job, placements)
@@ -358,6 +380,8 @@ class Floor:
             book.ready_s[job] += self.remaking.wait_s(placements, now)
         gpus, milli = self.seats.sit(job, placements)
         book.held_milli[job] = milli
+        if self.slowness is not None:
+            self.slowness.begin(job)
         if gpus:
             self._touched += gpus
             if self.seats.overfull(gpus):
@@ -371,6 +395,12 @@ class Floor:
             self.note("start", job, _where(placements))
         if self.stints is not None:
             self.stints.begin(job, placements, now)
+
+    def _place(self, job: int, placements: tuple[Placement, ...]) -> None:
+        """Note what a job has from where it is, for who says how it advances."""
+        self.book.base[job] = self.places.speed(self.book.job_type[job], placements)
+        if self.hazards is not None:
+            self.book.mttf_s[job] = self.hazards.mttf_s(placements)
 
     def _leave(self, job: int, *, stopped: bool) -> None:
         book, now = self.book, self.now_s
@@ -387,6 +417,8 @@ class Floor:
         if stopped:  # who has finished was taken out when it was due
             self.calendar.forget(job)
         self._alone.pop(job, None)
+        if self.slowness is not None:
+            self.slowness.end(job)
         self._touched += self.seats.leave(job)
         del self.placements[job]
         self._level(-milli)

@@ -20,6 +20,7 @@ from bayplan.simulator.core.book import Book
 from bayplan.simulator.core.columns import Columns
 from bayplan.simulator.core.floor import Floor
 from bayplan.simulator.core.groups import Group
+from bayplan.simulator.core.hazards import Hazards
 from bayplan.simulator.core.machines import Machines
 from bayplan.simulator.core.partitioning import PARTITIONERS, Partitioner
 from bayplan.simulator.core.passes import PASSES, Pass
@@ -38,7 +39,7 @@ class Parts:
 
     Each serves one simulation alone. ``preemption`` is a pass, ``workload`` the target of policies
     that aim at one (None: that of the trace). ``sources`` are what happens to the cluster by
-    itself, ``groups`` what nodes cost.
+    itself, ``groups`` what nodes cost, ``hazards`` how often it is to be expected that they fail.
     """
 
     placement: PlacementPolicy | None = None
@@ -50,6 +51,7 @@ class Parts:
     workload: Workload | None = None
     sources: Sequence[Source] = ()
     groups: Sequence[Group] = ()
+    hazards: Hazards | None = None
 
 
 class Assembly(NamedTuple):
@@ -105,6 +107,8 @@ def assemble(
         parts.progress or PROGRESS.make(settings.progress, settings),
         settings,
     )
+    if settings.interruptions.checkpoint != "fixed":
+        floor.hazards = parts.hazards or Hazards()
     return Assembly(
         floor,
         Machines(floor, nodes, spare, parts.groups),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -51,8 +52,8 @@ class JobResults:
     overhead_s
         Time in which it held its room without progress: restarts.
     preemptions, oom_kills, failures, rate_changes
-        How often each happened to it; ``failures`` are nodes that left with it. A start is no
-        change of its rate.
+        How often each happened to it; ``failures`` are nodes that left with it, and GPUs that
+        failed under it. A start is no change of its rate.
     """
 
     status: CodeArray
@@ -105,6 +106,8 @@ class Totals:
     ``idle_j`` and ``active_j`` are joules of the GPUs, ``co2_g`` grams by the grid's intensity;
     NaN where energy was not measured. ``first_s`` is the first arrival, ``end_s`` the last end of
     a job. ``tenant_gpu_s`` over ``busy_gpu_s`` is the mean number of tenants of a busy GPU.
+    ``closed_gpu_s`` are the GPU-seconds in which a GPU took no new pods by itself; ``alarms`` GPUs
+    that a detector took for slow, ``false_alarms`` those of them that were not.
     """
 
     n_gpus: int
@@ -125,6 +128,10 @@ class Totals:
     co2_g: float = math.nan
     node_s: float = 0.0
     cost: float = 0.0
+    gpu_faults: int = 0
+    closed_gpu_s: float = 0.0
+    alarms: int = 0
+    false_alarms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +168,8 @@ class Outcome:
 
     ``rejections`` are the jobs that no node could ever hold, by name, each with the reason;
     ``stints`` are None unless they were asked for; ``groups`` are those that nodes are in,
-    ``absences`` of nodes that were not always there, by node and time.
+    ``absences`` of nodes that were not always there, by node and time; ``faults`` how many of each
+    class GPUs had.
     """
 
     jobs: JobResults
@@ -172,3 +180,4 @@ class Outcome:
     stints: Stints | None = None
     groups: tuple[GroupTotals, ...] = ()
     absences: tuple[Absence, ...] = ()
+    faults: Mapping[str, int] = field(default_factory=dict)

@@ -14,11 +14,13 @@ from bayplan.scheduler.cluster import Cluster
 from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.errors import InputError
 from bayplan.scheduler.fragmentation import fragments
+from bayplan.scheduler.hardware.xids import CLASSES
 from bayplan.scheduler.mig.blocked import blocked
 from bayplan.scheduler.types import GPU_MILLI, Node
 from bayplan.simulator.collecting import no_collection
 from bayplan.simulator.core.book import State
 from bayplan.simulator.core.clock import Clock, Turn
+from bayplan.simulator.core.gpus import Gpus
 from bayplan.simulator.core.meter import Row, Sampler
 from bayplan.simulator.core.partitioning import Keep
 from bayplan.simulator.core.parts import Parts, assemble
@@ -85,6 +87,7 @@ class Simulation:
         parts = parts or Parts()
         assembly = assemble(nodes, spare, jobs, settings, parts)
         self.floor, self.machines, self._pass = assembly.floor, assembly.machines, assembly.scheme
+        self.gpus = Gpus(self.floor, self.machines, self._later)
         self._partitioner, self._trigger = assembly.partitioner, assembly.trigger
         self._workload = assembly.workload
         self._sources = parts.sources
@@ -100,6 +103,7 @@ class Simulation:
         self._wanted = self._ends_wanted(stop_after)
         self._armed_s = self._pass_s = math.inf
         self._events = self._passes = self._away = self._samples = 0
+        self._mending = 0
         self._keeps = isinstance(self._partitioner, Keep)
         self._predicts_all = self.floor.progress.every_pass
         self._settles = self._pass.settled or self._predicts_all
@@ -182,13 +186,18 @@ class Simulation:
             **self._energy(),
             node_s=self.machines.bill.node_s(floor.now_s),
             cost=math.fsum(group.cost for group in groups),
+            gpu_faults=sum(self.gpus.faults.values()),
+            closed_gpu_s=self.gpus.closed_gpu_s(floor.now_s),
+            alarms=self.gpus.alarms,
+            false_alarms=self.gpus.false_alarms,
         )
         results = book.results(floor.now_s)
         log = tuple(floor.log or ())
         stints = None if floor.stints is None else floor.stints.stints(book.rows)
         series, rejections = self._sampler.series(), self.rejections()
         away = self.machines.absences()
-        return Outcome(results, series, totals, log, rejections, stints, groups, away)
+        faults = {each.name: self.gpus.faults.get(each.name, 0) for each in CLASSES}
+        return Outcome(results, series, totals, log, rejections, stints, groups, away, faults)
 
     def _energy(self) -> dict[str, float]:
         energy = self.floor.energy
@@ -243,7 +252,8 @@ class Simulation:
         return tuple((self.book.uid[job], why) for job, why in self._hopeless())
 
     def _begin_sources(self) -> None:
-        world = World(self._clock, self.floor, self.machines, self._changed, self._stirred)
+        parts = self.floor, self.machines, self.gpus
+        world = World(self._clock, *parts, self._changed, self._stirred)
         for source in self._sources:
             self._sleepers.awake += 1
             self._clock.process(self._life(source, world))
@@ -269,6 +279,17 @@ class Simulation:
         if self._idle_changes > VAIN_CHANGES:
             self._left = 0  # sources that never end would go on for ever
         self._happened(is_all=False)  # who changes this may change more in this moment
+
+    def _later(self, at_s: float, do: Callable[[], None]) -> None:
+        """Do something to GPUs at a time, which is a change."""
+        self._mending += 1
+        self._clock.at(at_s, partial(self._do, do), Turn.CHANGE)
+
+    def _do(self, do: Callable[[], None], _: Any) -> None:
+        self._mending -= 1
+        self.floor.now_s = self._clock.now
+        do()
+        self._changed()
 
     def _next_arrival(self) -> None:
         if self._next < len(self._order):
@@ -331,6 +352,8 @@ class Simulation:
         """
         if self.floor.draining:
             self.machines.leave_empty()
+        if self.gpus.repairing:
+            self.gpus.repair_empty()
         if not self._left:
             return
         now = self.floor.now_s
@@ -377,6 +400,8 @@ class Simulation:
             self._kill_short()
         if floor.draining:
             self.machines.leave_empty()  # whom the pass moved away
+        if self.gpus.repairing:
+            self.gpus.repair_empty()
         floor.retime(predict_all=self._predicts_all)
         self._arm()
         if floor.running or (len(floor.waiting) and not self._is_stuck()):
@@ -390,6 +415,7 @@ class Simulation:
             self.floor.running
             or self._next < len(self._order)
             or self._away
+            or self._mending
             or self._sleepers.awake
         ):
             self._vain = 0
@@ -437,6 +463,7 @@ class Simulation:
             or self._next < len(self._order)
             or self._pass_s < math.inf
             or self._away
+            or self._mending
             or self._sleepers.awake
         )
 

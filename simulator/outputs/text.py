@@ -19,7 +19,16 @@ PARTS = 10
 """Rows of a table of queues or users, those with most GPU-hours first."""
 
 _FAMILIES = ("wait", "jct", "slowdown")
-_LISTED = ("GPUs while jobs arrive", "GPUs", "Losses", "Cost", "Deadlines", "Fairness", "Effort")
+_LISTED = (
+    "GPUs while jobs arrive",
+    "GPUs",
+    "Losses",
+    "GPU faults",
+    "Cost",
+    "Deadlines",
+    "Fairness",
+    "Effort",
+)
 _HEADINGS = {"GPUs": "GPUs, whole run"}
 _FASTER = (
     "effective above allocated: who holds a part of a GPU may work faster than that part, and at"
@@ -102,8 +111,12 @@ def _group(name: str, summary: Summary) -> Table | None:
 def _says(metric: Metric, summary: Summary) -> bool:
     """Return whether a figure is worth its line.
 
-    Misses are none where nobody has a deadline, and costs where nothing has a price.
+    Misses are none where nobody has a deadline, costs where nothing has a price, and faults where
+    no GPU had any; of their classes, those that came are listed.
     """
+    if metric.group == "GPU faults":
+        had = summary["gpu_faults"] or summary["gpu_closed_h"] or summary["alarms"]
+        return had > 0.0 and (summary[metric.key] > 0.0 or not metric.key.startswith("gpu_faults_"))
     if metric.group == "Cost":
         return summary["cost"] > 0.0
     return metric.group != "Deadlines" or not math.isnan(summary["deadline_miss_pct"])

@@ -10,11 +10,12 @@ from bayplan.scheduler.ordering import ordering_names
 from bayplan.scheduler.policies import make_policy, policy_names
 from bayplan.scheduler.policies.mix import is_mix
 from bayplan.scheduler.workload import typical_workload
+from bayplan.simulator.core.detectors import DETECTORS
 from bayplan.simulator.core.partitioning import PARTITIONERS
 from bayplan.simulator.core.passes import PASSES
 from bayplan.simulator.core.progress import PROGRESS
 from bayplan.simulator.core.triggers import TRIGGERS
-from bayplan.simulator.scenario.keys import KEYS
+from bayplan.simulator.scenario.keys import KEYS, NONE
 from bayplan.simulator.scenario.scenario import Scenario
 from bayplan.simulator.scenario.values import nearest
 from bayplan.traces import FORMATS, builtin_pods, requests_from
@@ -22,6 +23,7 @@ from bayplan.traces.jobs import JOB_FORMATS
 from bayplan.traces.registry import AUTO
 
 REGISTRIES: dict[str, Callable[[], Sequence[str]]] = {
+    "detector": lambda: [NONE, *DETECTORS.names()],
     "placement": policy_names,
     "ordering": ordering_names,
     "partitioning": PARTITIONERS.names,
