@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -107,10 +108,6 @@ def test_each_may_have_checkpoints_of_its_own(
     checkpoints = np.array([np.nan, *(float(each) for each in own)])
     arrays, settled = columns(table), columns(table)
     progress.settle_each(named, float(now), checkpoints, *settled.values())
-    pairs = [
-        naive.change_rates([job], [rate], now, each)
-        for job, rate, each in zip(table, new, own, strict=True)
-    ]
     finish = np.full(len(table), np.nan)
     call(
         progress.change_rates_each,
@@ -121,11 +118,24 @@ def test_each_may_have_checkpoints_of_its_own(
         checkpoints=checkpoints,
         finish=finish,
     )
-    assert_same(arrays, [after for (after,), _ in pairs])
-    ends = [float(end) for _, (end,) in pairs]
-    assert finish.tolist() == pytest.approx(ends, rel=1e-15)
-    alone = zip(table, own, strict=True)
-    assert_same(settled, [naive.settle_one(job, now, each) for job, each in alone])
+    after, expected = naive.change_rates_each(table, new, now, own)
+    assert_same(arrays, after)
+    assert finish.tolist() == pytest.approx([float(time) for time in expected], rel=1e-15)
+    assert_same(settled, naive.settle_each(table, now, own))
+
+
+@given(jobs(), st.data())
+def test_a_settled_job_is_expected_to_end_by_its_rate(
+    case: tuple[list[Job], Fraction, Fraction], data: st.DataObject
+) -> None:
+    table, now, checkpoint = case
+    new = data.draw(rates)
+    job, *_ = naive.settle(table, now, checkpoint)
+    arrays = columns([job])
+    names = ("work", "done", "rate", "ready")
+    found = progress.expected_end(1, float(new), float(now), *(arrays[name] for name in names))
+    assert found == pytest.approx(float(naive.expected_end(replace(job, rate=new))), rel=1e-15)
+    assert arrays["rate"][1] == float(new)
 
 
 @given(jobs(), st.lists(eighths, max_size=6))
