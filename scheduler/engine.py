@@ -234,7 +234,7 @@ class Engine:
             WishReasons(
                 chosen_of(request, granted, each.chosen),
                 each.fitting,
-                by_claim(self.cluster, each.reasons, nodes),
+                by_claim(self.cluster, each.reasons, granted, nodes),
                 each.isolation,
             )
             for each in found

@@ -230,7 +230,7 @@ class Rows:
         view.slot_first[own] = slots.start
         view.slot_size[own] = slots.size
         view.slot_capacity[own] = slots.capacity_milli
-        view.slot_free_milli[own] = slots.capacity_milli
+        view.slot_free_milli[own] = slots.free_milli
         view.slot_free_mib[own] = slots.memory_mib
         view.slot_used[own] = 0
         view.slot_able[own] = able
@@ -313,6 +313,13 @@ def _validate(node: Node) -> None:
         )
     if not node.name.isprintable():
         raise InvalidRequest(f"node {node.name!r}: the name has characters that cannot be printed")
+    if not all(0 <= gpu < node.gpu_count for gpu in node.unhealthy) or list(
+        node.unhealthy
+    ) != sorted(set(node.unhealthy)):
+        raise InvalidRequest(
+            f"node {node.name}: unhealthy GPUs {node.unhealthy}; name some of its"
+            f" {node.gpu_count} GPUs by index, ascending"
+        )
     if node.gpu_count > MAX_GPUS:
         raise InvalidRequest(f"node {node.name}: {node.gpu_count} GPUs; at most {MAX_GPUS}")
     if node.images:

@@ -3,7 +3,7 @@
 from bayplan.kernels.advance import advance, advance_alone
 from bayplan.kernels.calendar import set_times, take_due
 from bayplan.kernels.elastic import give_pods
-from bayplan.kernels.progress import change_rates, settle
+from bayplan.kernels.progress import change_rates, change_rates_each, settle, settle_each
 from bayplan.kernels.queue import (
     FIRST,
     HOPE,
@@ -36,6 +36,7 @@ __all__ = [
     "advance",
     "advance_alone",
     "change_rates",
+    "change_rates_each",
     "first_class",
     "give_pods",
     "is_hopeless",
@@ -44,6 +45,7 @@ __all__ = [
     "retime",
     "set_times",
     "settle",
+    "settle_each",
     "take_due",
     "unblock",
 ]

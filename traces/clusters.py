@@ -18,6 +18,7 @@ from bayplan.scheduler.hardware import Product, find_product, product_named
 from bayplan.traces.cluster_keys import KEYS, KINDS, MODES, TEMPLATE, GroupKey, markdown
 from bayplan.traces.columns import shown
 from bayplan.traces.files import PathLike, display, read_text
+from bayplan.traces.gpu_outages import GpuOutages, gpu_outage_problems, gpu_outages_of
 from bayplan.traces.outages import Outages, outage_problems, outages_of
 from bayplan.traces.schema import NodeTable
 
@@ -89,13 +90,15 @@ class ClusterFile:
 
     A text is one of ``MODES`` or a MIG layout that the node's GPU model takes. ``nodes`` are all
     that may ever be there; ``groups`` say which of them are at first. Those of no group are.
-    ``outages`` are how nodes go away by themselves, by name; who is not in it never does.
+    ``outages`` are how nodes go away by themselves, by name, ``gpu_outages`` how their GPUs fail;
+    who is not in it never does.
     """
 
     nodes: NodeTable
     sharing: tuple[str, ...]
     groups: tuple[NodeGroup, ...] = ()
     outages: Mapping[str, Outages] = field(default_factory=dict)
+    gpu_outages: Mapping[str, GpuOutages] = field(default_factory=dict)
 
 
 def read_cluster(path: PathLike) -> ClusterFile:
@@ -197,6 +200,7 @@ class _Group:
                 *self._place_problems(),
                 *self._gpu_problems(),
                 *outage_problems(self.table),
+                *gpu_outage_problems(self.table),
             ]
         return [f"[[nodes]] {self.number}: {problem}" for problem in found]
 
@@ -333,6 +337,7 @@ def _cluster(groups: Sequence[_Group]) -> ClusterFile:
     columns: dict[str, list[Any]] = {}
     sharing: list[str] = []
     outages: dict[str, Outages] = {}
+    gpu_outages: dict[str, GpuOutages] = {}
     tables: list[NodeGroup] = []
     for group in groups:
         names = group.names()
@@ -342,7 +347,10 @@ def _cluster(groups: Sequence[_Group]) -> ClusterFile:
         sharing += [group.text("sharing")] * len(names)
         if (away := outages_of(group.table)) is not None:
             outages.update(dict.fromkeys(names, away))
-    return ClusterFile(NodeTable.of(**columns), tuple(sharing), tuple(tables), outages)
+        if (failing := gpu_outages_of(group.table)) is not None:
+            gpu_outages.update(dict.fromkeys(names, failing))
+    nodes = NodeTable.of(**columns)
+    return ClusterFile(nodes, tuple(sharing), tuple(tables), outages, gpu_outages)
 
 
 def _sizes(group: _Group, first: int) -> NodeGroup:

@@ -38,14 +38,17 @@ class Book:
     ``since_s`` (up to when ``done_s`` holds), ``ready_s`` (before it no work is done). Others:
     ``work_s`` asked for; ``base`` the speed alone where it runs; ``arrival_s``, ``estimate_s``
     (with its error, of the whole run), ``deadline_s``, ``cancel_s`` (NaN: none); ``stint_s`` when
-    it last started; ``run_s`` how long it ran before; ``state``; ``class_of``, a number of
-    ``classes`` (``class_list`` the same, faster one by one); ``gpus`` (shares as fractions) of all
-    its pods; ``work_gpus`` those that ``work_s`` is stated for, whatever it asks for now. ``uid``
-    are names, ``rank`` their place among all names, which breaks ties.
+    it last started; ``run_s`` how long it ran before; ``mttf_s`` the mean time to a failure of
+    what it runs on; ``period_s`` the time from checkpoint to checkpoint (0: all is safe at once);
+    ``state``; ``class_of``, a number of ``classes`` (``class_list`` the same, faster one by one);
+    ``gpus`` (shares as fractions) of all its pods; ``work_gpus`` those that ``work_s`` is stated
+    for, whatever it asks for now. ``uid`` are names, ``rank`` their place among all names, which
+    breaks ties.
     """
 
     def __init__(self, table: JobTable, settings: Settings) -> None:
         self.table = table
+        self._checkpoint_s = float(settings.interruptions.checkpoint_s)
         first, self.rows = _jobs_of(table)
         self.n_jobs = first.size
         row_class, pods = pod_classes(table)
@@ -119,6 +122,8 @@ class Book:
         self.failures = np.zeros(n, np.int32)
         self.startup_s: FloatArray | None = None
         self.resizes = np.zeros(n, np.int32)
+        self.mttf_s = np.full(n, np.inf)
+        self.period_s = np.full(n, self._checkpoint_s)
 
     def _classes(
         self, row_class: IntArray, pods: list[PodClass], first: IntArray

@@ -18,6 +18,7 @@ from bayplan.simulator.core.columns import Columns
 from bayplan.simulator.core.elastic.change import Change
 from bayplan.simulator.core.elastic.sizes import Sizes
 from bayplan.simulator.core.energy import Energy
+from bayplan.simulator.core.hazards import Hazards
 from bayplan.simulator.core.locality import Places
 from bayplan.simulator.core.meter import Meter
 from bayplan.simulator.core.pods import Pods
@@ -26,6 +27,7 @@ from bayplan.simulator.core.remaking import remaking_of
 from bayplan.simulator.core.results import CountArray, LogEntry, Status
 from bayplan.simulator.core.seats import Seats
 from bayplan.simulator.core.settings import Settings
+from bayplan.simulator.core.slowness import Slowness
 from bayplan.simulator.core.startup.startups import Startups
 from bayplan.simulator.core.stints import StintLog
 from bayplan.simulator.core.waiting import Waiting
@@ -81,6 +83,10 @@ class Floor:
         How many pods elastic jobs may have; None: nobody is elastic.
     goes_on
         Lets an elastic job go on without a node, if it can; None: nobody is elastic.
+    slowness
+        Which GPUs are slower than they should be; None: none ever was.
+    hazards
+        How often what jobs run on fails; None: nobody asks.
     """
 
     def __init__(
@@ -114,6 +120,8 @@ class Floor:
             first_s = self.meter.first_s
             self.energy = Energy(nodes, book, settings.speeds, settings.grid, first_s)
         self.stints = StintLog(nodes, settings.stints) if settings.stints else None
+        self.slowness: Slowness | None = None
+        self.hazards: Hazards | None = None
         # What this model does is one kernel; a model derived from it is asked step by step.
         self._exact = progress if type(progress) is Exact else None
         self._touched: list[int] = []
@@ -231,7 +239,10 @@ class Floor:
         self._lifted.clear()
 
     def free_milli(self) -> int:
-        """Return the milli-GPU that nobody holds."""
+        """Return the milli-GPU that nobody holds, and that may be had."""
+        view = self.cluster.view
+        if view.kinds.unhealthy:
+            return int(view.idle_milli[: view.n_rows].sum())
         return self.capacity_milli - self.meter.milli
 
     def least_milli(self, job: int) -> int:
@@ -272,6 +283,17 @@ class Floor:
         if _MANY * len(self.running) > self.book.n_jobs:
             return np.flatnonzero(self.book.state == _RUNNING)
         return np.array(sorted(self.running), np.int64)
+
+    def respeed(self, jobs: Sequence[int]) -> None:
+        """Note that the speed alone of running jobs changed: ``retime`` gives them new rates."""
+        for job in jobs:
+            shared = [gpu for gpu in self.seats.gpus_of(job) if self.seats.is_shared(gpu)]
+            if shared:
+                self._touched += shared
+                continue
+            if self.book.rate.item(job) > 0.0:
+                self.book.rate_changes[job] += 1
+            self._alone[job] = None
 
     def settle(self) -> None:
         """Bring the work done of all running jobs up to now."""
@@ -315,9 +337,9 @@ class Floor:
             self.note("kill", job, "out of memory")
 
     def lose(self, job: int, node: str = "") -> None:
-        """Stop a running job because a node under it leaves; it waits again.
+        """Stop a running job because a node or a GPU under it fails; it waits again.
 
-        An elastic job goes on if enough of its pods are not on ``node``.
+        An elastic job goes on if enough of its pods are not on ``node``; without a node it stops.
         """
         if self.goes_on is not None and node and self.goes_on(job, node):
             return
@@ -427,6 +449,8 @@ class Floor:
         self._make_ready(job, placements, what)
         gpus, milli = self.seats.sit(job, placements)
         book.held_milli[job] = milli
+        if self.slowness is not None:
+            self.slowness.begin(job)
         if gpus:
             self._touched += gpus
             if self.seats.overfull(gpus):
@@ -447,6 +471,8 @@ class Floor:
         book.base[job] = self.places.speed(book.job_type[job], placements)
         if self.sizes is not None:
             book.base[job] *= self.sizes.speed(job)
+        if self.hazards is not None:
+            book.mttf_s[job] = self.hazards.mttf_s(placements)
         self.progress.begin(book, job, now)
         if self.energy is not None:
             self.energy.begin(job, placements)
@@ -470,6 +496,8 @@ class Floor:
         if stopped:  # who has finished was taken out when it was due
             self.calendar.forget(job)
         self._alone.pop(job, None)
+        if self.slowness is not None:
+            self.slowness.end(job)
         self._touched += self.seats.leave(job)
         if self.startup is not None and not goes_on:
             self.startup.leave(job, now)

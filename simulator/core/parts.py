@@ -27,6 +27,7 @@ from bayplan.simulator.core.elastic.resizing import Resizer
 from bayplan.simulator.core.elastic.sizes import Sizes
 from bayplan.simulator.core.floor import Floor
 from bayplan.simulator.core.groups import Group
+from bayplan.simulator.core.hazards import Hazards
 from bayplan.simulator.core.machines import Machines
 from bayplan.simulator.core.partitioning import PARTITIONERS, Partitioner
 from bayplan.simulator.core.passes import PASSES, Pass
@@ -48,7 +49,7 @@ class Parts:
 
     Each serves one simulation alone. ``preemption`` is a pass, ``workload`` the target of policies
     that aim at one (None: that of the trace). ``sources`` are what happens to the cluster by
-    itself, ``groups`` what nodes cost.
+    itself, ``groups`` what nodes cost, ``hazards`` how often it is to be expected that they fail.
     """
 
     placement: PlacementPolicy | None = None
@@ -62,6 +63,7 @@ class Parts:
     workload: Workload | None = None
     sources: Sequence[Source] = ()
     groups: Sequence[Group] = ()
+    hazards: Hazards | None = None
 
 
 class Assembly(NamedTuple):
@@ -126,6 +128,8 @@ def assemble(
     scheme = parts.preemption or PASSES.make(settings.preemption, settings)
     if elasticity is not None and sizes is not None:
         scheme = _elastic(floor, sizes, elasticity, scheme)
+    if settings.interruptions.checkpoint != "fixed":
+        floor.hazards = parts.hazards or Hazards()
     return Assembly(
         floor,
         Machines(floor, nodes, spare, parts.groups),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -51,8 +52,8 @@ class JobResults:
     overhead_s
         Time in which it held its room without progress: restarts.
     preemptions, oom_kills, failures, rate_changes
-        How often each happened to it; ``failures`` are nodes that left with it. A start is no
-        change of its rate.
+        How often each happened to it; ``failures`` are nodes that left with it, and GPUs that
+        failed under it. A start is no change of its rate.
     resizes
         How often it got pods or gave some back while it ran; several in one moment are one.
     startup_s
@@ -116,7 +117,9 @@ class Totals:
     the images and models that came to nodes, ``pulled_mib`` what they brought,
     ``images_looked_for`` how often a job wanted one on a node and ``images_found`` how often it
     was there; NaN where pods start at once. ``tenant_gpu_s`` over ``busy_gpu_s`` is the mean number
-    of tenants of a busy GPU.
+    of tenants of a busy GPU. ``closed_gpu_s`` are the GPU-seconds in which a GPU took no new pods
+    by itself; ``alarms`` GPUs that a detector took for slow, ``false_alarms`` those of them that
+    were not.
     """
 
     n_gpus: int
@@ -147,6 +150,10 @@ class Totals:
     most_deferral_s: float = math.nan
     node_s: float = 0.0
     cost: float = 0.0
+    gpu_faults: int = 0
+    closed_gpu_s: float = 0.0
+    alarms: int = 0
+    false_alarms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +190,8 @@ class Outcome:
 
     ``rejections`` are the jobs that no node could ever hold, by name, each with the reason;
     ``stints`` are None unless they were asked for; ``groups`` are those that nodes are in,
-    ``absences`` of nodes that were not always there, by node and time.
+    ``absences`` of nodes that were not always there, by node and time; ``faults`` how many of each
+    class GPUs had.
     """
 
     jobs: JobResults
@@ -194,3 +202,4 @@ class Outcome:
     stints: Stints | None = None
     groups: tuple[GroupTotals, ...] = ()
     absences: tuple[Absence, ...] = ()
+    faults: Mapping[str, int] = field(default_factory=dict)

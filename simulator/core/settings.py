@@ -13,8 +13,10 @@ from bayplan.simulator.core.startup.types import Startup
 class Interruptions:
     """What it costs to stop a job and to go on with it later; seconds.
 
-    ``checkpoint_s`` is the time between checkpoints, counted from the start of a stint: what was
-    done since the last one is lost; 0: nothing is ever lost. A stint that is not the first
+    ``checkpoint`` says how the time between checkpoints is chosen: ``fixed`` is ``checkpoint_s``,
+    ``young`` and ``daly`` go by what a save costs and how often what the job runs on fails. It
+    counts from the start of a stint, and what was done since the last one is lost; ``fixed`` at 0:
+    nothing is ever lost. Each save takes ``save_s`` without progress. A stint that is not the first
     begins with ``restart_s + restart_log2_s × log2(GPUs)`` without progress. The defaults of
     bounded size that published systems report are 30 to 60 s. ``resize_s`` is without progress
     after an elastic job got or gave back pods, with all that was done saved; None: as after a
@@ -27,6 +29,8 @@ class Interruptions:
     restart_log2_s: float = 0.0
     on_notice: str = "none"
     resize_s: float | None = None
+    checkpoint: str = "fixed"
+    save_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,24 @@ class Deferring:
     headroom: float = 0.1
     least_saving: float = 0.0
     across_zones: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """Who finds GPUs that silently slow down (``detector``; ``none``), and what is done then.
+
+    ``progress`` finds who is behind by more than ``threshold`` over ``window_s``, and takes others
+    for slow with the probability ``false_alarms`` at each look. ``on_detection``: the jobs on such
+    a GPU stay to their end (``drain``), or go on elsewhere (``restart``). ``repair_h`` are mean
+    hours from when it is empty.
+    """
+
+    detector: str = "none"
+    window_s: float = 600.0
+    threshold: float = 0.1
+    false_alarms: float = 0.0
+    on_detection: str = "drain"
+    repair_h: float = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +170,7 @@ class Settings:
     seed: int = 0
     speeds: Speeds = field(default_factory=Speeds)
     interruptions: Interruptions = field(default_factory=Interruptions)
+    stragglers: Watching = field(default_factory=Watching)
     locality: Locality = field(default_factory=Locality)
     out_of_memory: OutOfMemory = field(default_factory=OutOfMemory)
     reconfiguration: Reconfiguration = field(default_factory=Reconfiguration)

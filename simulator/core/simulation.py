@@ -14,12 +14,14 @@ from bayplan.scheduler.cluster import Cluster
 from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.errors import InputError
 from bayplan.scheduler.fragmentation import fragments
+from bayplan.scheduler.hardware.xids import CLASSES
 from bayplan.scheduler.mig.blocked import blocked
 from bayplan.scheduler.types import GPU_MILLI, Node
 from bayplan.simulator.collecting import no_collection
 from bayplan.simulator.core.book import State
 from bayplan.simulator.core.clock import Clock, Turn
 from bayplan.simulator.core.deferral.holding import Holding
+from bayplan.simulator.core.gpus import Gpus
 from bayplan.simulator.core.meter import Row, Sampler
 from bayplan.simulator.core.partitioning import Keep
 from bayplan.simulator.core.parts import Parts, assemble
@@ -86,6 +88,7 @@ class Simulation:
         parts = parts or Parts()
         assembly = assemble(nodes, spare, jobs, settings, parts)
         self.floor, self.machines, self._pass = assembly.floor, assembly.machines, assembly.scheme
+        self.gpus = Gpus(self.floor, self.machines, self._later)
         self._partitioner, self._trigger = assembly.partitioner, assembly.trigger
         self._workload, self._holding = assembly.workload, assembly.holding
         self._admit = self.floor.arrive if self._holding is None else self._holding.arrive
@@ -102,6 +105,7 @@ class Simulation:
         self._wanted = self._ends_wanted(stop_after)
         self._armed_s = self._pass_s = math.inf
         self._events = self._passes = self._away = self._samples = self._held = 0
+        self._mending = 0
         self._keeps = isinstance(self._partitioner, Keep)
         self._predicts_all = self.floor.progress.every_pass
         self._settles = self._pass.settled or self._predicts_all
@@ -188,13 +192,18 @@ class Simulation:
             **self._deferral(),
             node_s=self.machines.bill.node_s(floor.now_s),
             cost=math.fsum(group.cost for group in groups),
+            gpu_faults=sum(self.gpus.faults.values()),
+            closed_gpu_s=self.gpus.closed_gpu_s(floor.now_s),
+            alarms=self.gpus.alarms,
+            false_alarms=self.gpus.false_alarms,
         )
         results = book.results(floor.now_s)
         log = tuple(floor.log or ())
         stints = None if floor.stints is None else floor.stints.stints(book.rows)
         series, rejections = self._sampler.series(), self.rejections()
         away = self.machines.absences()
-        return Outcome(results, series, totals, log, rejections, stints, groups, away)
+        faults = {each.name: self.gpus.faults.get(each.name, 0) for each in CLASSES}
+        return Outcome(results, series, totals, log, rejections, stints, groups, away, faults)
 
     def _energy(self) -> dict[str, float]:
         energy = self.floor.energy
@@ -291,7 +300,8 @@ class Simulation:
         self._happened()
 
     def _begin_sources(self) -> None:
-        world = World(self._clock, self.floor, self.machines, self._changed, self._stirred)
+        parts = self.floor, self.machines, self.gpus
+        world = World(self._clock, *parts, self._changed, self._stirred)
         for source in self._sources:
             self._sleepers.awake += 1
             self._clock.process(self._life(source, world))
@@ -319,6 +329,17 @@ class Simulation:
         if self._holding is not None:
             self._look(self._holding)
         self._happened(is_all=False)  # who changes this may change more in this moment
+
+    def _later(self, at_s: float, do: Callable[[], None]) -> None:
+        """Do something to GPUs at a time, which is a change."""
+        self._mending += 1
+        self._clock.at(at_s, partial(self._do, do), Turn.CHANGE)
+
+    def _do(self, do: Callable[[], None], _: Any) -> None:
+        self._mending -= 1
+        self.floor.now_s = self._clock.now
+        do()
+        self._changed()
 
     def _next_arrival(self) -> None:
         if self._next < len(self._order):
@@ -384,8 +405,8 @@ class Simulation:
 
         ``is_all``: nothing else of this happens now.
         """
-        if self.floor.draining:
-            self.machines.leave_empty()
+        if self.floor.draining or self.gpus.repairing:
+            self._emptied()
         if not self._left:
             return
         now = self.floor.now_s
@@ -398,6 +419,11 @@ class Simulation:
         if self._pass_s > now:
             self.floor.retime(predict_all=False)
             self._arm()
+
+    def _emptied(self) -> None:
+        """Let nodes leave that were waiting to be empty, and GPUs be repaired."""
+        self.machines.leave_empty()
+        self.gpus.repair_empty()
 
     def _count(self, job: int) -> None:
         self._done += 1
@@ -432,8 +458,8 @@ class Simulation:
             self._pass.run(floor)
         if floor.short:
             self._kill_short()
-        if floor.draining:
-            self.machines.leave_empty()  # whom the pass moved away
+        if floor.draining or self.gpus.repairing:
+            self._emptied()  # by whom the pass moved away
         floor.retime(predict_all=self._predicts_all)
         self._arm()
         if floor.running or (len(floor.waiting) and not self._is_stuck()):
@@ -448,6 +474,7 @@ class Simulation:
             self.floor.running
             or self._next < len(self._order)
             or self._away
+            or self._mending
             or self._sleepers.awake
         ):
             self._vain = 0
@@ -495,6 +522,7 @@ class Simulation:
             or self._next < len(self._order)
             or self._pass_s < math.inf
             or self._away
+            or self._mending
             or self._sleepers.awake
         )
 

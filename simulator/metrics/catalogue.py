@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from typing import Literal
 
 import numpy as np
 
 from bayplan.scheduler.errors import InputError
+from bayplan.scheduler.hardware.xids import CLASSES
 from bayplan.scheduler.types import GPU_MILLI
 from bayplan.simulator.core.results import Status
 from bayplan.simulator.metrics.figures import SHORT_S, Figures, FloatArray
@@ -274,7 +276,7 @@ def _losses() -> Iterator[Metric]:
     )  # fmt: skip
     yield Metric(
         "failures", "nodes lost", group, "times", "less",
-        "times a job lost a node under it, and with it all of its nodes", "",
+        "times a job lost a node or a GPU under it, and with it all of its room", "",
         lambda f: int(f.failures.sum()),
     )  # fmt: skip
 
@@ -314,6 +316,43 @@ def _startup() -> Iterator[Metric]:
         "pulled_gib", "pulled", group, "GiB", "less", "Σ what pulls brought", "",
         lambda f: f.totals.pulled_mib / _MIB_PER_GIB,
     )  # fmt: skip
+
+
+def _faults() -> Iterator[Metric]:
+    group = "GPU faults"
+    yield Metric(
+        "gpu_faults", "GPU faults", group, "times", "less", "faults of single GPUs", "",
+        lambda f: f.totals.gpu_faults,
+    )  # fmt: skip
+    for each in CLASSES:
+        xids = ", ".join(str(xid) for xid in each.xids)
+        yield Metric(
+            f"gpu_faults_{each.name}", each.name, group, "times", "less",
+            f"those of the class {each.name}: Xid {xids}", "", partial(_faults_of, each.name),
+        )  # fmt: skip
+    yield Metric(
+        "gpu_closed_h", "closed", group, "GPU-h", "less",
+        "Σ time that each GPU took no new pods by itself: repairs, and waiting to be empty", "",
+        lambda f: f.totals.closed_gpu_s / 3600.0,
+    )  # fmt: skip
+    yield Metric(
+        "alarms", "suspected", group, "times", "",
+        "GPUs that a detector took for slow", "", lambda f: f.totals.alarms,
+    )  # fmt: skip
+    yield Metric(
+        "false_alarms", "false alarms", group, "times", "less",
+        "those of them that were not slow then", "", lambda f: f.totals.false_alarms,
+    )  # fmt: skip
+    yield Metric(
+        "effective_time_pct", "effective time", group, "%", "more",
+        "work kept / GPU-seconds held: where jobs have whole reference GPUs, the part of their time"
+        " that was of use", "cf. The Llama 3 Herd of Models, arXiv 2407.21783, section 3.3.4",
+        lambda f: 100 * ratio(f.totals.effective_gpu_s - _lost_gpu_s(f), f.totals.allocated_gpu_s),
+    )  # fmt: skip
+
+
+def _faults_of(name: str, f: Figures) -> int:
+    return f.faults.get(name, 0)
 
 
 _JOULES_PER_KWH = 3.6e6
@@ -484,6 +523,7 @@ METRICS: tuple[Metric, ...] = (
     *_gpus(),
     *_losses(),
     *_startup(),
+    *_faults(),
     *_energy(),
     *_cost(),
     *_elasticity(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +30,8 @@ class Figures:
     did not, ``startup_s`` where pods start at once, ``rho`` also where it has no work or no GPU.
     ``n_gpus`` are the GPUs and instances of all its pods, shares too; ``gpus`` is what it held on
     average while it held anything, shares as fractions. ``missed`` is about jobs with a deadline
-    only. ``arrived_s`` is the last arrival in the run, in seconds of simulated time.
+    only. ``arrived_s`` is the last arrival in the run, in seconds of simulated time. ``faults`` are
+    those of GPUs by class.
     """
 
     status: IntArray
@@ -58,6 +60,7 @@ class Figures:
     arrived_s: float
     series: Series
     totals: Totals
+    faults: Mapping[str, int]
 
     @property
     def span_s(self) -> float:
@@ -129,6 +132,7 @@ def figures_of(outcome: Outcome, jobs: JobTable) -> Figures:
         arrived_s=min(float(jobs.arrival_s.max(initial=-np.inf)), outcome.totals.end_s),
         series=outcome.series,
         totals=outcome.totals,
+        faults=outcome.faults,
     )
 
 

@@ -20,8 +20,8 @@ PARTS = 10
 
 _FAMILIES = ("wait", "jct", "slowdown")
 _LISTED = (
-    "GPUs while jobs arrive", "GPUs", "Losses", "Start-up", "Elastic jobs", "Energy", "Cost",
-    "Deadlines", "Deferral", "Fairness", "Effort",
+    "GPUs while jobs arrive", "GPUs", "Losses", "GPU faults", "Start-up", "Elastic jobs", "Energy",
+    "Cost", "Deadlines", "Deferral", "Fairness", "Effort",
 )  # fmt: skip
 _HEADINGS = {"GPUs": "GPUs, whole run"}
 _FASTER = (
@@ -105,11 +105,15 @@ def _group(name: str, summary: Summary) -> Table | None:
 def _says(metric: Metric, summary: Summary) -> bool:
     """Return whether a figure is worth its line.
 
-    Misses are none where nobody has a deadline, costs where nothing has a price, and CO2 where no
-    intensity is given.
+    Misses are none where nobody has a deadline, costs where nothing has a price, CO2 where no
+    intensity is given, and faults where no GPU had any; of their classes, those that came are
+    listed.
     """
     if metric.key.startswith("co2_"):
         return summary["co2_kg"] > 0.0
+    if metric.group == "GPU faults":
+        had = summary["gpu_faults"] or summary["gpu_closed_h"] or summary["alarms"]
+        return had > 0.0 and (summary[metric.key] > 0.0 or not metric.key.startswith("gpu_faults_"))
     if metric.group == "Cost":
         return summary["cost"] > 0.0
     return metric.group != "Deadlines" or not math.isnan(summary["deadline_miss_pct"])

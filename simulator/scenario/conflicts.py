@@ -31,7 +31,8 @@ class Idle:
     """A key that says nothing unless something holds of another one, ``of``.
 
     ``where`` says without or beside what. The rule is one of the sharing modes in ``modes``; of
-    all where there are none.
+    all where there are none. It is none where the first key of ``beside`` has one of the others as
+    its value.
     """
 
     path: str
@@ -40,10 +41,13 @@ class Idle:
     where: str
     fix: str = "set that, or leave it out"
     modes: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
 
     def says_nothing(self, scenario: Scenario) -> bool:
         """Whether the key says nothing in a scenario."""
         if self.modes and scenario["sharing.mode"] not in self.modes:
+            return False
+        if self.beside and scenario[self.beside[0]] in self.beside[1:]:
             return False
         return not self.needs(scenario[self.of])
 
@@ -57,6 +61,7 @@ def _is_not(*values: object) -> Holds:
 
 
 _ONE = "leave one of the two out"
+_CHOSEN = ("interruptions.checkpoint", "young", "daly")
 _DYNAMIC = 'without sharing.mode = "mig-dynamic"'
 _STATIC = 'without sharing.mode = "mig-static"'
 
@@ -147,6 +152,30 @@ _RULES: tuple[Idle, ...] = (
         "interruptions.checkpoint_s",
         bool,
         "without interruptions.checkpoint_s, as nothing is ever lost",
+        beside=_CHOSEN,
+    ),
+    Idle(
+        "interruptions.save_s",
+        "interruptions.checkpoint_s",
+        bool,
+        "without interruptions.checkpoint_s, as nothing is saved",
+        beside=_CHOSEN,
+    ),
+    Idle(
+        "interruptions.checkpoint_s",
+        "interruptions.checkpoint",
+        _is("fixed"),
+        "beside interruptions.checkpoint young or daly",
+        _ONE,
+    ),
+    *(
+        Idle(
+            f"stragglers.{name}",
+            "stragglers.detector",
+            _is_not(NONE),
+            "without a stragglers.detector",
+        )
+        for name in ("window_s", "threshold", "false_alarms", "on_detection", "repair_h")
     ),
     *(
         Idle(f"startup.{name}", "startup.images", bool, "without startup.images")
@@ -216,6 +245,12 @@ def conflicts(scenario: Scenario) -> Iterator[InputError]:
             "out_of_memory.backoff_s", "it is above most_backoff_s", "lower it, or raise that"
         )
     yield from _about_energy(scenario)
+    if scenario["interruptions.checkpoint"] != "fixed" and not scenario["interruptions.save_s"]:
+        yield scenario.error(
+            "interruptions.checkpoint",
+            f"{scenario['interruptions.checkpoint']} goes by what a checkpoint takes",
+            "set interruptions.save_s above 0",
+        )
     try:
         startup_of(scenario)
     except InputError as error:

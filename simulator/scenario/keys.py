@@ -29,6 +29,7 @@ PREEMPTIONS = (NONE, "priority", "fair-reclaim", "spot", "in-order", "repack")
 PARTITIONINGS = (NONE, "demand")
 ELASTICITIES = (NONE, "idle", "equal-share", "marginal", "optimus", "deadline")
 PROGRESSES = ("exact",)
+DETECTORS = (NONE, "progress")
 TRIGGERS = ("events", "rounds")
 DEFERRALS = (NONE, "carbon", "cheapest")
 
@@ -43,6 +44,7 @@ TABLES: dict[str, str] = {
     "sharing": "How GPUs are shared.",
     "policy": "Who is placed where, who is next, who is stopped.",
     "interruptions": "What it costs to stop a job and to go on with it.",
+    "stragglers": "Who finds GPUs that silently slow down, and what is done about them.",
     "locality": "How fast jobs of several pods are when these are apart, over the speed together.",
     "startup": "What pods wait for before they work: images, containers, models.",
     "speeds": "How fast job types run on GPU models, and what they ask of a GPU they share.",
@@ -106,8 +108,13 @@ KEYS: tuple[Key, ...] = (
         " priority, fair-reclaim, spot, in-order", least=0, most=MAX_S, unit=SECONDS),
     Key("policy", "half_life_s", "number", 86_400.0, "of the decayed usage that fair-share looks"
         " at", least=0.001, most=MAX_S, unit=SECONDS),
+    Key("interruptions", "checkpoint", "text", "fixed", "how the time between checkpoints is"
+        " chosen: fixed is checkpoint_s; young and daly go by save_s and how often what a job runs"
+        " on fails", choices=("fixed", "young", "daly")),
     Key("interruptions", "checkpoint_s", "number", 0.0, "time between checkpoints: what was done"
         " since the last is lost; 0: nothing is", least=0, most=MAX_S, unit=SECONDS),
+    Key("interruptions", "save_s", "number", 0.0, "what a checkpoint takes, without progress",
+        least=0, most=MAX_S, unit=SECONDS),
     Key("interruptions", "restart_s", "number", 0.0, "without progress at the start of a stint"
         " that is not the first", least=0, most=MAX_S, unit=SECONDS),
     Key("interruptions", "restart_log2_s", "number", 0.0, "on top of it, times log2 of the GPUs",
@@ -117,6 +124,19 @@ KEYS: tuple[Key, ...] = (
     Key("interruptions", "resize_s", "number", None, "without progress after a change of an elastic"
         " job's pods, with its work saved; left out: as after a stop, by the GPUs that it then has",
         least=0, most=MAX_S, unit=SECONDS),
+    Key("stragglers", "detector", "text", NONE, "who looks for GPUs that are slow",
+        registry="detector", names=DETECTORS),
+    Key("stragglers", "window_s", "number", 600.0, "over how long progress is compared, and how"
+        " often", least=0.001, most=MAX_S, unit=SECONDS),
+    Key("stragglers", "threshold", "number", 0.1, "how far behind is too slow, as a part of what a"
+        " sound GPU does", least=0, most=1),
+    Key("stragglers", "false_alarms", "number", 0.0, "how likely a sound GPU is taken for slow, at"
+        " each look", least=0, most=1),
+    Key("stragglers", "on_detection", "text", "drain", "what becomes of the jobs on it: drain lets"
+        " them end there, restart lets them save and go on elsewhere",
+        choices=("drain", "restart")),
+    Key("stragglers", "repair_h", "number", 4.0, "mean time of a repair, from when it is empty",
+        least=0, most=MAX_S, unit="hours"),
     Key("locality", "across_nodes", "number", 1.0, "speed of a job whose pods are on several"
         " nodes", least=0.001, most=1),
     Key("locality", "across_racks", "number", 1.0, "speed of a job whose nodes are in several"

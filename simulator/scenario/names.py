@@ -11,6 +11,7 @@ from bayplan.scheduler.policies import make_policy, policy_names
 from bayplan.scheduler.policies.mix import is_mix
 from bayplan.scheduler.workload import typical_workload
 from bayplan.simulator.core.deferral import DEFERRALS
+from bayplan.simulator.core.detectors import DETECTORS
 from bayplan.simulator.core.elastic.policies import ELASTICITY
 from bayplan.simulator.core.partitioning import PARTITIONERS
 from bayplan.simulator.core.passes import PASSES
@@ -24,6 +25,7 @@ from bayplan.traces.jobs import JOB_FORMATS
 from bayplan.traces.registry import AUTO
 
 REGISTRIES: dict[str, Callable[[], Sequence[str]]] = {
+    "detector": lambda: [NONE, *DETECTORS.names()],
     "placement": policy_names,
     "ordering": ordering_names,
     "elasticity": lambda: [NONE, *ELASTICITY.names()],

@@ -20,6 +20,7 @@ from bayplan.simulator.core.settings import (
     OutOfMemory,
     Reconfiguration,
     Settings,
+    Watching,
 )
 from bayplan.simulator.core.sources import NodeChange
 from bayplan.simulator.core.sources.autoscaler import SCAN_S
@@ -40,6 +41,7 @@ from bayplan.simulator.scenario.synthetic import synthetic_jobs
 from bayplan.simulator.sharing import Called, Modes, cuts, stated, with_product
 from bayplan.traces import NodeTable, builtin_nodes, nodes_from, read_nodes
 from bayplan.traces.clusters import ClusterError, ClusterFile, read_cluster
+from bayplan.traces.gpu_outages import GpuOutages
 from bayplan.traces.jobs import JobTable, builtin_jobs, read_jobs
 from bayplan.traces.outages import Outages
 
@@ -61,8 +63,8 @@ class Ready:
 
     ``nodes`` are there at first, ``spare`` ones may come. ``groups`` are those of the cluster file,
     ``elastic`` those of them that an autoscaler lets grow and shrink, at every ``scan_s``.
-    ``outages`` are how nodes go away by themselves, by name, and ``changes`` what happens to them
-    at stated times.
+    ``outages`` are how nodes go away by themselves, by name, ``gpu_outages`` how their GPUs fail,
+    and ``changes`` what happens to nodes at stated times.
     """
 
     nodes: list[Node]
@@ -73,6 +75,7 @@ class Ready:
     elastic: tuple[Group, ...] = ()
     scan_s: float = SCAN_S
     outages: Mapping[str, Outages] = field(default_factory=dict)
+    gpu_outages: Mapping[str, GpuOutages] = field(default_factory=dict)
     changes: tuple[NodeChange, ...] = ()
 
     @property
@@ -180,7 +183,8 @@ def try_ready(
     if shared is None:
         return None, tried.problems
     ready = _ready(scenario, cluster, *shared, settings_of(scenario, speeds, grid))
-    return replace(ready, outages=cluster.outages, changes=changes), tried.problems
+    ready = replace(ready, outages=cluster.outages, gpu_outages=cluster.gpu_outages)
+    return replace(ready, changes=changes), tried.problems
 
 
 def _ready(
@@ -284,6 +288,7 @@ def settings_of(scenario: Scenario, speeds: Speeds, grid: Grid | None) -> Settin
         estimate_error=scenario["jobs.estimate_error"],
         speeds=speeds,
         interruptions=Interruptions(**scenario.table("interruptions")),
+        stragglers=Watching(**scenario.table("stragglers")),
         locality=Locality(**scenario.table("locality")),
         out_of_memory=OutOfMemory(**scenario.table("out_of_memory")),
         reconfiguration=Reconfiguration("" if path == NONE else path),

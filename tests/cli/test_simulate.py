@@ -51,6 +51,28 @@ def test_the_same_scenario_and_seed_have_the_same_bytes(bayplan: Bayplan, folder
     assert ElementTree.fromstring((folder / "a.svg").read_text()).tag.endswith("svg")
 
 
+def test_faults_of_gpus_are_told_and_written(bayplan: Bayplan, folder: Path) -> None:
+    (folder / "c.toml").write_text(
+        '[[nodes]]\nname = "g"\ncount = 2\ngpus = 8\ngpu_mtbf_h = 50\ngpu_slow_mtbf_h = 20\n'
+        "gpu_slow_h = 5\ngpu_slow_factor = 0.5\n"
+    )
+    (folder / "j.csv").write_text("name,work_s,gpu_count\nx,200000,4\ny,200000,4\n")
+    flags = ("--cluster.file", "c.toml", "--jobs.file", "j.csv", "--interruptions.save_s", "30",
+             "--interruptions.checkpoint", "daly", "--stragglers.detector", "progress",
+             "--run.log")  # fmt: skip
+    code, out, _ = bayplan("simulate", *flags, "--out", "run")
+    assert code == 0
+    assert "GPU faults" in out
+    summary = json.loads((folder / "run" / "summary.json").read_text())["summary"]
+    with (folder / "run" / "log.csv").open() as file:
+        told = [row["what"] for row in csv.DictReader(file)]
+    assert summary["gpu_faults"] == told.count("fault") > 0
+    assert summary["alarms"] == told.count("suspect") > 0
+    refused = bayplan("simulate", *flags[:4], "--stragglers.detector", "progres")
+    assert (refused[0], refused[1]) == (2, "")
+    assert "there is no detector 'progres'; did you mean 'progress'?" in refused[2]
+
+
 def test_what_is_written_is_what_was_run(bayplan: Bayplan, folder: Path) -> None:
     flags = ("--policy.placement", "fgd", "--set", "ordering=las", "--policy.strict", "--run.log")
     assert bayplan("simulate", *SMALL, *flags, "--out", "run", "--quiet") == (0, "", "")

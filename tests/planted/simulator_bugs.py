@@ -6,6 +6,9 @@ from .bugs import Bug
 
 DEFERRAL = "tests/simulator/core/test_deferral.py::test_"
 ENERGY = "tests/simulator/core/test_energy.py::test_"
+GPU_FAULTS = "tests/simulator/core/test_gpu_faults.py::test_"
+STRAGGLERS = "tests/simulator/core/test_stragglers.py::test_"
+SAVING = "tests/simulator/core/test_saving.py::test_"
 FAULTS = "tests/simulator/core/test_faults.py::test_"
 ELASTIC = "tests/simulator/core/test_elastic.py::test_"
 ELASTIC_POLICIES = "tests/simulator/core/test_elastic_policies.py::test_"
@@ -24,9 +27,10 @@ SIMULATOR_BUGS = (
         "work done before a change counts at the new rate",
         "kernels/progress.py",
         "        settle_one(job, now, checkpoint, work, done, safe, rate, since, ready)\n"
-        "        rate[job] = rates[k]\n",
+        "        finish[k] =",
         "        rate[job] = rates[k]\n"
-        "        settle_one(job, now, checkpoint, work, done, safe, rate, since, ready)\n",
+        "        settle_one(job, now, checkpoint, work, done, safe, rate, since, ready)\n"
+        "        finish[k] =",
         (RATES + "two_tenants_by_hand",),
     ),
     Bug(
@@ -265,6 +269,42 @@ SIMULATOR_BUGS = (
             ELASTIC_POLICIES
             + "the_earliest_deadline_comes_first_and_one_that_cannot_be_met_not_at_all",
         ),
+    ),
+    # --- faults of GPUs, stragglers, checkpoints -------------------------------------------
+    Bug(
+        "who shares the fate of a process lives on",
+        "simulator/core/gpus.py",
+        "hit = {uid for each in uids for uid in blast_radius(floor.cluster, each)}",
+        "hit = set(uids)",
+        (GPU_FAULTS + "under_mps_all_clients_die_of_the_process_of_one",),
+    ),
+    Bug(
+        "a GPU is repaired while somebody is on it",
+        "simulator/core/gpus.py",
+        "            if not self.jobs_on(name, gpu):\n",
+        "            if self.jobs_on(name, gpu) is not None:\n",
+        (GPU_FAULTS + "under_mig_the_process_of_one_instance_dies_alone",),
+    ),
+    Bug(
+        "a node comes back with its broken GPUs whole",
+        "simulator/core/machines.py",
+        "unhealthy = self.unhealthy.get(node.name, node.unhealthy)",
+        "unhealthy = node.unhealthy",
+        (GPU_FAULTS + "a_node_that_comes_back_has_its_broken_gpu_still",),
+    ),
+    Bug(
+        "a job goes as fast as the soundest of its GPUs",
+        "simulator/core/slowness.py",
+        "factor = min([self",
+        "factor = max([self",
+        (STRAGGLERS + "a_job_goes_at_the_speed_of_its_slowest_gpu",),
+    ),
+    Bug(
+        "a job of many GPUs saves as if it had one",
+        "simulator/core/hazards.py",
+        "for name, _, _ in sorted(gpus)]",
+        "for name in sorted({name for name, _, _ in gpus})]",
+        (SAVING + "the_rate_of_failures_grows_with_nodes_and_gpus",),
     ),
     # --- stints, traces, reports -----------------------------------------------------------
     Bug(

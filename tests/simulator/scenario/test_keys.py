@@ -44,7 +44,7 @@ def test_the_defaults_are_those_of_the_core() -> None:
 
 def test_every_setting_of_the_core_can_be_reached() -> None:
     names = {key.name for key in KEYS if key.table in ("policy", "run", "jobs", "sharing")}
-    grouped = {"speeds", "interruptions", "locality", "out_of_memory"}
+    grouped = {"speeds", "interruptions", "stragglers", "locality", "out_of_memory"}
     assert "mig_path" in names
     for field in fields(Settings):
         if field.name == "grid":
