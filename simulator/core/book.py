@@ -41,12 +41,14 @@ class Book:
     it last started; ``run_s`` how long it ran before; ``state``; ``class_of``, a number of
     ``classes`` (``class_list`` the same, faster one by one); ``gpus`` (shares as fractions) of all
     its pods. ``uid`` are names, ``rank`` their place among all names, which breaks ties.
+    The first ``n_batch`` come by themselves and end; the others are ``n_replicas`` of services.
     """
 
-    def __init__(self, table: JobTable, settings: Settings) -> None:
+    def __init__(self, table: JobTable, settings: Settings, n_replicas: int = 0) -> None:
         self.table = table
         first, self.rows = _jobs_of(table)
         self.n_jobs = first.size
+        self.n_batch = self.n_jobs - n_replicas
         row_class, pods = pod_classes(table)
         self.class_of, self.classes = self._classes(row_class, pods, first)
         self.class_list: list[int] = self.class_of.tolist()

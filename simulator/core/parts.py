@@ -24,12 +24,15 @@ from bayplan.simulator.core.machines import Machines
 from bayplan.simulator.core.partitioning import PARTITIONERS, Partitioner
 from bayplan.simulator.core.passes import PASSES, Pass
 from bayplan.simulator.core.progress import PROGRESS, ProgressModel
+from bayplan.simulator.core.services.fleet import Fleet
+from bayplan.simulator.core.services.replicas import with_replicas
 from bayplan.simulator.core.settings import Settings
 from bayplan.simulator.core.sources import Source
 from bayplan.simulator.core.target import target_workload
 from bayplan.simulator.core.triggers import TRIGGERS, Trigger
 from bayplan.simulator.core.waiting import Waiting
 from bayplan.traces.jobs import JobTable
+from bayplan.traces.services import Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class Parts:
 
     Each serves one simulation alone. ``preemption`` is a pass, ``workload`` the target of policies
     that aim at one (None: that of the trace). ``sources`` are what happens to the cluster by
-    itself, ``groups`` what nodes cost.
+    itself, ``groups`` what nodes cost, ``services`` what runs beside the jobs.
     """
 
     placement: PlacementPolicy | None = None
@@ -50,6 +53,7 @@ class Parts:
     workload: Workload | None = None
     sources: Sequence[Source] = ()
     groups: Sequence[Group] = ()
+    services: Sequence[Service] = ()
 
 
 class Assembly(NamedTuple):
@@ -61,6 +65,7 @@ class Assembly(NamedTuple):
     partitioner: Partitioner
     trigger: Trigger
     workload: Workload | None
+    fleet: Fleet | None
 
 
 def assemble(
@@ -87,10 +92,13 @@ def assemble(
     if has_mig:
         rule = MigRule(settings.mig or MigRule.MAX_OPTIONS.value)
         places = Places(rule, workload.profile_mix if workload else None)
-    book, cluster = Book(jobs, settings), Cluster(nodes)
+    cluster = Cluster(nodes)
+    every_job = with_replicas(jobs, parts.services)
+    book = Book(every_job, settings, len(every_job) - len(jobs))
+    fleet = Fleet(parts.services, book, parts.groups) if parts.services else None
     columns = Columns(book, settings.half_life_s)
     # Policies that go by the sizes of past jobs are given those of the trace itself.
-    history = (book.work_s * book.gpus).tolist()
+    history = (book.work_s * book.gpus)[: book.n_batch].tolist()
     ordering = parts.ordering or make_ordering(settings.ordering, history)
     waiting = Waiting(cluster, book, columns, ordering)
     # Keys are of jobs alone: then nobody asks what a queue uses.
@@ -112,6 +120,7 @@ def assemble(
         parts.partitioning or PARTITIONERS.make(settings.partitioning, settings),
         parts.trigger or TRIGGERS.make(settings.trigger, settings),
         workload,
+        fleet,
     )
 
 

@@ -46,6 +46,8 @@ class Pods:
             gang,
             self._book.queue[job],
             self._estimate_s[job],
+            None,
+            role.constraints,
         )
 
     def gang(self, job: int) -> Gang:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bayplan.simulator.core.services.outcome import ServiceOutcome
 from bayplan.simulator.core.stints import Stints
 
 FloatArray = NDArray[np.float64]
@@ -68,6 +69,10 @@ class JobResults:
     oom_kills: CountArray
     failures: CountArray
     rate_changes: CountArray
+
+    def first(self, n_rows: int) -> JobResults:
+        """Return the results of the first rows alone."""
+        return JobResults(**{each.name: getattr(self, each.name)[:n_rows] for each in fields(self)})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,7 +166,8 @@ class Outcome:
 
     ``rejections`` are the jobs that no node could ever hold, by name, each with the reason;
     ``stints`` are None unless they were asked for; ``groups`` are those that nodes are in,
-    ``absences`` of nodes that were not always there, by node and time.
+    ``absences`` of nodes that were not always there, by node and time. ``services`` are None where
+    there were none; rows of stints beyond those of the jobs are their replicas.
     """
 
     jobs: JobResults
@@ -172,3 +178,4 @@ class Outcome:
     stints: Stints | None = None
     groups: tuple[GroupTotals, ...] = ()
     absences: tuple[Absence, ...] = ()
+    services: ServiceOutcome | None = None

@@ -95,6 +95,8 @@ class Settings:
         Whether the samples have FGD's fragmentation, and the share of blocked MIG placements.
     until_s
         When to stop at the latest; None: when all jobs have ended.
+    await_series
+        Whether to go on until the loads of services have ended, not only until all jobs have.
     grid
         Carbon intensity of the electricity; None: energy is not measured, which takes time.
     log
@@ -126,6 +128,7 @@ class Settings:
     sample_s: float | None = None
     fragmentation: bool = False
     until_s: float | None = None
+    await_series: bool = False
     log: bool = False
     grid: Grid | None = None
     stints: int | None = None

@@ -23,9 +23,10 @@ from bayplan.simulator.core.meter import Row, Sampler
 from bayplan.simulator.core.partitioning import Keep
 from bayplan.simulator.core.parts import Parts, assemble
 from bayplan.simulator.core.results import Outcome, Status, Totals
+from bayplan.simulator.core.services.door import Door
 from bayplan.simulator.core.settings import Settings
 from bayplan.simulator.core.sleepers import Sleepers
-from bayplan.simulator.core.sources import Events, Source, World
+from bayplan.simulator.core.sources import Events, World
 from bayplan.traces.jobs import JobTable
 
 SAMPLES = 500
@@ -87,7 +88,7 @@ class Simulation:
         self.floor, self.machines, self._pass = assembly.floor, assembly.machines, assembly.scheme
         self._partitioner, self._trigger = assembly.partitioner, assembly.trigger
         self._workload = assembly.workload
-        self._sources = parts.sources
+        self._sources, self._fleet = parts.sources, assembly.fleet
         self.book = book = self.floor.book
         self._n_gpus = sum(node.gpu_count for node in nodes)
         self._clock = Clock()
@@ -96,7 +97,9 @@ class Simulation:
         self._arrivals_s: list[float] = []
         self._next = 0
         self._done = 0
-        self._left = book.n_jobs
+        self._left = book.n_batch
+        self._n_rows = len(jobs)
+        self._awaits = self._awaits_series()
         self._wanted = self._ends_wanted(stop_after)
         self._armed_s = self._pass_s = math.inf
         self._events = self._passes = self._away = self._samples = 0
@@ -120,11 +123,31 @@ class Simulation:
                 )
         return {number[name] for name in names}
 
+    def _awaits_series(self) -> bool:
+        """Whether the run goes on until the loads of services have ended; it then has one end more.
+
+        Without jobs it does.
+        """
+        if self._fleet is None:
+            return False
+        endless = self._fleet.end_s == -math.inf
+        if not self._left and endless and self.settings.until_s is None:
+            raise InputError(
+                "there are no jobs, and no service ever ends",
+                fix="give one an until_s, or set run.until_s",
+            )
+        awaits = not self._left or (self.settings.await_series and not endless)
+        self._left += awaits
+        return awaits
+
     def _make_sampler(self) -> Sampler:
         step = self.settings.sample_s
         if step is not None:
             return Sampler(self._first_s, step, MOST_SAMPLES)
-        span = float(self.book.arrival_s.max(initial=0.0)) - self._first_s
+        last = float(self.book.arrival_s.max(initial=0.0))
+        if self._awaits and self._fleet is not None:
+            last = max(last, self._fleet.end_s)
+        span = last - self._first_s
         return Sampler(self._first_s, max(span / SAMPLES, 1.0), SAMPLES)
 
     # --- running --------------------------------------------------------------------------
@@ -163,7 +186,9 @@ class Simulation:
         floor.meter.upto(floor.now_s)
         floor.settle()
         book = self.book
-        work = (book.done_s + book.lost_s) * book.n_gpus
+        work = ((book.done_s + book.lost_s) * book.n_gpus)[: book.n_batch]
+        services = None if self._fleet is None else self._fleet.outcome(book, floor.now_s)
+        extra = 0.0 if self._fleet is None else self._fleet.work_gpu_s
         groups = self.machines.bill.lines(floor.now_s)
         totals = Totals(
             n_gpus=self._n_gpus,
@@ -173,7 +198,7 @@ class Simulation:
             end_s=floor.now_s,
             there_gpu_s=floor.meter.there_gpu_s(floor.now_s),
             allocated_gpu_s=floor.meter.allocated_gpu_s,
-            effective_gpu_s=float(work.sum()),
+            effective_gpu_s=float(work.sum()) + extra,
             busy_gpu_s=floor.meter.busy_gpu_s,
             tenant_gpu_s=floor.meter.tenant_gpu_s,
             events=self._events,
@@ -184,11 +209,12 @@ class Simulation:
             cost=math.fsum(group.cost for group in groups),
         )
         results = book.results(floor.now_s)
+        results = results if services is None else results.first(self._n_rows)
         log = tuple(floor.log or ())
         stints = None if floor.stints is None else floor.stints.stints(book.rows)
         series, rejections = self._sampler.series(), self.rejections()
         away = self.machines.absences()
-        return Outcome(results, series, totals, log, rejections, stints, groups, away)
+        return Outcome(results, series, totals, log, rejections, stints, groups, away, services)
 
     def _energy(self) -> dict[str, float]:
         energy = self.floor.energy
@@ -206,7 +232,7 @@ class Simulation:
             book.end(job, book.arrival_s.item(job), Status.REJECTED)
             floor.note("reject", job)
             self._count(job)
-        comes = np.lexsort((np.arange(book.n_jobs), book.arrival_s))
+        comes = np.lexsort((np.arange(book.n_batch), book.arrival_s[: book.n_batch]))
         comes = comes[book.state[comes] != _ENDED]
         self._order, self._arrivals_s = comes.tolist(), book.arrival_s[comes].tolist()
 
@@ -217,13 +243,14 @@ class Simulation:
         if self._rejected is None:
             book, floor = self.book, self.floor
             engine = self._engine_of_all()
-            _, firsts = np.unique(book.class_of, return_index=True)
+            class_of = book.class_of[: book.n_batch]
+            _, firsts = np.unique(class_of, return_index=True)
             why = {
                 book.class_of.item(first): floor.why_not(first, engine)
                 for first in firsts.tolist()
                 if floor.decide(first, engine) is None
             }
-            found = np.flatnonzero(np.isin(book.class_of, list(why))).tolist() if why else []
+            found = np.flatnonzero(np.isin(class_of, list(why))).tolist() if why else []
             self._rejected = [(job, why[book.class_of.item(job)]) for job in found]
         return self._rejected
 
@@ -244,13 +271,44 @@ class Simulation:
 
     def _begin_sources(self) -> None:
         world = World(self._clock, self.floor, self.machines, self._changed, self._stirred)
+        if self._fleet is not None:
+            if self._keeps:
+                self._fleet.check(self.floor, self._engine_of_all())
+            self._begin(self._fleet.run(Door(world, self._moved, self)))
         for source in self._sources:
-            self._sleepers.awake += 1
-            self._clock.process(self._life(source, world))
+            self._begin(source.run(world))
 
-    def _life(self, source: Source, world: World) -> Events:
-        yield from source.run(world)
+    def _begin(self, events: Events) -> None:
+        self._sleepers.awake += 1
+        self._clock.process(self._life(events))
+
+    def _life(self, events: Events) -> Events:
+        yield from events
         self._sleepers.awake -= 1
+
+    # --- services -------------------------------------------------------------------------
+
+    def _moved(self) -> None:
+        """Let a pass follow when a replica came, asked for something else, or left."""
+        self._events += 1
+        self._happened(is_all=False)
+
+    def jobs_go_on(self) -> bool:
+        """Whether any job runs or is to come, or there is none at all to wait for."""
+        n_batch = self.book.n_batch
+        if not n_batch or self._next < len(self._order) or self._away:
+            return True
+        return any(job < n_batch for job in self.floor.running)
+
+    def give_up(self) -> None:
+        """End the run: those who wait, wait in vain."""
+        self._left = 0
+
+    def end_of_series(self) -> None:
+        """Note that the last service that ends has ended."""
+        if self._awaits:
+            self._awaits = False
+            self._left = max(0, self._left - 1)
 
     def _stirred(self, by_s: float) -> simpy.Event:
         return self._sleepers.sleep(self._state(), by_s)
@@ -343,6 +401,8 @@ class Simulation:
         if self._pass_s > now:
             self.floor.retime(predict_all=False)
             self._arm()
+            if self._fleet is not None:
+                self._fleet.see()
 
     def _count(self, job: int) -> None:
         self._done += 1
@@ -381,6 +441,8 @@ class Simulation:
         self._arm()
         if floor.running or (len(floor.waiting) and not self._is_stuck()):
             self._hold(self._trigger.passed(self.book, now))
+        if self._fleet is not None:
+            self._fleet.see()
         if self._sleepers.asleep:
             self._sleepers.wake(self._state())
 
@@ -405,7 +467,7 @@ class Simulation:
                 continue
             floor.kill(job)
             kills = floor.book.oom_kills.item(job)
-            if kills > limits.retries:
+            if kills > limits.retries and job < self.book.n_batch:
                 floor.give_up(job)
                 self._count(job)
                 continue
