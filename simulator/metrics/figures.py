@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from bayplan.scheduler.types import GPU_MILLI
 from bayplan.simulator.core.results import Outcome, Series, Status, Totals
+from bayplan.simulator.core.services.outcome import ServiceTotals
 from bayplan.simulator.metrics.fairness import mean_jobs, rho
 from bayplan.simulator.metrics.spread import ratio
 from bayplan.traces.jobs import JobTable
@@ -29,7 +30,7 @@ class Figures:
     did not, ``rho`` also where it has no work or no GPU. ``n_gpus`` are the GPUs and instances of
     all its pods, shares too; ``gpus`` is what it held on average while it held anything, shares as
     fractions. ``missed`` is about jobs with a deadline only. ``arrived_s`` is the last arrival in
-    the run, in seconds of simulated time.
+    the run, in seconds of simulated time. ``services`` are empty where there were none.
     """
 
     status: IntArray
@@ -55,6 +56,7 @@ class Figures:
     arrived_s: float
     series: Series
     totals: Totals
+    services: tuple[ServiceTotals, ...] = ()
 
     @property
     def span_s(self) -> float:
@@ -123,6 +125,7 @@ def figures_of(outcome: Outcome, jobs: JobTable) -> Figures:
         arrived_s=min(float(jobs.arrival_s.max(initial=-np.inf)), outcome.totals.end_s),
         series=outcome.series,
         totals=outcome.totals,
+        services=() if outcome.services is None else outcome.services.totals,
     )
 
 

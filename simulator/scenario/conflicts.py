@@ -60,8 +60,9 @@ _STATIC = 'without sharing.mode = "mig-static"'
 _RULES: tuple[Idle, ...] = (
     Idle("energy.co2_g_per_kwh", "energy.measure", _is(True), "without energy.measure = true"),
     Idle("cluster.format", "cluster.file", _is_not(BUILTIN), "without a cluster.file"),
-    Idle("jobs.format", "jobs.file", _is_not(BUILTIN), "without a jobs.file"),
-    Idle("jobs.interarrival_s", "jobs.file", _is_not(BUILTIN), "without a jobs.file"),
+    Idle("jobs.format", "jobs.file", _is_not(BUILTIN, NONE), "without a jobs.file"),
+    Idle("jobs.interarrival_s", "jobs.file", _is_not(BUILTIN, NONE), "without a jobs.file"),
+    Idle("services.end", "services.file", bool, "without a services.file"),
     Idle("sharing.layout", "sharing.mode", _is("mig-static"), _STATIC),
     Idle(
         "sharing.oversubscribe",
@@ -171,9 +172,16 @@ def conflicts(scenario: Scenario) -> Iterator[InputError]:
         yield scenario.error(
             "out_of_memory.backoff_s", "it is above most_backoff_s", "lower it, or raise that"
         )
+    yield from _nothing(scenario)
     try:
         grid_of(scenario)
     except InputError as error:
         yield error
     if not any(row["weight"] for row in scenario["jobs.synthetic.mix"]):
         yield scenario.error("jobs.synthetic.mix", "all weights are 0", "give one a weight")
+
+
+def _nothing(scenario: Scenario) -> Iterator[InputError]:
+    if scenario["jobs.file"] == NONE and not (scenario["services.file"] or scenario[COUNT]):
+        problem = "there are no jobs and no services"
+        yield scenario.error("jobs.file", problem, "name a file of one of them")

@@ -11,6 +11,7 @@ from bayplan.scheduler.errors import InputError
 from bayplan.scheduler.hardware import product_named
 from bayplan.scheduler.types import Node
 from bayplan.simulator.core.groups import Group
+from bayplan.simulator.core.services.replicas import with_replicas
 from bayplan.simulator.core.settings import (
     Interruptions,
     Locality,
@@ -35,6 +36,7 @@ from bayplan.traces import NodeTable, builtin_nodes, nodes_from, read_nodes
 from bayplan.traces.clusters import ClusterError, ClusterFile, read_cluster
 from bayplan.traces.jobs import JobTable, builtin_jobs, read_jobs
 from bayplan.traces.outages import Outages
+from bayplan.traces.services import Service, ServiceFile, ServicesError, read_services
 
 CALLED = Called(
     layout="sharing.layout",
@@ -55,7 +57,7 @@ class Ready:
     ``nodes`` are there at first, ``spare`` ones may come. ``groups`` are those of the cluster file,
     ``elastic`` those of them that an autoscaler lets grow and shrink, at every ``scan_s``.
     ``outages`` are how nodes go away by themselves, by name, and ``changes`` what happens to them
-    at stated times.
+    at stated times. ``services`` are there beside the jobs.
     """
 
     nodes: list[Node]
@@ -67,6 +69,12 @@ class Ready:
     scan_s: float = SCAN_S
     outages: Mapping[str, Outages] = field(default_factory=dict)
     changes: tuple[NodeChange, ...] = ()
+    services: tuple[Service, ...] = ()
+
+    @property
+    def rows(self) -> JobTable:
+        """The jobs, and a row for each replica that there may be: who stints on GPUs are of."""
+        return with_replicas(self.jobs, self.services)
 
     @property
     def all_nodes(self) -> list[Node]:
@@ -82,6 +90,7 @@ class Files:
     jobs: dict[tuple[object, ...], JobTable] = field(default_factory=dict)
     speeds: dict[str, dict[tuple[str, str], float]] = field(default_factory=dict)
     changes: dict[tuple[str, str, str], tuple[NodeChange, ...]] = field(default_factory=dict)
+    services: dict[str, ServiceFile] = field(default_factory=dict)
 
 
 def made_ready(scenario: Scenario, files: Files | None = None) -> Ready:
@@ -152,12 +161,12 @@ def try_ready(
     """
     files = files or Files()
     tried = _Attempts(scenario)
-    cluster, table, by_type, changes = _read(scenario, files, tried)
+    cluster, table, by_type, changes, services = _read(scenario, files, tried)
     synthetic = bool(scenario["jobs.synthetic.count"])
     speeds = tried(lambda: speeds_of(scenario, by_type or {}))
     if cluster is None or by_type is None or speeds is None or (table is None and not synthetic):
         return None, tried.problems
-    if changes is None:
+    if changes is None or services is None:
         return None, tried.problems
     jobs = tried(lambda: _jobs(scenario, cluster.nodes, table))
     if jobs is None:
@@ -166,7 +175,8 @@ def try_ready(
     if shared is None:
         return None, tried.problems
     ready = _ready(scenario, cluster, *shared, settings_of(scenario, speeds))
-    return replace(ready, outages=cluster.outages, changes=changes), tried.problems
+    ready = replace(ready, outages=cluster.outages, changes=changes, services=services.services)
+    return (None if tried(lambda: ready.rows) is None else ready), tried.problems
 
 
 def _ready(
@@ -227,7 +237,8 @@ class _Attempts:
         try:
             return make()
         except InputError as error:
-            lines = str(error).splitlines() if isinstance(error, ClusterError) else [str(error)]
+            several = isinstance(error, ClusterError | ServicesError)
+            lines = str(error).splitlines() if several else [str(error)]
             self.problems.extend(
                 self._scenario.error(path, line, "") if path else InputError(line) for line in lines
             )
@@ -241,6 +252,7 @@ class _Read(NamedTuple):
     jobs: JobTable | None
     speeds: dict[tuple[str, str], float] | None
     changes: tuple[NodeChange, ...] | None
+    services: ServiceFile | None
 
 
 def _read(scenario: Scenario, files: Files, tried: _Attempts) -> _Read:
@@ -253,6 +265,7 @@ def _read(scenario: Scenario, files: Files, tried: _Attempts) -> _Read:
         None
         if cluster is None
         else tried(lambda: _change_file(scenario, files, cluster), "cluster.changes"),
+        tried(lambda: _service_file(scenario, files), "services.file"),
     )
 
 
@@ -271,6 +284,7 @@ def settings_of(scenario: Scenario, speeds: Speeds) -> Settings:
         out_of_memory=OutOfMemory(**scenario.table("out_of_memory")),
         reconfiguration=Reconfiguration("" if path == NONE else path),
         grid=grid_of(scenario),
+        await_series=scenario["services.end"] == "series",
         **scenario.table("run"),
     )
 
@@ -294,12 +308,22 @@ def _job_file(scenario: Scenario, files: Files) -> JobTable:
     between = scenario["jobs.interarrival_s"]
     named = (name, format, between)
     if named not in files.jobs:
-        files.jobs[named] = (
-            builtin_jobs()
-            if name == BUILTIN
-            else read_jobs(Path(name), format, interarrival_s=between)
-        )
+        if name == BUILTIN:
+            jobs = builtin_jobs()
+        elif name == NONE:
+            jobs = JobTable.of(name=[], work_s=[], gpu_count=[])
+        else:
+            jobs = read_jobs(Path(name), format, interarrival_s=between)
+        files.jobs[named] = jobs
     return files.jobs[named]
+
+
+def _service_file(scenario: Scenario, files: Files) -> ServiceFile:
+    if not (name := scenario["services.file"]):
+        return ServiceFile(())
+    if name not in files.services:
+        files.services[name] = read_services(name)
+    return files.services[name]
 
 
 def _speed_file(scenario: Scenario, files: Files) -> dict[tuple[str, str], float]:
@@ -325,6 +349,8 @@ def _jobs(scenario: Scenario, nodes: NodeTable, table: JobTable | None) -> JobTa
         own = scenario["jobs.synthetic.seed"]
         wanted = scenario.table("jobs.synthetic")
         return synthetic_jobs(wanted, nodes, seed if own is None else own)
+    if not len(table):
+        return table
     if (limit := scenario["jobs.limit"]) is not None:
         table = first_jobs(table, limit)
     if (how := scenario["jobs.resample"]) in ("permute", "bootstrap"):
