@@ -302,11 +302,13 @@ class Simulation:
 
     def give_up(self) -> None:
         """End the run: those who wait, wait in vain."""
+        self.floor.now_s = self._clock.now
         self._left = 0
 
     def end_of_series(self) -> None:
         """Note that the last service that ends has ended."""
         if self._awaits:
+            self.floor.now_s = self._clock.now
             self._awaits = False
             self._left = max(0, self._left - 1)
 

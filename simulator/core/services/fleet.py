@@ -85,7 +85,7 @@ class Fleet:
             self.see()
             for crew in self.crews:
                 crew.go_on(door)
-            if door.now_s >= self.end_s:
+            if door.now_s >= self.end_s > -math.inf:
                 door.ends.end_of_series()
             if door.ends.jobs_go_on():
                 went_on_s = door.now_s

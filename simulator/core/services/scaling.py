@@ -97,7 +97,8 @@ class Scaler:
             self._active_s = now_s
         if not current:
             return min(1, service.most) if self._active_s == now_s else 0
-        if not service.least and now_s - self._active_s >= scaling.cooldown_s:
+        idle_s = now_s - self._active_s
+        if not service.least and idle_s > 0.0 and idle_s >= scaling.cooldown_s:
             self._past.clear()
             return 0
         found = wanted(current, total, self._each, scaling.tolerance)
