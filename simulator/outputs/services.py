@@ -25,8 +25,8 @@ def services_text(services: ServiceOutcome) -> Iterator[RenderableType]:
         ("requests", _written([each.offered for each in totals])),
         ("in time,\n%", _written([each.in_time_pct for each in totals])),
         ("dropped", _written([each.dropped for each in totals])),
-        ("mean,\ns", _written([each.latency_mean_s for each in totals])),
-        ("p99,\ns", _written([each.latency_p99_s for each in totals])),
+        ("mean,\ns", [number(each.latency_mean_s) for each in totals]),
+        ("p99,\ns", [number(each.latency_p99_s) for each in totals]),
         ("target", [_target(each) for each in totals]),
     ]
     scaled = [f"{each.scale_ups:,}, {each.scale_downs:,}" for each in totals]

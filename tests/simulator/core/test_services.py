@@ -72,8 +72,8 @@ def only(outcome: Outcome) -> ServiceTotals:
 
 
 def test_replicas_follow_the_load_and_stay_for_five_minutes() -> None:
-    # One a second wants one replica. Three come from 20 s on: the look at 30 s sees (5 × 1 + 10 × 3)
-    # / 15 = 7/3 a second and wants three, the look at 45 s three as well (3 / 1 a replica).
+    # One a second wants one replica. Three come from 20 s on: the look at 30 s sees
+    # (5 × 1 + 10 × 3) / 15 = 7/3 a second and wants three, the look at 45 s three as well.
     # From 60 s on it is one again. The look at 60 s saw three, so three stay until 360 s.
     scaled = service(
         pieces=[(0.0, 1.0), (20.0, 3.0), (60.0, 1.0)],
@@ -105,7 +105,7 @@ def test_a_replica_serves_once_it_has_started_up() -> None:
     assert series is not None
     assert series.capacity_per_s.tolist() == [0.0, 0.0, 2.0, 2.0, 2.0, 2.0]  # every 15 s
     assert series.waiting.tolist() == [15.0, 30.0, 15.0, 0.0, 0.0, 0.0]
-    # Until 60 s each waited for 30 s less what came meanwhile, down to none, and half a second more.
+    # Until 60 s waits fall evenly from 30 s to none, and half a second of service comes on top.
     assert totals.in_time == pytest.approx(60.0 * 1.5 / 30.0 + 30.0 * (1.0 - np.exp(-2.0)))
 
 
