@@ -235,15 +235,14 @@ class Crew:
         """Return when the next replica that waits is to ask for another alternative."""
         if len(self._options) == 1:
             return math.inf
-        return self.service.wait_s + min(
-            (book.queued_s.item(job) for job in self.jobs if book.state.item(job) == State.WAITING),
-            default=math.inf,
-        )
+        span = slice(self.jobs[0], self.jobs[-1] + 1)
+        since_s = book.queued_s[span][book.state[span] == State.WAITING]
+        return self.service.wait_s + float(since_s.min(initial=math.inf))
 
     def _move_on(self, door: Door) -> None:
-        if len(self._options) == 1:
-            return
         book = door.floor.book
+        if door.now_s < self._move_s(book):
+            return
         for k, job in enumerate(self.jobs):
             waits = book.state.item(job) == State.WAITING
             if waits and book.queued_s.item(job) + self.service.wait_s <= door.now_s:

@@ -30,13 +30,18 @@ class Tally:
         self.target_s = target_s
         self.offered = self.served = self.in_time = self.dropped = self.latency_s = 0.0
         self._below = np.zeros(_EDGES.size)
+        self._how: Response | None = None
+        self._share = self._pending = 0.0
 
     def steady(self, number: float, how: Response) -> None:
         """Count requests that took as long as a steady state says."""
+        if how is not self._how:  # most often it stays for a while: the bins can wait
+            self._put_in_bins()
+            self._how, self._share = how, 1.0 - how.share_over(self.target_s)
         self.served += number
         self.latency_s += number * how.mean_s
-        self.in_time += number * (1.0 - how.share_over(self.target_s))
-        self._below += number * (1.0 - how.over(_EDGES))
+        self.in_time += number * self._share
+        self._pending += number
 
     def between(self, number: float, from_s: float, to_s: float) -> None:
         """Count requests whose latencies go evenly from one to another."""
@@ -50,6 +55,11 @@ class Tally:
             self.in_time += number if low_s <= self.target_s else 0.0
             self._below += np.where(low_s <= _EDGES, number, 0.0)
 
+    def _put_in_bins(self) -> None:
+        if self._how is not None and self._pending:
+            self._below += self._pending * (1.0 - self._how.over(_EDGES))
+            self._pending = 0.0
+
     @property
     def mean_s(self) -> float:
         """The mean latency of those that were served; NaN: nobody was."""
@@ -62,6 +72,7 @@ class Tally:
         """
         if self.served <= 0.0:
             return math.nan
+        self._put_in_bins()
         share = percent / 100.0 * float(self._below[-1])
         at = int(np.searchsorted(self._below, share))
         if at == 0:

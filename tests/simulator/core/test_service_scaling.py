@@ -108,7 +108,7 @@ def test_a_season_ago_is_what_will_be() -> None:
 
 def test_replicas_come_before_their_load_does() -> None:
     # 60 s from now it was 100 a second, a season ago.
-    more = {"season_s": 900.0, "lead_s": 60.0, "up_pct": 1e5, "down_window_s": 0.0}
+    more: dict[str, Any] = {"season_s": 900.0, "lead_s": 60.0, "up_pct": 1e5, "down_window_s": 0.0}
     scaler = Scaler(service(scaler="seasonal", **more))
     rates = [5.0] * 20 + [100.0] * 20 + [5.0] * 40
     found = looks(scaler, 1, rates)

@@ -9,8 +9,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+import bayplan
 from bayplan.scheduler.errors import InputError
 from bayplan.simulator.metrics import BY_KEY
+from bayplan.simulator.report import page, read_run
 from bayplan.simulator.simulate.command import Options, simulate
 
 PAGE = Path(__file__).parents[3] / "docs" / "services.md"
@@ -79,9 +81,32 @@ def test_a_folder_has_what_became_of_services(tmp_path: Path) -> None:
     assert series["offered_per_s"].to_list() == pytest.approx([3.0] * 40)
     stints = pl.read_parquet(tmp_path / "run" / "stints.parquet")
     assert stints.select("job", "milli", "start_s", "end_s").rows() == [("web-0", 500, 0.0, 600.0)]
+    report_page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert report_page.count('<figure class="plot" id="service-') == 1
     before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
     assert run(scenario) == 0
     assert before == {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+
+
+def test_runs_side_by_side_show_what_was_in_time(tmp_path: Path) -> None:
+    names = []
+    for name, services in (("a", SERVICES), ("b", SERVICES.replace("per_s = 10", "per_s = 4"))):
+        folder = tmp_path / name
+        folder.mkdir()
+        assert run(files(folder, my=SCENARIO, services=services)) == 0
+        names.append(folder / "run")
+    text = page([read_run(folder, folder.parent.name) for folder in names])
+    assert "Service web: in time" in text
+    assert text.count('id="service-0"') == 1
+
+
+def test_python_has_the_same(tmp_path: Path) -> None:
+    found = bayplan.simulate(files(tmp_path, my=SCENARIO, services=SERVICES))
+    assert found.services.select("name", "offered").rows() == [("web", 1800.0)]
+    assert found.service_series.height == 40
+    assert "Services: requests" in str(found)
+    without = bayplan.simulate(files(tmp_path, my="[jobs]\nlimit = 5\n"))
+    assert (without.services.height, without.service_series.height) == (0, 0)
 
 
 def test_without_services_nothing_is_written_of_them(tmp_path: Path) -> None:
