@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 from bayplan.scheduler.errors import InputError
 from bayplan.scheduler.sharing import Mps
 from bayplan.scheduler.types import Node
+from bayplan.simulator.core.grid import Grid
 from bayplan.simulator.core.groups import Group
 from bayplan.simulator.core.parts import Parts
 from bayplan.simulator.core.results import Outcome
 from bayplan.simulator.core.services.outcome import ServiceTotals
+from bayplan.simulator.core.services.replicas import with_replicas
 from bayplan.simulator.core.settings import Interruptions, Settings
 from bayplan.simulator.core.simulation import Simulation
-from bayplan.simulator.core.sources import Listed, NodeChange
+from bayplan.simulator.core.sources import Autoscaler, Listed, NodeChange
 from bayplan.traces.services import Alternative, Latency, Load, Scaling, Service
 
 from .support import job, node, table, told
@@ -284,6 +286,53 @@ def test_a_replica_pays_for_the_largest_part_of_its_node() -> None:
     assert outcome.totals.cost == 4.0
 
 
+def test_nodes_come_for_replicas_and_leave_when_these_do() -> None:
+    # Two replicas want a node each, seen at 10 s, there at 52 s. They leave at 100 s; the looks at
+    # 110 s find the nodes empty, and 60 s later they leave.
+    nodes = [node("g0"), node("g1"), node("g2")]
+    group = Group("g", tuple(each.name for each in nodes), 0, 36.0, 42.0, idle_s=60.0)
+    parts = Parts(
+        sources=[Autoscaler([group])],
+        groups=[group],
+        services=[service(end_s=100.0, most=2), service("t", [(0.0, 0.0)], end_s=300.0, least=0,
+                          scaling={"scaler": "reactive"})],
+    )  # fmt: skip
+    outcome = Simulation([], table([]), Settings(log=True), parts, spare=nodes).run()
+    assert [line for line in told(outcome) if " s-" in line or " g" in line] == [
+        "0 arrive s-0", "0 arrive s-1",
+        "10 order g0", "10 order g1", "52 up g0", "52 up g1", "52 start s-0 g0", "52 start s-1 g1",
+        "100 leave s-0", "100 leave s-1",
+        "170 drain g1", "170 down g1", "170 drain g0", "170 down g0",
+    ]  # fmt: skip
+    assert outcome.services is not None
+    # Of 236 node-seconds the replicas held 96, whole nodes each.
+    assert outcome.services.totals[0].cost == pytest.approx(36.0 * 96.0 / 3600.0)
+    assert outcome.totals.cost == pytest.approx(36.0 * 236.0 / 3600.0)
+
+
+def test_stints_of_replicas_stand_behind_the_rows_of_jobs() -> None:
+    gang = [job("x", 10.0, gang="w"), job("y", 10.0, gang="w"), job("z", 20.0)]
+    services = [service(end_s=50.0)]
+    outcome = run([node("n", 4)], services, gang, stints=100, await_series=True)
+    assert outcome.stints is not None
+    names = with_replicas(table(gang), services).name
+    found = sorted(
+        (names[row], start_s, end_s)
+        for row, start_s, end_s in zip(
+            outcome.stints.row.tolist(), outcome.stints.start_s, outcome.stints.end_s, strict=True
+        )
+    )
+    assert found == [("s-0", 0.0, 50.0), ("x", 0.0, 10.0), ("x", 0.0, 10.0), ("z", 0.0, 20.0)]
+    assert len(outcome.jobs.status) == 3
+
+
+def test_replicas_draw_power_and_count_as_work() -> None:
+    outcome = run([node("n", 1)], [service(end_s=100.0)], grid=Grid((100.0,)))
+    assert outcome.totals.active_j > 0.0
+    assert outcome.totals.effective_gpu_s == pytest.approx(100.0)
+    assert outcome.totals.allocated_gpu_s == pytest.approx(100.0)
+
+
 def test_under_fifo_a_replica_waits_behind_jobs_that_came_before_it() -> None:
     # At 30 s a second replica is wanted; the job that came at 10 s is served first.
     grows = service(
@@ -338,13 +387,22 @@ def test_without_services_nothing_is_said_of_them() -> None:
     assert told(outcome) == ["0 arrive j", "0 start j n0", "10 finish j"]
 
 
+POLICIES: list[dict[str, Any]] = [
+    {"ordering": "priority", "preemption": "none"},
+    {"ordering": "priority", "preemption": "priority"},
+    {"ordering": "priority", "preemption": "in-order"},
+    {"ordering": "fifo", "backfill": "easy"},
+    {"ordering": "sjf", "backfill": "conservative"},
+    {"ordering": "las", "preemption": "repack"},
+    {"ordering": "fair-share", "trigger": "rounds", "round_s": 35.0},
+]
 RATES = st.lists(st.sampled_from([0.0, 0.5, 1.0, 4.0, 9.0]), min_size=1, max_size=6)
 
 
 @settings(max_examples=40)
-@given(RATES, RATES, st.integers(0, 2), st.sampled_from(["none", "priority", "in-order"]))
+@given(RATES, RATES, st.integers(0, 2), st.sampled_from(POLICIES))
 def test_no_request_gets_lost_whatever_happens(
-    first: list[float], second: list[float], least: int, preemption: str
+    first: list[float], second: list[float], least: int, policy: dict[str, Any]
 ) -> None:
     half = Alternative(1.5, 0.5, startup_s=20.0, gpu_milli=500)
     how = {"scaler": "reactive", "down_window_s": 30.0, "cooldown_s": 30.0}
@@ -364,9 +422,8 @@ def test_no_request_gets_lost_whatever_happens(
             services,
             [job(f"j{k}", 60.0, arrival_s=40.0 * k, priority=k % 3) for k in range(4)],
             changes=[(75.0, "g", "down"), (120.0, "g", "up")],
-            ordering="priority",
-            preemption=preemption,
             await_series=True,
+            **policy,
         )
 
     outcome, again = once(), once()
