@@ -407,7 +407,8 @@ def _services() -> Iterator[Metric]:
     )  # fmt: skip
     yield Metric(
         "services_missed", "targets missed", group, "services", "less",
-        "services whose mean or percentile of latencies is above their class's target", "",
+        "services of whose requests, dropped ones too, fewer were in time than their class's"
+        " percentile says, or whose mean latency is above its target", "",
         lambda f: sum(not each.met for each in f.services) if f.services else NAN,
     )  # fmt: skip
     yield Metric(

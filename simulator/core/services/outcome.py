@@ -27,7 +27,8 @@ class ServiceTotals:
     latency_mean_s, latency_p50_s, latency_p95_s, latency_p99_s, latency_s
         Of those that were served; the last is ``measure``. NaN: nobody was.
     met
-        Whether the last is ``target_s`` at most.
+        Whether so many of all requests that came were in time as a percentile says, or the mean of
+        those that were served is ``target_s`` at most.
     replica_h
         Hours that replicas held their room, by alternative.
     gpu_h, cost

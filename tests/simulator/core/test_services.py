@@ -381,6 +381,15 @@ def test_a_job_may_not_have_the_name_of_a_replica() -> None:
         run([node()], [service()], [job("s-0", 1.0)])
 
 
+def test_a_percentile_counts_who_was_dropped_and_a_mean_does_not() -> None:
+    # 4 a second come, 2 are served at once and 2 are dropped: half are in time, at most.
+    for measure, met in (("p50", False), ("mean", True)):
+        full = service(pieces=[(0.0, 4.0)], queue_limit=0, latency=Latency("c", 1e3, measure))
+        totals = only(run([node()], [full]))
+        assert (totals.served, totals.dropped, totals.met) == (2000.0, 2000.0, met)
+    assert only(run([node()], [service(pieces=[(0.0, 0.0)])])).met
+
+
 def test_without_services_nothing_is_said_of_them() -> None:
     outcome = run([node()], [], [job("j", 10.0)])
     assert outcome.services is None
