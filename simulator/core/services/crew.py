@@ -92,7 +92,9 @@ class Crew:
 
     def see(self, door: Door) -> None:
         """Take in what has happened to replicas, at once; changes nothing but the book-keeping."""
-        if not self._is_there or not self.holding.is_news(door.floor, door.now_s):
+        if not self._is_there or self.is_over:
+            return
+        if not self.holding.is_news(door.floor, door.now_s):
             return
         self._settle(door.now_s)
         before = self.holding.running
@@ -140,6 +142,7 @@ class Crew:
         self._ask_for(door, self._scaler.first)
 
     def _close(self, door: Door) -> None:
+        self.samples.end(self._sample())
         self.flow.levels.per_s = 0.0
         for job in self._there(door.floor.book):
             door.dismiss(job)

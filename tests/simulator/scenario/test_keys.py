@@ -48,6 +48,8 @@ def test_every_setting_of_the_core_can_be_reached() -> None:
     for field in fields(Settings):
         if field.name == "grid":
             assert {k.name for k in KEYS if k.table == "energy"} == {"measure", "co2_g_per_kwh"}
+        elif field.name == "await_series":
+            assert BY_PATH["services.end"].choices == ("jobs", "series")
         elif field.name == "reconfiguration":
             assert [f.name for f in fields(Settings().reconfiguration)] == ["path"]
         elif field.name in grouped:
