@@ -117,7 +117,7 @@ def read_cluster(path: PathLike) -> ClusterFile:
         Its tables break rules: all of them are listed.
     """
     name = display(path)
-    tables = _tables(name, read_text(path))
+    tables = toml_tables(name, read_text(path))
     problems = [
         f"there is no table {shown(key)} in a cluster file; remove it"
         for key in tables
@@ -139,7 +139,21 @@ def read_cluster(path: PathLike) -> ClusterFile:
     return _cluster(groups)
 
 
-def _tables(name: str, text: str) -> dict[str, Any]:
+def toml_tables(name: str, text: str) -> dict[str, Any]:
+    """Return the tables of a TOML text.
+
+    Parameters
+    ----------
+    name
+        The file, for errors.
+    text
+        What is in it.
+
+    Raises
+    ------
+    InputError
+        It is no TOML.
+    """
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -220,7 +234,7 @@ class _Group:
         for key in KEYS:
             if (value := self.table.get(key.name)) is not None:
                 least = 1 if key.name == "count" and "most" not in self.table else key.minimum
-                found += _wrong_with(key, value, least)
+                found += wrong_with(key, value, least)
         return found
 
     def _size_problems(self) -> list[str]:
@@ -296,8 +310,18 @@ class _Group:
         return []
 
 
-def _wrong_with(key: GroupKey, value: object, least: int) -> list[str]:
-    """Return what is wrong with the value of a key; a whole number is a number too."""
+def wrong_with(key: GroupKey, value: object, least: int) -> list[str]:
+    """Return what is wrong with the value of a key; a whole number is a number too.
+
+    Parameters
+    ----------
+    key
+        The key.
+    value
+        What stands there.
+    least
+        The least number that it may be.
+    """
     kinds = (int, float) if key.kind is float else key.kind
     if not isinstance(value, kinds) or isinstance(value, bool) != (key.kind is bool):
         given = str(value).lower() if isinstance(value, bool | float) else shown(str(value))

@@ -43,14 +43,16 @@ class Book:
     ``state``; ``class_of``, a number of ``classes`` (``class_list`` the same, faster one by one);
     ``gpus`` (shares as fractions) of all its pods; ``work_gpus`` those that ``work_s`` is stated
     for, whatever it asks for now. ``uid`` are names, ``rank`` their place among all names, which
-    breaks ties.
+    breaks ties. The first ``n_batch`` come by themselves and end; the others are ``n_replicas`` of
+    services.
     """
 
-    def __init__(self, table: JobTable, settings: Settings) -> None:
+    def __init__(self, table: JobTable, settings: Settings, n_replicas: int = 0) -> None:
         self.table = table
         self._checkpoint_s = float(settings.interruptions.checkpoint_s)
         first, self.rows = _jobs_of(table)
         self.n_jobs = first.size
+        self.n_batch = self.n_jobs - n_replicas
         row_class, pods = pod_classes(table)
         self.class_of, self.classes = self._classes(row_class, pods, first)
         self.class_list: list[int] = self.class_of.tolist()

@@ -327,6 +327,30 @@ class Floor:
         if self.log is not None:
             self.note("cancel", job)
 
+    def ask(self, job: int, number: int) -> None:
+        """Let a replica that is nowhere, or waits, wait for what a class asks for."""
+        book = self.book
+        if job in self.waiting:
+            self.waiting.remove(job)
+        book.reclass(job, number)
+        if book.state.item(job) == State.COMING:
+            self.waiting.renew(job, self.now_s)
+            book.arrival_s[job] = self.now_s
+            self.note("arrive", job)
+        else:
+            self.note("ask", job)
+        self._wait(job)
+
+    def dismiss(self, job: int) -> None:
+        """Let a replica go: it is nowhere, as before it came."""
+        if job in self.running:
+            self._remove_pods(job, self.placements[job])
+            self._leave(job, stopped=True)
+        elif job in self.waiting:
+            self.waiting.remove(job)
+        self.book.state[job] = State.COMING
+        self.note("leave", job)
+
     def kill(self, job: int) -> None:
         """Stop a running job for want of memory; it waits nowhere until it comes back."""
         self._remove_pods(job, self.placements[job])

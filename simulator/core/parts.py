@@ -32,12 +32,15 @@ from bayplan.simulator.core.machines import Machines
 from bayplan.simulator.core.partitioning import PARTITIONERS, Partitioner
 from bayplan.simulator.core.passes import PASSES, Pass
 from bayplan.simulator.core.progress import PROGRESS, ProgressModel, Saves
+from bayplan.simulator.core.services.fleet import Fleet
+from bayplan.simulator.core.services.replicas import with_replicas
 from bayplan.simulator.core.settings import Settings
 from bayplan.simulator.core.sources import Source
 from bayplan.simulator.core.target import target_workload
 from bayplan.simulator.core.triggers import TRIGGERS, Trigger
 from bayplan.simulator.core.waiting import Waiting
 from bayplan.traces.jobs import JobTable
+from bayplan.traces.services import Service
 
 NOBODY = "none"
 """The elasticity under which jobs have the pods that they state."""
@@ -49,7 +52,8 @@ class Parts:
 
     Each serves one simulation alone. ``preemption`` is a pass, ``workload`` the target of policies
     that aim at one (None: that of the trace). ``sources`` are what happens to the cluster by
-    itself, ``groups`` what nodes cost, ``hazards`` how often it is to be expected that they fail.
+    itself, ``groups`` what nodes cost, ``hazards`` how often it is to be expected that they fail,
+    ``services`` what runs beside the jobs.
     """
 
     placement: PlacementPolicy | None = None
@@ -64,6 +68,7 @@ class Parts:
     sources: Sequence[Source] = ()
     groups: Sequence[Group] = ()
     hazards: Hazards | None = None
+    services: Sequence[Service] = ()
 
 
 class Assembly(NamedTuple):
@@ -76,6 +81,7 @@ class Assembly(NamedTuple):
     trigger: Trigger
     workload: Workload | None
     holding: Holding | None
+    fleet: Fleet | None
 
 
 def assemble(
@@ -102,7 +108,10 @@ def assemble(
     if has_mig:
         rule = MigRule(settings.mig or MigRule.MAX_OPTIONS.value)
         places = Places(rule, workload.profile_mix if workload else None)
-    book, cluster = Book(jobs, settings), Cluster(nodes)
+    cluster = Cluster(nodes)
+    every_job = with_replicas(jobs, parts.services)
+    book = Book(every_job, settings, len(every_job) - len(jobs))
+    fleet = Fleet(parts.services, book, parts.groups) if parts.services else None
     elasticity = _elasticity(settings, parts)
     sizes = None
     if elasticity is not None:
@@ -110,7 +119,7 @@ def assemble(
     columns = Columns(book, settings.half_life_s)
     columns.elastic = sizes is not None
     # Policies that go by the sizes of past jobs are given those of the trace itself.
-    history = (book.work_s * book.gpus).tolist()
+    history = (book.work_s * book.gpus)[: book.n_batch].tolist()
     ordering = parts.ordering or make_ordering(settings.ordering, history)
     waiting = Waiting(cluster, book, columns, ordering)
     # Keys are of jobs alone: then nobody asks what a queue uses.
@@ -138,6 +147,7 @@ def assemble(
         parts.trigger or TRIGGERS.make(settings.trigger, settings),
         workload,
         _holding(floor, every, settings, parts),
+        fleet,
     )
 
 

@@ -54,6 +54,8 @@ class Pods:
             gang,
             self._book.queue[job],
             self._estimate_s[job],
+            None,
+            role.constraints,
         )
         return request if self.images is None else request._replace(images=self.images[job])
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bayplan.simulator.core.services.outcome import ServiceOutcome
 from bayplan.simulator.core.stints import Stints
 
 FloatArray = NDArray[np.float64]
@@ -75,6 +76,10 @@ class JobResults:
     rate_changes: CountArray
     resizes: CountArray
     startup_s: FloatArray | None = None
+
+    def first(self, n_rows: int) -> JobResults:
+        """Return the results of the first rows alone."""
+        return JobResults(**{each.name: getattr(self, each.name)[:n_rows] for each in fields(self)})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -191,7 +196,8 @@ class Outcome:
     ``rejections`` are the jobs that no node could ever hold, by name, each with the reason;
     ``stints`` are None unless they were asked for; ``groups`` are those that nodes are in,
     ``absences`` of nodes that were not always there, by node and time; ``faults`` how many of each
-    class GPUs had.
+    class GPUs had. ``services`` are None where there were none; rows of stints beyond those of the
+    jobs are their replicas.
     """
 
     jobs: JobResults
@@ -203,3 +209,4 @@ class Outcome:
     groups: tuple[GroupTotals, ...] = ()
     absences: tuple[Absence, ...] = ()
     faults: Mapping[str, int] = field(default_factory=dict)
+    services: ServiceOutcome | None = None

@@ -139,6 +139,8 @@ class Settings:
         Whether the samples have FGD's fragmentation, and the share of blocked MIG placements.
     until_s
         When to stop at the latest; None: when all jobs have ended.
+    await_series
+        Whether to go on until the loads of services have ended, not only until all jobs have.
     grid
         Carbon intensity and price of the electricity; None: energy is not measured, which takes
         time.
@@ -178,6 +180,7 @@ class Settings:
     sample_s: float | None = None
     fragmentation: bool = False
     until_s: float | None = None
+    await_series: bool = False
     log: bool = False
     grid: Grid | None = None
     stints: int | None = None

@@ -506,6 +506,50 @@ def _jain_of(f: Figures, names: Sequence[str]) -> float:
     return jain([mean(np.array(values)) for values in of_name.values()])
 
 
+def _services() -> Iterator[Metric]:
+    group = "Services"
+
+    def all_of(name: str) -> Callable[[Figures], float]:
+        return lambda f: sum(getattr(each, name) for each in f.services) if f.services else NAN
+
+    offered = all_of("offered")
+    yield Metric(
+        "requests", "requests", group, "requests", "", "requests that came, to all services", "",
+        offered,
+    )  # fmt: skip
+    yield Metric(
+        "requests_in_time_pct", "in time", group, "%", "more",
+        "requests served within their service's target / requests that came", "",
+        lambda f: 100 * ratio(all_of("in_time")(f), offered(f)) if f.services else NAN,
+    )  # fmt: skip
+    yield Metric(
+        "requests_dropped_pct", "dropped", group, "%", "less",
+        "requests that found a full queue or gave up / requests that came", "",
+        lambda f: 100 * ratio(all_of("dropped")(f), offered(f)) if f.services else NAN,
+    )  # fmt: skip
+    yield Metric(
+        "services_missed", "targets missed", group, "services", "less",
+        "services of whose requests, dropped ones too, fewer were in time than their class's"
+        " percentile says, or whose mean latency is above its target", "",
+        lambda f: sum(not each.met for each in f.services) if f.services else NAN,
+    )  # fmt: skip
+    yield Metric(
+        "replica_hours", "replica-hours", group, "h", "less",
+        "Σ time that replicas held room / 3600", "",
+        lambda f: sum(sum(each.replica_h) for each in f.services) if f.services else NAN,
+    )  # fmt: skip
+    yield Metric(
+        "replica_gpu_h", "GPU-hours of replicas", group, "GPU-h", "less",
+        "GPU-seconds that replicas held / 3600", "", all_of("gpu_h"),
+    )  # fmt: skip
+    yield Metric(
+        "services_cost_pct", "part of the cost", group, "%", "",
+        "Σ price of a node × the largest part of its GPUs, CPUs and memory that a replica held /"
+        " cost", "cf. Ghodsi et al., Dominant Resource Fairness, NSDI 2011",
+        lambda f: 100 * ratio(all_of("cost")(f), f.totals.cost) if f.totals.cost else NAN,
+    )  # fmt: skip
+
+
 def _effort() -> Iterator[Metric]:
     group = "Effort"
     yield Metric("events", "events", group, "events", "", "what happened, all told", "",
@@ -530,6 +574,7 @@ METRICS: tuple[Metric, ...] = (
     *_deadlines(),
     *_deferral(),
     *_fairness(),
+    *_services(),
     *_effort(),
 )
 """Every metric, in the order in which they are shown."""

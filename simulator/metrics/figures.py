@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bayplan.scheduler.types import GPU_MILLI
 from bayplan.simulator.core.results import Outcome, Series, Status, Totals
+from bayplan.simulator.core.services.outcome import ServiceTotals
 from bayplan.simulator.metrics.fairness import mean_jobs, rho
 from bayplan.simulator.metrics.spread import ratio
 from bayplan.traces.jobs import JobTable
@@ -31,7 +32,7 @@ class Figures:
     ``n_gpus`` are the GPUs and instances of all its pods, shares too; ``gpus`` is what it held on
     average while it held anything, shares as fractions. ``missed`` is about jobs with a deadline
     only. ``arrived_s`` is the last arrival in the run, in seconds of simulated time. ``faults`` are
-    those of GPUs by class.
+    those of GPUs by class. ``services`` are empty where there were none.
     """
 
     status: IntArray
@@ -61,6 +62,7 @@ class Figures:
     series: Series
     totals: Totals
     faults: Mapping[str, int]
+    services: tuple[ServiceTotals, ...] = ()
 
     @property
     def span_s(self) -> float:
@@ -133,6 +135,7 @@ def figures_of(outcome: Outcome, jobs: JobTable) -> Figures:
         series=outcome.series,
         totals=outcome.totals,
         faults=outcome.faults,
+        services=() if outcome.services is None else outcome.services.totals,
     )
 
 

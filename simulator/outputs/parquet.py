@@ -12,6 +12,7 @@ import numpy as np
 from bayplan.scheduler.sharing import sharing_of
 from bayplan.scheduler.types import GPU_MILLI, Node
 from bayplan.simulator.core.results import Absence, JobResults, Series, Status
+from bayplan.simulator.core.services.outcome import ServiceOutcome, ServiceSeries
 from bayplan.simulator.core.stints import Stints
 from bayplan.traces.jobs import JobTable, columns_of
 
@@ -152,6 +153,20 @@ def away_bytes(absences: Sequence[Absence]) -> bytes:
     )
 
 
+def service_frame(services: ServiceOutcome) -> pl.DataFrame:
+    """Return a row a service and sample, the service by its name; what says nothing is null.
+
+    Parameters
+    ----------
+    services
+        Those of a run.
+    """
+    columns = _arrays(services.series)
+    named = [each.name for each in services.totals]
+    columns["service"] = [named[number] for number in services.series.service.tolist()]
+    return _framed(columns)
+
+
 def packed(frame: pl.DataFrame) -> bytes:
     """Return a table as a Parquet file: same values, same bytes, on any number of threads.
 
@@ -172,7 +187,7 @@ def _capacity_milli(node: Node) -> int:
     return sum(getattr(sharing, "capacity_milli", GPU_MILLI) for sharing in each)
 
 
-def _arrays(value: JobResults | Series) -> dict[str, Any]:
+def _arrays(value: JobResults | Series | ServiceSeries) -> dict[str, Any]:
     every = ((field.name, getattr(value, field.name)) for field in fields(value))
     return {name: array for name, array in every if array is not None}
 

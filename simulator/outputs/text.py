@@ -21,7 +21,7 @@ PARTS = 10
 _FAMILIES = ("wait", "jct", "slowdown")
 _LISTED = (
     "GPUs while jobs arrive", "GPUs", "Losses", "GPU faults", "Start-up", "Elastic jobs", "Energy",
-    "Cost", "Deadlines", "Deferral", "Fairness", "Effort",
+    "Cost", "Deadlines", "Deferral", "Fairness", "Services", "Effort",
 )  # fmt: skip
 _HEADINGS = {"GPUs": "GPUs, whole run"}
 _FASTER = (
@@ -66,7 +66,7 @@ def _counts(summary: Summary) -> str:
 
 def _times(summary: Summary) -> Table:
     """Return mean and percentiles of what finished jobs had, and the makespan."""
-    table = _table(f"Finished jobs; makespan {_value('s', summary['makespan_s'])}")
+    table = table_of(f"Finished jobs; makespan {_value('s', summary['makespan_s'])}")
     table.add_column("", min_width=12)
     for heading in (*_SPREAD, "mean is"):
         table.add_column(heading, justify="right", min_width=10, no_wrap=True)
@@ -126,7 +126,7 @@ def _value(unit: str, value: float) -> str:
 
 def _parts(what: str, parts: Sequence[Part]) -> Iterator[RenderableType]:
     most = sorted(parts, key=lambda part: (-part.gpu_h, part.name))[:PARTS]
-    table = _table(f"By {what}")
+    table = table_of(f"By {what}")
     table.add_column(what, overflow="fold", max_width=20)
     columns = (
         ("jobs", [part.jobs for part in most]),
@@ -147,7 +147,14 @@ def _parts(what: str, parts: Sequence[Part]) -> Iterator[RenderableType]:
         yield plain(f"… and {len(parts) - PARTS:,} more in summary.json")
 
 
-def _table(title: str) -> Table:
+def table_of(title: str) -> Table:
+    """Return an empty table in the style of a summary.
+
+    Parameters
+    ----------
+    title
+        Its title.
+    """
     return Table(
         title=title,
         title_justify="left",

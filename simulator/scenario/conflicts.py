@@ -77,8 +77,9 @@ _RULES: tuple[Idle, ...] = (
         if key.name not in ("slack_h", "slack_factor", "jobs")
     ),
     Idle("cluster.format", "cluster.file", _is_not(BUILTIN), "without a cluster.file"),
-    Idle("jobs.format", "jobs.file", _is_not(BUILTIN), "without a jobs.file"),
-    Idle("jobs.interarrival_s", "jobs.file", _is_not(BUILTIN), "without a jobs.file"),
+    Idle("jobs.format", "jobs.file", _is_not(BUILTIN, NONE), "without a jobs.file"),
+    Idle("jobs.interarrival_s", "jobs.file", _is_not(BUILTIN, NONE), "without a jobs.file"),
+    Idle("services.end", "services.file", bool, "without a services.file"),
     Idle("sharing.layout", "sharing.mode", _is("mig-static"), _STATIC),
     Idle(
         "sharing.oversubscribe",
@@ -251,6 +252,7 @@ def conflicts(scenario: Scenario) -> Iterator[InputError]:
             f"{scenario['interruptions.checkpoint']} goes by what a checkpoint takes",
             "set interruptions.save_s above 0",
         )
+    yield from _nothing(scenario)
     try:
         startup_of(scenario)
     except InputError as error:
@@ -295,3 +297,9 @@ def _beside_elasticity(scenario: Scenario) -> Iterator[InputError]:
                 f"{why} beside policy.elasticity {scenario['policy.elasticity']!r}",
                 'set one of the two to "none"',
             )
+
+
+def _nothing(scenario: Scenario) -> Iterator[InputError]:
+    if scenario["jobs.file"] == NONE and not (scenario["services.file"] or scenario[COUNT]):
+        problem = "there are no jobs and no services"
+        yield scenario.error("jobs.file", problem, "name a file of one of them")

@@ -11,6 +11,8 @@ from bayplan.scheduler.hardware import find_product, products
 from bayplan.simulator.core.sources.autoscaler import SCAN_S
 from bayplan.simulator.scenario.keys import NONE
 from bayplan.simulator.scenario.ready import Ready
+from bayplan.traces.requests import models_of
+from bayplan.traces.services import Service
 
 IMAGE_LOCALITY = "image-locality"
 
@@ -18,10 +20,10 @@ IMAGE_LOCALITY = "image-locality"
 def doubts(ready: Ready) -> Iterator[str]:
     """Yield a line about each name that neither the cluster nor the catalogue of GPUs has.
 
-    Looked at are the GPU models of speeds and the MIG profiles of jobs; also told are an autoscaler
-    that has nothing to scale, groups without a price beside others with one, job types that no job
-    is of, a policy by images where there are none, a deferral policy that nothing follows from, and
-    an elasticity without elastic jobs.
+    Looked at are the GPU models of speeds and services, and the MIG profiles of jobs and services;
+    also told are an autoscaler that has nothing to scale, groups without a price beside others with
+    one, job types that no job is of, a policy by images where there are none, a deferral policy
+    that nothing follows from, and an elasticity without elastic jobs.
 
     Parameters
     ----------
@@ -34,6 +36,7 @@ def doubts(ready: Ready) -> Iterator[str]:
     for key, models in (
         ("speeds.file", [model for _, model in speeds.by_type]),
         ("speeds.by_model", list(speeds.by_model)),
+        *((f"service {each.name}", models) for each, models in _models(ready.services)),
     ):
         for model in dict.fromkeys(models):
             if model not in here and find_product(model) is None:
@@ -47,9 +50,21 @@ def doubts(ready: Ready) -> Iterator[str]:
             " jobs.grow_to and jobs.shrink_to make those of a list elastic"
         )
     profiles = dict.fromkeys(p.name for product in products() for p in product.profiles)
-    for name in dict.fromkeys(ready.jobs.mig_profile):
-        if name and name not in profiles:
-            yield f"jobs: no GPU has the mig_profile {name!r}{_perhaps(name, profiles)}"
+    for whose, names in (
+        ("jobs", ready.jobs.mig_profile),
+        *(
+            (f"service {s.name}", [each.mig_profile for each in s.alternatives])
+            for s in ready.services
+        ),
+    ):
+        for name in dict.fromkeys(names):
+            if name and name not in profiles:
+                yield f"{whose}: no GPU has the mig_profile {name!r}{_perhaps(name, profiles)}"
+
+
+def _models(services: Iterable[Service]) -> Iterator[tuple[Service, list[str]]]:
+    for service in services:
+        yield service, [m for each in service.alternatives for m in models_of(each.gpu_models)]
 
 
 def _about_groups(ready: Ready) -> Iterator[str]:

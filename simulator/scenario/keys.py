@@ -32,6 +32,10 @@ PROGRESSES = ("exact",)
 DETECTORS = (NONE, "progress")
 TRIGGERS = ("events", "rounds")
 DEFERRALS = (NONE, "carbon", "cheapest")
+SERVICE_ENDS = ("jobs", "series")
+
+NO_FILES = ("", BUILTIN, NONE)
+"""What a key that names a file may say instead."""
 
 MAX_SEED = 2**63 - 1
 MAX_S = 10**12
@@ -40,6 +44,7 @@ TABLES: dict[str, str] = {
     "cluster": "The nodes.",
     "jobs": "The jobs: a file, or a synthetic workload.",
     "jobs.synthetic": "Jobs that are drawn, in place of a file, where count is above 0.",
+    "services": "Services beside the jobs: replicas that follow a load.",
     "autoscaler": "Groups of nodes that grow and shrink, as a cluster file says.",
     "sharing": "How GPUs are shared.",
     "policy": "Who is placed where, who is next, who is stopped.",
@@ -66,6 +71,10 @@ KEYS: tuple[Key, ...] = (
     Key("cluster", "changes", "file", "", "changes of nodes at stated times (CSV: time_s, node,"
         " what: up, cordon, drain or down)"),
     *JOB_KEYS,
+    Key("services", "file", "file", "", "services file (TOML): inference services, their loads,"
+        " how they scale"),
+    Key("services", "end", "text", "jobs", "when the run ends: when all jobs have, or when all"
+        " loads have ended too; without jobs, with the loads", choices=SERVICE_ENDS),
     Key("autoscaler", "scan_s", "number", 10.0, "how often it looks at who waits and at nodes that"
         " are idle", least=0.001, most=MAX_S, unit=SECONDS),
     Key("sharing", "mode", "text", NONE, "how all GPUs are shared; none: as the cluster file says,"
@@ -182,6 +191,7 @@ MAIN: dict[str, str] = {
     "jobs": "jobs.file",
     "sharing": "sharing.mode",
     "speeds": "speeds.file",
+    "services": "services.file",
 }
 """The key that the bare name of a table stands for on the command line."""
 

@@ -53,7 +53,8 @@ _MIX: tuple[dict[str, object], ...] = (
 DEFAULT_MIX = tuple(filled(_MIX_COLUMNS, row) for row in _MIX)
 
 JOB_KEYS: tuple[Key, ...] = (
-    Key("jobs", "file", "file", "builtin", "job file, or builtin for the built-in jobs"),
+    Key("jobs", "file", "file", "builtin", "job file, builtin for the built-in jobs, or none"
+        " where there are services alone"),
     Key("jobs", "format", "text", "auto", "format of the file: auto, or one that `bayplan traces"
         " list` names", registry="job format"),
     Key("jobs", "interarrival_s", "number", None, "mean time between arrivals, for formats that do"

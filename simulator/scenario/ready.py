@@ -13,6 +13,7 @@ from bayplan.scheduler.hardware import product_named
 from bayplan.scheduler.types import Node
 from bayplan.simulator.core.grid import Grid, Hours
 from bayplan.simulator.core.groups import Group
+from bayplan.simulator.core.services.replicas import with_replicas
 from bayplan.simulator.core.settings import (
     Deferring,
     Interruptions,
@@ -44,6 +45,7 @@ from bayplan.traces.clusters import ClusterError, ClusterFile, read_cluster
 from bayplan.traces.gpu_outages import GpuOutages
 from bayplan.traces.jobs import JobTable, builtin_jobs, read_jobs
 from bayplan.traces.outages import Outages
+from bayplan.traces.services import Service, ServiceFile, ServicesError, read_services
 
 CALLED = Called(
     layout="sharing.layout",
@@ -64,7 +66,7 @@ class Ready:
     ``nodes`` are there at first, ``spare`` ones may come. ``groups`` are those of the cluster file,
     ``elastic`` those of them that an autoscaler lets grow and shrink, at every ``scan_s``.
     ``outages`` are how nodes go away by themselves, by name, ``gpu_outages`` how their GPUs fail,
-    and ``changes`` what happens to nodes at stated times.
+    and ``changes`` what happens to nodes at stated times. ``services`` are there beside the jobs.
     """
 
     nodes: list[Node]
@@ -77,6 +79,12 @@ class Ready:
     outages: Mapping[str, Outages] = field(default_factory=dict)
     gpu_outages: Mapping[str, GpuOutages] = field(default_factory=dict)
     changes: tuple[NodeChange, ...] = ()
+    services: tuple[Service, ...] = ()
+
+    @property
+    def rows(self) -> JobTable:
+        """The jobs, and a row for each replica that there may be: who stints on GPUs are of."""
+        return with_replicas(self.jobs, self.services)
 
     @property
     def all_nodes(self) -> list[Node]:
@@ -93,6 +101,7 @@ class Files:
     speeds: dict[str, dict[tuple[str, str], float]] = field(default_factory=dict)
     changes: dict[tuple[str, str, str], tuple[NodeChange, ...]] = field(default_factory=dict)
     hours: dict[tuple[str, str], dict[str, Hours]] = field(default_factory=dict)
+    services: dict[str, ServiceFile] = field(default_factory=dict)
 
 
 def made_ready(scenario: Scenario, files: Files | None = None) -> Ready:
@@ -163,12 +172,12 @@ def try_ready(
     """
     files = files or Files()
     tried = _Attempts(scenario)
-    cluster, table, by_type, changes, hours = _read(scenario, files, tried)
+    cluster, table, by_type, changes, hours, services = _read(scenario, files, tried)
     synthetic = bool(scenario["jobs.synthetic.count"])
     speeds = tried(lambda: speeds_of(scenario, by_type or {}))
     if cluster is None or by_type is None or speeds is None or (table is None and not synthetic):
         return None, tried.problems
-    if changes is None or hours is None:
+    if changes is None or hours is None or services is None:
         return None, tried.problems
     if scenario["energy.measure"]:
         grid = tried(lambda: grid_of(scenario, set(cluster.nodes.zone), hours))
@@ -184,7 +193,8 @@ def try_ready(
         return None, tried.problems
     ready = _ready(scenario, cluster, *shared, settings_of(scenario, speeds, grid))
     ready = replace(ready, outages=cluster.outages, gpu_outages=cluster.gpu_outages)
-    return replace(ready, changes=changes), tried.problems
+    ready = replace(ready, changes=changes, services=services.services)
+    return (None if tried(lambda: ready.rows) is None else ready), tried.problems
 
 
 def _ready(
@@ -245,7 +255,8 @@ class _Attempts:
         try:
             return make()
         except InputError as error:
-            lines = str(error).splitlines() if isinstance(error, ClusterError) else [str(error)]
+            several = isinstance(error, ClusterError | ServicesError)
+            lines = str(error).splitlines() if several else [str(error)]
             self.problems.extend(
                 self._scenario.error(path, line, "") if path else InputError(line) for line in lines
             )
@@ -260,6 +271,7 @@ class _Read(NamedTuple):
     speeds: dict[tuple[str, str], float] | None
     changes: tuple[NodeChange, ...] | None
     hours: dict[str, dict[str, Hours]] | None
+    services: ServiceFile | None
 
 
 def _read(scenario: Scenario, files: Files, tried: _Attempts) -> _Read:
@@ -273,6 +285,7 @@ def _read(scenario: Scenario, files: Files, tried: _Attempts) -> _Read:
         if cluster is None
         else tried(lambda: _change_file(scenario, files, cluster), "cluster.changes"),
         _hour_files(scenario, files, tried),
+        tried(lambda: _service_file(scenario, files), "services.file"),
     )
 
 
@@ -295,6 +308,7 @@ def settings_of(scenario: Scenario, speeds: Speeds, grid: Grid | None) -> Settin
         deferring=Deferring(**{each.name: deferral[each.name] for each in fields(Deferring)}),
         grid=grid,
         startup=startup_of(scenario),
+        await_series=scenario["services.end"] == "series",
         **scenario.table("run"),
     )
 
@@ -318,12 +332,22 @@ def _job_file(scenario: Scenario, files: Files) -> JobTable:
     between = scenario["jobs.interarrival_s"]
     named = (name, format, between)
     if named not in files.jobs:
-        files.jobs[named] = (
-            builtin_jobs()
-            if name == BUILTIN
-            else read_jobs(Path(name), format, interarrival_s=between)
-        )
+        if name == BUILTIN:
+            jobs = builtin_jobs()
+        elif name == NONE:
+            jobs = JobTable.of(name=[], work_s=[], gpu_count=[])
+        else:
+            jobs = read_jobs(Path(name), format, interarrival_s=between)
+        files.jobs[named] = jobs
     return files.jobs[named]
+
+
+def _service_file(scenario: Scenario, files: Files) -> ServiceFile:
+    if not (name := scenario["services.file"]):
+        return ServiceFile(())
+    if name not in files.services:
+        files.services[name] = read_services(name)
+    return files.services[name]
 
 
 def _speed_file(scenario: Scenario, files: Files) -> dict[tuple[str, str], float]:
@@ -369,6 +393,8 @@ def _jobs(scenario: Scenario, nodes: NodeTable, table: JobTable | None) -> JobTa
         own = scenario["jobs.synthetic.seed"]
         wanted = scenario.table("jobs.synthetic")
         return synthetic_jobs(wanted, nodes, seed if own is None else own)
+    if not len(table):
+        return table
     if (limit := scenario["jobs.limit"]) is not None:
         table = first_jobs(table, limit)
     if (how := scenario["jobs.resample"]) in ("permute", "bootstrap"):

@@ -45,7 +45,12 @@ def run(ready: Ready, told: Told | None = None) -> tuple[Outcome, bool]:
 
 def simulation_of(ready: Ready) -> Simulation:
     """Return the simulation of a scenario that was made ready."""
-    parts = Parts(sources=sources_of(ready), groups=ready.groups, hazards=hazards_of(ready))
+    parts = Parts(
+        sources=sources_of(ready),
+        groups=ready.groups,
+        hazards=hazards_of(ready),
+        services=ready.services,
+    )
     return Simulation(ready.nodes, ready.jobs, ready.settings, parts, spare=ready.spare)
 
 

@@ -475,3 +475,42 @@ def test_elastic_jobs_beside_reservations_are_refused(refused: Callable[..., str
     said = refused("simulate", *SMALL, "--policy.elasticity", "idle", "--policy.backfill", "easy",
                    "--out", "run")  # fmt: skip
     assert "policy.backfill: reservations do not hold beside policy.elasticity 'idle'" in said
+
+
+SERVICES = """\
+[classes.fast]
+target_s = 1
+
+[[services]]
+name = "web"
+class = "fast"
+rate_per_s = 3
+until_s = 600
+per_s = 10
+gpu_milli = 500
+most = 4
+"""
+
+
+def test_services_run_beside_jobs_or_alone(bayplan: Bayplan, folder: Path) -> None:
+    (folder / "services.toml").write_text(SERVICES)
+    alone = ("--cluster.file", "nodes.csv", "--jobs.file", "none")
+    for flags, jobs in ((SMALL, 40), (alone, 0)):
+        code, out, err = bayplan("simulate", *flags, "--services.file", "services.toml",
+                                 "--out", "run", "--services.end", "series")  # fmt: skip
+        assert (code, err) == (0, "")
+        assert out.startswith(f"{jobs} jobs: ")
+        assert " web " in out.partition("Services: requests")[2]
+        assert all(len(line) <= 80 for line in out.splitlines())
+        assert listing(folder / "run") == WRITTEN | {"services.parquet"}
+
+
+def test_a_services_file_that_is_wrong_is_told_in_one_line(bayplan: Bayplan, folder: Path) -> None:
+    (folder / "services.toml").write_text(SERVICES.replace("most", "mots"))
+    code, out, err = bayplan("simulate", *SMALL, "--set", "services=services.toml", "--out", "run")
+    assert (code, out) == (2, "")
+    assert err == (
+        "bayplan: services.file: services.toml: [[services]] 1: there is no key 'mots'; did you"
+        " mean 'most'?; and 1 more: `bayplan scenario check` lists them\n"
+    )
+    assert not (folder / "run").exists()

@@ -15,6 +15,8 @@ ELASTIC_POLICIES = "tests/simulator/core/test_elastic_policies.py::test_"
 AUTOSCALER = "tests/simulator/core/test_autoscaler.py::test_"
 MEMORY = "tests/simulator/core/test_out_of_memory.py::test_"
 RATES = "tests/simulator/core/test_rates.py::test_"
+SERVICES = "tests/simulator/core/test_services.py::test_"
+FLOW = "tests/simulator/core/test_service_flow.py::test_"
 STINTS = "tests/simulator/core/test_stints.py::test_"
 TRACE = "tests/simulator/outputs/test_trace.py::test_"
 WAITING = "tests/simulator/report/test_waiting.py::test_"
@@ -234,9 +236,9 @@ SIMULATOR_BUGS = (
     ),
     Bug(
         "work is counted by the GPUs that a job has at the end",
-        "simulator/core/simulation.py",
-        "work = (book.done_s + book.lost_s) * book.work_gpus",
-        "work = (book.done_s + book.lost_s) * book.n_gpus",
+        "simulator/core/totals.py",
+        "work = ((book.done_s + book.lost_s) * book.work_gpus)",
+        "work = ((book.done_s + book.lost_s) * book.n_gpus)",
         (ELASTIC + "a_job_takes_what_is_idle_and_gives_it_back_for_who_waits",),
     ),
     Bug(
@@ -305,6 +307,36 @@ SIMULATOR_BUGS = (
         "for name, _, _ in sorted(gpus)]",
         "for name in sorted({name for name, _, _ in gpus})]",
         (SAVING + "the_rate_of_failures_grows_with_nodes_and_gpus",),
+    ),
+    # --- services --------------------------------------------------------------------------
+    Bug(
+        "replicas leave as soon as fewer are wanted",
+        "simulator/core/services/scaling.py",
+        "return found if found >= current else min(current, max(number for _, number in past))",
+        "return found",
+        (SERVICES + "replicas_follow_the_load_and_stay_for_five_minutes",),
+    ),
+    Bug(
+        "whom a replica's place lets into another zone is not tried",
+        "simulator/core/services/crew.py",
+        "                door.try_again()\n",
+        "                pass\n",
+        (SERVICES + "one_more_in_a_zone_lets_the_next_one_into_the_other",),
+    ),
+    Bug(
+        "a replica that is lost goes on serving until the next round",
+        "simulator/core/simulation.py",
+        "            self._arm()\n            if self._fleet is not None:\n"
+        "                self._fleet.see()\n",
+        "            self._arm()\n",
+        (SERVICES + "between_rounds_a_replica_that_is_lost_serves_nobody",),
+    ),
+    Bug(
+        "who has gone still waits",
+        "simulator/core/services/flow.py",
+        "front, leaving = (1.0, head.per_s) if late else (speed, capacity)",
+        "front, leaving = (1.0 if late else speed), capacity",
+        (FLOW + "who_waits_too_long_goes",),
     ),
     # --- stints, traces, reports -----------------------------------------------------------
     Bug(

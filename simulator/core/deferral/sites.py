@@ -19,6 +19,9 @@ from bayplan.simulator.core.groups import Group
 from bayplan.simulator.core.hourly import Hourly
 from bayplan.simulator.core.zones import zone_of
 
+NOW_S = 3600.0
+"""Over how long a place is compared for who runs without an end."""
+
 
 class Sites:
     """The places of a cluster under a deferral policy.
@@ -81,6 +84,8 @@ class Sites:
     def _in_order(self, job: int, places: Sequence[int]) -> list[int]:
         book, now = self._floor.book, self._floor.now_s
         left_s = max(0.0, book.estimate_s.item(job) - book.done_s.item(job))
+        if math.isinf(left_s):  # a replica of a service: where it is best now
+            left_s = NOW_S
         until_s = now + max(1.0, left_s / self._floor.places.slowest(book.job_type[job]))
         return sorted(places, key=lambda place: (self._hourly[place].between(now, until_s), place))
 

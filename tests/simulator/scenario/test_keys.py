@@ -56,6 +56,8 @@ def test_every_setting_of_the_core_can_be_reached() -> None:
             default = {"default": {"image", "model"}}
             inside = set().union(*(default.get(f.name, {f.name}) for f in fields(Startup)))
             assert {k.name for k in KEYS if k.table == "startup"} == inside
+        elif field.name == "await_series":
+            assert BY_PATH["services.end"].choices == ("jobs", "series")
         elif field.name == "reconfiguration":
             assert [f.name for f in fields(Settings().reconfiguration)] == ["path"]
         elif field.name in grouped:

@@ -151,7 +151,7 @@ def test_all_files_are_looked_at_before_any_is_given_up(folder: Path) -> None:
     ]
     with pytest.raises(InputError, match="and 4 more: `bayplan scenario check` lists them"):
         made_ready(scenario(folder, cluster__file=str(folder / "bad.toml"),
-                            jobs__file="none", speeds__file=str(folder / "s.csv"),
+                            jobs__file="missing", speeds__file=str(folder / "s.csv"),
                             speeds__default_class="mediun"))  # fmt: skip
 
 
