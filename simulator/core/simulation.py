@@ -21,6 +21,7 @@ from bayplan.simulator.collecting import no_collection
 from bayplan.simulator.core.book import State
 from bayplan.simulator.core.clock import Clock, Turn
 from bayplan.simulator.core.deferral.holding import Holding
+from bayplan.simulator.core.floor import Floor
 from bayplan.simulator.core.gpus import Gpus
 from bayplan.simulator.core.meter import Row, Sampler
 from bayplan.simulator.core.partitioning import Keep
