@@ -1,4 +1,4 @@
-"""Write docs/reference.md, docs/metrics.md, and the keys in docs/scenario.md.
+"""Write docs/reference.md, docs/metrics.md, and the keys in docs/{scenario,services}.md.
 
 Run by ``make docs``; a test fails when a page is not what this writes.
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 PAGE = Path(__file__).parent / "reference.md"
 METRICS_PAGE = Path(__file__).parent / "metrics.md"
 SCENARIO_PAGE = Path(__file__).parent / "scenario.md"
+SERVICES_PAGE = Path(__file__).parent / "services.md"
 KEYS_HEADING = "## All keys\n\nWritten by `make docs`.\n\n"
 COMMANDS = (
     (),
@@ -137,8 +138,21 @@ def scenario_page() -> str:
     return by_hand + KEYS_HEADING + markdown()
 
 
+def services_page() -> str:
+    """Return the text of the page of services: what is written by hand, and the keys."""
+    from bayplan.traces.services.keys import markdown
+
+    by_hand = SERVICES_PAGE.read_text(encoding="utf-8").partition(KEYS_HEADING)[0]
+    return by_hand + KEYS_HEADING + markdown()
+
+
 if __name__ == "__main__":
-    pages = (PAGE, page()), (METRICS_PAGE, metrics_page()), (SCENARIO_PAGE, scenario_page())
+    pages = (
+        (PAGE, page()),
+        (METRICS_PAGE, metrics_page()),
+        (SCENARIO_PAGE, scenario_page()),
+        (SERVICES_PAGE, services_page()),
+    )
     for path, text in pages:
         path.write_text(text, encoding="utf-8")
         print(f"written: {path}")

@@ -29,16 +29,17 @@ CORDONED = 3
 NODE_LABELS = 5
 GPU_MODEL = 7
 GPU_COUNT = 8
-CPU_CAPACITY = 15
-MEMORY_CAPACITY = 16
-RESOURCE_CAPACITY = 17
-GPU_FREE = 20
-GPU_MEMORY_FREE = 21
-GPU_CLIENTS = 22
-MIG_PLACE = 23
-CPU_FREE = 24
-MEMORY_FREE = 25
-RESOURCE_FREE = 26
+GPU_UNHEALTHY = 13
+CPU_CAPACITY = 16
+MEMORY_CAPACITY = 17
+RESOURCE_CAPACITY = 18
+GPU_FREE = 21
+GPU_MEMORY_FREE = 22
+GPU_CLIENTS = 23
+MIG_PLACE = 24
+CPU_FREE = 25
+MEMORY_FREE = 26
+RESOURCE_FREE = 27
 
 WHOLE = 1000
 TOO_MUCH = 1001
@@ -127,6 +128,7 @@ def refit(
             code = NODE_LABELS
         elif count > 0:
             usable = 0
+            unhealthy = 0
             by_milli = 0
             by_mib = 0
             having = 0
@@ -150,6 +152,9 @@ def refit(
                 stop = start
             for slot in range(start, stop):
                 kind = slot_kind[slot]
+                if needs[CODE, kind] == GPU_UNHEALTHY:
+                    unhealthy += needs[MOST, kind]
+                    continue
                 if needs[CODE, kind] != FITS:
                     nearest = max(nearest, needs[CODE, kind])
                     continue
@@ -167,9 +172,12 @@ def refit(
                 having += min(left, most)
                 if left < most and needs[SHIFT, kind] == SEAT_SHIFT:
                     out_of = GPU_CLIENTS
-            if usable < count:
+            if usable < count <= usable + unhealthy:
+                code = GPU_UNHEALTHY
+            elif usable < count:
                 # What the kinds say counts only where there are slots enough.
-                lasting = usable == 0 and (nearest == GPU_MODEL or slot_count[row] >= count)
+                none = usable + unhealthy == 0
+                lasting = none and (nearest == GPU_MODEL or slot_count[row] >= count)
                 code = nearest if lasting else GPU_COUNT
             elif by_milli < count:
                 short = GPU_FREE

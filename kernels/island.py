@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from bayplan.kernels._jit import kernel
 from bayplan.kernels._types import CodeArray, FloatArray, IntArray, IntTable
-from bayplan.kernels.fit import CODE, FITS, MIB, MILLI, MOST, NIBBLE, SHIFT
+from bayplan.kernels.fit import CODE, FITS, GPU_UNHEALTHY, MIB, MILLI, MOST, NIBBLE, SHIFT
 
-TOPOLOGY = 13
-ISLAND_FREE = 29
+TOPOLOGY = 14
+ISLAND_FREE = 30
 ANY = -1
 _NOWHERE = -1
 _NO_SCORE = float("-inf")
@@ -39,8 +39,9 @@ def refit_islands(
     """Refuse rows that fit, and no island of which does: to be called after ``fit.refit``.
 
     ``number`` is the only island that counts, or ``ANY``. ``TOPOLOGY`` where none is ever large
-    enough, unless a reason before it stands in ``codes`` (n_nodes,); ``ISLAND_FREE`` where one is
-    and too little of it is free. ``scores`` and ``fitting`` as in ``refit``. Returns how many of
+    enough, unless a reason before it stands in ``codes`` (n_nodes,), and ``GPU_UNHEALTHY`` where
+    one would be but for GPUs that take no new pods; ``ISLAND_FREE`` where one is and too little of
+    it is free. ``scores`` and ``fitting`` as in ``refit``. Returns how many of
     ``rows`` fit.
     """
     n = 0
@@ -48,8 +49,10 @@ def refit_islands(
         row = rows[i]
         code = codes[row]
         if code == FITS or code > TOPOLOGY:
+            most_sound = 0
             most_usable = 0
             most_having = 0
+            sound = 0
             usable = 0
             having = 0
             now = _NOWHERE
@@ -59,12 +62,18 @@ def refit_islands(
                 here = slot_gpu[slot] // island[row]
                 if here != now:
                     now = here
+                    sound = 0
                     usable = 0
                     having = 0
                 kind = slot_kind[slot]
-                if (number >= 0 and here != number) or needs[CODE, kind] != FITS:
+                if number >= 0 and here != number:
                     continue
                 most = needs[MOST, kind]
+                if needs[CODE, kind] == FITS or needs[CODE, kind] == GPU_UNHEALTHY:
+                    sound += most
+                    most_sound = max(most_sound, sound)
+                if needs[CODE, kind] != FITS:
+                    continue
                 usable += most
                 most_usable = max(most_usable, usable)
                 milli = needs[MILLI, kind]
@@ -75,7 +84,7 @@ def refit_islands(
                 having += min((slot_able[slot] >> needs[SHIFT, kind]) & NIBBLE, most)
                 most_having = max(most_having, having)
             if most_usable < count:
-                code = TOPOLOGY
+                code = GPU_UNHEALTHY if most_sound >= count else TOPOLOGY
             elif most_having < count and code == FITS:
                 code = ISLAND_FREE
             codes[row] = code

@@ -57,6 +57,26 @@ def settle(
 
 
 @kernel
+def expected_end(
+    job: int,
+    new: float,
+    now: float,
+    work: FloatArray,
+    done: FloatArray,
+    rate: FloatArray,
+    ready: FloatArray,
+) -> float:
+    """Give a settled job a new rate, and return when it will be finished."""
+    rate[job] = new
+    left = work[job] - done[job]
+    start: float = max(now, ready[job])
+    if left <= 0.0:
+        return start
+    finish: float = start + left / new if new > 0.0 else np.inf
+    return finish
+
+
+@kernel
 def change_rates(
     jobs: IntArray,
     rates: FloatArray,
@@ -74,12 +94,43 @@ def change_rates(
     for k in range(jobs.size):
         job = jobs[k]
         settle_one(job, now, checkpoint, work, done, safe, rate, since, ready)
-        rate[job] = rates[k]
-        left = work[job] - done[job]
-        start = max(now, ready[job])
-        if left <= 0.0:
-            finish[k] = start
-        elif rates[k] > 0.0:
-            finish[k] = start + left / rates[k]
-        else:
-            finish[k] = np.inf
+        finish[k] = expected_end(job, rates[k], now, work, done, rate, ready)
+
+
+@kernel
+def settle_each(
+    jobs: IntArray,
+    now: float,
+    checkpoints: FloatArray,
+    work: FloatArray,
+    done: FloatArray,
+    safe: FloatArray,
+    rate: FloatArray,
+    since: FloatArray,
+    ready: FloatArray,
+) -> None:
+    """Settle jobs up to now, each by its own of ``checkpoints`` (n_jobs,)."""
+    for k in range(jobs.size):
+        job = jobs[k]
+        settle_one(job, now, checkpoints[job], work, done, safe, rate, since, ready)
+
+
+@kernel
+def change_rates_each(
+    jobs: IntArray,
+    rates: FloatArray,
+    now: float,
+    checkpoints: FloatArray,
+    work: FloatArray,
+    done: FloatArray,
+    safe: FloatArray,
+    rate: FloatArray,
+    since: FloatArray,
+    ready: FloatArray,
+    finish: FloatArray,
+) -> None:
+    """Do the same as ``change_rates``, each by its own of ``checkpoints`` (n_jobs,)."""
+    for k in range(jobs.size):
+        job = jobs[k]
+        settle_one(job, now, checkpoints[job], work, done, safe, rate, since, ready)
+        finish[k] = expected_end(job, rates[k], now, work, done, rate, ready)

@@ -17,9 +17,11 @@ GROUPS = {
     "ordering": ("order", "backfill"),
     "preempt": ("victim_order", "victims"),
     "simulate": ("calendar", "queue", "progress", "speed", "tenants", "advance"),
+    "elastic": ("elastic",),
 }
 """The modules needed for any decision; by the policies that FGD is compared with; where GPUs are
-governed; by the policy pwr; for speeds; for orders and backfilling; for preemption; for time.
+governed; by the policy pwr; for speeds; for orders and backfilling; for preemption; for time;
+for elastic jobs.
 
 Callees come first. A module is imported with its group: each takes some milliseconds.
 """

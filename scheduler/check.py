@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayplan.scheduler.health import kinds_of
 from bayplan.scheduler.islands import island_size
 from bayplan.scheduler.kinds import NO_LIMIT, Kind, slots_of
 from bayplan.scheduler.tenancy import NO_CLASS, Tenancy
@@ -29,6 +30,7 @@ def check_cluster(cluster: Cluster) -> None:
         row = cluster.row(name)
         _check_host(cluster, row, [t for t in tenancies if t.row == row])
         _check_gpus(cluster, row, [t for t in tenancies if t.row == row])
+    _check_images(cluster)
     _check_ranges(cluster)
     _check_dead_rows(cluster)
 
@@ -95,7 +97,8 @@ def _check_gpus(cluster: Cluster, row: int, tenancies: list[Tenancy]) -> None:
     _require(view.island[row] == island_size(node), f"{node.name}: size of its islands")
     _require(view.slot_count[row] == count, f"{node.name}: number of slots")
     kinds = [view.kinds.kinds[number] for number in view.slot_kind[own]]
-    _require(kinds == [plan.kinds[k] for k in plan.kind], f"{node.name}: kinds of slots")
+    planned = [plan.kinds[k] for k in kinds_of(view, row, node, plan)]
+    _require(kinds == planned, f"{node.name}: kinds of slots")
     alike = view.slot_kind[start] if len(set(view.slot_kind[own])) == 1 else NO_KIND
     _require(view.row_kind[row] == alike, f"{node.name}: kind of the row")
     for array, column, what in (
@@ -128,6 +131,8 @@ def _check_slot(
     mib = kind.memory_mib - sum(part[2] for part in parts)
     units = [part[3] for part in parts]
     _require(milli >= 0 and mib >= 0, f"{name}: slot {slot}: oversubscribed")
+    if not kind.healthy:
+        milli = mib = 0
     _require(view.slot_free_milli[slot] == milli, f"{name}: slot {slot}: free milli-GPU")
     _require(view.slot_free_mib[slot] == mib, f"{name}: slot {slot}: free GPU memory")
     _require(view.slot_used[slot] == sum(units), f"{name}: slot {slot}: units in use")
@@ -142,6 +147,14 @@ def _check_slot(
     elif kind.seats != NO_LIMIT:
         _require(len(units) <= kind.seats, f"{name}: slot {slot}: too many clients")
     return milli
+
+
+def _check_images(cluster: Cluster) -> None:
+    expected: dict[str, dict[int, int]] = {}
+    for name, node in cluster.nodes.items():
+        for image, mib in node.images:
+            expected.setdefault(image, {})[cluster.row(name)] = mib
+    _require(cluster.view.images.sizes == expected, "the images of nodes are listed otherwise")
 
 
 def _check_ranges(cluster: Cluster) -> None:

@@ -11,6 +11,7 @@ from bayplan.scheduler.arrays import BoolArray
 from bayplan.scheduler.cluster import Cluster
 from bayplan.scheduler.constraints.deciding import allowed
 from bayplan.scheduler.islands import ANY, NONE, InIsland, Near, island_of, near_of
+from bayplan.scheduler.taking import is_stranded
 from bayplan.scheduler.tenancy import Claim
 from bayplan.scheduler.types import (
     Decision,
@@ -74,7 +75,7 @@ def decide_rest(
             chosen_of(request, granted, placement.chosen),
         )
         return decision._replace(request=request, placement=placement)
-    reasons = by_claim(engine.cluster, decision.reasons, nodes)
+    reasons = by_claim(engine.cluster, decision.reasons, granted, nodes)
     return decision._replace(request=request, reasons=reasons)
 
 
@@ -87,7 +88,8 @@ def rest_of(
     rows = {cluster.row(claim.node) for claim in granted.values()}
     if len(rows) == 1:  # claims on two nodes cannot be used by one pod
         row = rows.pop()
-        there[row] = nodes is None or nodes[row]
+        stranded = any(is_stranded(cluster.view, claim) for claim in granted.values())
+        there[row] = (nodes is None or nodes[row]) and not stranded
     near = near_of(request.topology, _MANY)
     if near is None or not near.required:
         return request._replace(devices=rest), there
@@ -113,13 +115,23 @@ def _island_of(
     return near.number if number == ANY else NONE
 
 
-def by_claim(cluster: Cluster, reasons: Reasons, nodes: BoolArray | None) -> Reasons:
-    """Tell the nodes that the caller left out from those where the claims are not."""
+def by_claim(
+    cluster: Cluster, reasons: Reasons, granted: Mapping[int, Claim], nodes: BoolArray | None
+) -> Reasons:
+    """Tell the nodes that the caller left out from those where the claims are not.
+
+    One where they all are, on a GPU that takes no new pods, is told from both.
+    """
     counts = dict(reasons)
     left_out = counts.pop(Reason.EXCLUDED, 0)
     alive = cluster.view.alive[: cluster.view.n_rows]
     by_caller = 0 if nodes is None else int(np.count_nonzero(alive & ~nodes))
-    counts |= {Reason.EXCLUDED: by_caller, Reason.CLAIM_NODE: left_out - by_caller}
+    rows = {cluster.row(claim.node) for claim in granted.values()}
+    here = len(rows) == 1 and (nodes is None or all(nodes[row] for row in rows))
+    stranded = here and any(is_stranded(cluster.view, claim) for claim in granted.values())
+    counts |= {Reason.EXCLUDED: by_caller, Reason.CLAIM_NODE: left_out - by_caller - stranded}
+    if stranded:
+        counts[Reason.GPU_UNHEALTHY] = 1
     return tuple(sorted((reason, n) for reason, n in counts.items() if n))
 
 

@@ -23,11 +23,13 @@ from bayplan.scheduler.events import (
     Gone,
     Held,
     HoldExpired,
+    ImagesChanged,
     NodeChanged,
     NodeGone,
     NodeUp,
     Repartitioned,
 )
+from bayplan.scheduler.health import mark
 from bayplan.scheduler.ledger import change, moved
 from bayplan.scheduler.rows import Rows, smaller
 from bayplan.scheduler.sharing import sharing_of
@@ -216,6 +218,8 @@ class Cluster:
         touched = self._rows.slots(row)
         shrunk = node.name in self._shrunk
         self._rows.change(row, node)
+        if node.unhealthy != before.unhealthy:
+            self._mark(row)
         if smaller(node, before):
             self._shrunk.add(node.name)
         self._done(row, self._change_back, before, start, n_slots, shrunk)
@@ -224,11 +228,34 @@ class Cluster:
     def _change_back(self, node: Node, start: int, n_slots: int, shrunk: bool) -> None:
         # The very same slots: what else is taken back names them by their flat numbers.
         row = self._rows.row(node.name)
+        after = self._rows.nodes[node.name]
         self._rows.change(row, node, start)
+        if node.unhealthy != after.unhealthy:
+            self._mark(row)
         self._rows.shrink(self.view.n_rows, n_slots)
         if not shrunk:
             self._shrunk.discard(node.name)
         self._done(row, self._node_changed, NodeChanged(node))
+
+    def _images_changed(self, event: ImagesChanged) -> Touched:
+        row = self._rows.row(event.node)
+        before = self._rows.nodes[event.node].images
+        self._rows.set_images(row, event.images)
+        self._done(row, self._images_changed, ImagesChanged(event.node, before))
+        return ()
+
+    def _mark(self, row: int) -> None:
+        """Let the slots of a row say which of them take no new pods."""
+        tenancies = [self._tenancies[uid] for uid in self._on_row.get(row, ())]
+        claims = self._claims.values()
+        tenancies += [claim.tenancy for claim in claims if claim.tenancy.row == row]
+        mark(self.view, row, self.node_at(row), tenancies)
+
+    def _recount(self, row: int) -> None:
+        """Choose anew which GPUs of a node stand for the unhealthy ones, where none is known."""
+        node = self.node_at(row)
+        if node.anonymous_gpus and node.unhealthy:
+            self._mark(row)
 
     def _repartitioned(self, event: Repartitioned) -> Touched:
         row = self._rows.row(event.node)
@@ -326,6 +353,8 @@ class Cluster:
                 change(self.view, -1, claim.tenancy)
             self._claims[name] = claim
             touched += claim.tenancy.slots
+        if self.view.kinds.unhealthy:
+            self._recount(row)
         self._done(row, self._remove_pod, uid)
         return _once(touched) if shared else touched
 
@@ -346,6 +375,8 @@ class Cluster:
                 change(self.view, 1, claim.tenancy)
             else:
                 self._claims[device.claim] = replace(claim, users=claim.users - {uid})
+        if self.view.kinds.unhealthy:
+            self._recount(own.row)
         self._done(own.row, self._add_pod, pod, own, left)
         return _once(touched) if left else touched
 
@@ -400,6 +431,7 @@ def _placement_of(decision: Decision) -> Placement:
 _HANDLERS: dict[type, Callable[[Cluster, Any], Touched]] = {
     NodeUp: Cluster._node_up,
     NodeChanged: Cluster._node_changed,
+    ImagesChanged: Cluster._images_changed,
     Repartitioned: Cluster._repartitioned,
     NodeGone: Cluster._node_gone,
     Bound: Cluster._bound,

@@ -16,7 +16,7 @@ from bayplan.scheduler.cluster import Cluster
 from bayplan.scheduler.mig.places import Places
 from bayplan.scheduler.near import refuse_apart
 from bayplan.scheduler.needs import Needs
-from bayplan.scheduler.policies._base import PlacementPolicy
+from bayplan.scheduler.policies._base import PlacementPolicy, uses_images
 from bayplan.scheduler.shape import Shape
 from bayplan.scheduler.view import CodeArray, FloatArray, IntArray, View
 
@@ -32,7 +32,7 @@ class Column:
 
     ``scores`` (capacity,), -inf where it does not fit; ``codes`` (capacity,) are ``Reason``, -1
     without a node; ``needs`` what the shape takes of each kind of slot; ``wanted`` and ``amounts``
-    (n,) the other resources by their column.
+    (n,) the other resources by their column; ``spread`` on how many nodes the shape's images are.
     """
 
     scores: FloatArray
@@ -42,6 +42,7 @@ class Column:
     amounts: IntArray
     since: int = 0
     known_resources: int = -1
+    spread: tuple[int, ...] = ()
 
 
 class Columns:
@@ -58,6 +59,7 @@ class Columns:
     ) -> None:
         self._cluster = cluster
         self._policy = policy
+        self._by_images = uses_images(policy)
         self._places = places
         self._max_bytes = max_bytes
         self._columns: OrderedDict[Shape, Column] = OrderedDict()
@@ -103,6 +105,10 @@ class Columns:
             if column.since == log.number:
                 return column
             n = log.rows_since(column.since, view, self._rows)
+        if self._by_images and shape.images:
+            spread = view.images.spread(shape.images, view.alive[: view.n_rows])
+            if spread != column.spread:
+                column.spread, n = spread, -1  # of all nodes, whoever changed
         self._bring_up(shape, column, np.arange(view.n_rows) if n < 0 else self._rows[:n])
         column.since = log.number
         return column

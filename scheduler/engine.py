@@ -19,7 +19,7 @@ from bayplan.scheduler.grants import GrantTable
 from bayplan.scheduler.mig.places import Places
 from bayplan.scheduler.near import choose_near
 from bayplan.scheduler.policies import PlacementPolicy, Ties
-from bayplan.scheduler.policies._base import Ask, ask_of
+from bayplan.scheduler.policies._base import Ask, ask_of, uses_images
 from bayplan.scheduler.rows import stable_key
 from bayplan.scheduler.shape import Shape
 from bayplan.scheduler.shapes import AskedShapes
@@ -99,7 +99,7 @@ class Engine:
         self.seed = seed % (1 << 64)
         self.places = getattr(policy, "places", None) or places or Places()
         self.columns = Columns(cluster, policy, self.places, cache_mib * MIB)
-        self._asked = AskedShapes(self.columns.clear)
+        self._asked = AskedShapes(self.columns.clear, by_images=uses_images(policy))
         self._column_of = self._asked.column_of
         self._grants = GrantTable()
         self._slots = np.zeros(MAX_SLOTS, np.int64)
@@ -246,7 +246,7 @@ class Engine:
             WishReasons(
                 chosen_of(request, granted, each.chosen),
                 each.fitting,
-                by_claim(self.cluster, each.reasons, nodes),
+                by_claim(self.cluster, each.reasons, granted, nodes),
                 each.isolation,
             )
             for each in found

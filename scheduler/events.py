@@ -18,10 +18,11 @@ class NodeUp:
 
 @dataclass(frozen=True, slots=True)
 class NodeChanged:
-    """A node's capacity, labels or schedulability changed; its pods stay.
+    """A node's capacity, labels, images or schedulability changed; its pods stay.
 
     Its GPUs (count, model, memory, anonymity, sharing) may change only while none is in use.
-    CPU, memory and other resources may shrink below what is used: then nothing new fits.
+    Which of them are unhealthy may change at any time. CPU, memory and other resources may shrink
+    below what is used: then nothing new fits.
     """
 
     node: Node
@@ -38,6 +39,14 @@ class Repartitioned:
     node: str
     gpu: int
     sharing: Sharing
+
+
+@dataclass(frozen=True, slots=True)
+class ImagesChanged:
+    """The container images on a node are others from now on: names and MiB."""
+
+    node: str
+    images: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +105,7 @@ class Gone:
 Event = (
     NodeUp
     | NodeChanged
+    | ImagesChanged
     | Repartitioned
     | NodeGone
     | Bound

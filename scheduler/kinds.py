@@ -6,7 +6,7 @@ takes of a slot is worked out once a kind (``needs``), and kernels look it up.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -37,7 +37,7 @@ class Kind:
 
     ``sharing`` is how the slot is shared; of a layout's instance, what is inside of it, or MIG.
     ``product`` is set on MIG GPUs, ``profile`` on instances of a layout; ``smaller`` are the
-    smaller profiles of the same layout.
+    smaller profiles of the same layout. One that is not ``healthy`` takes no new pods.
     """
 
     model: str
@@ -48,6 +48,7 @@ class Kind:
     product: Product | None = None
     profile: MigProfile | None = None
     smaller: tuple[MigProfile, ...] = ()
+    healthy: bool = True
 
     @property
     def is_mig(self) -> bool:
@@ -62,7 +63,7 @@ class Kind:
     @property
     def is_plain(self) -> bool:
         """Whether it is a whole GPU whose milli and MiB add up, and no more."""
-        return isinstance(self.sharing, Ungoverned)
+        return isinstance(self.sharing, Ungoverned) and self.healthy
 
     @property
     def seats(self) -> int:
@@ -98,7 +99,8 @@ class NodeSlots:
     """The slots of a node, by GPU and start: columns (n_slots,) int64.
 
     ``kind`` is an index into ``kinds``, ``gpu`` that of the slot's GPU on the node, ``start`` and
-    ``size`` its place there. ``total_milli`` is the sum of the capacities.
+    ``size`` its place there. ``free_milli`` and ``memory_mib`` are what is free while nothing is on
+    it: nothing of a GPU that takes no new pods. ``total_milli`` is the sum of ``free_milli``.
     """
 
     kinds: tuple[Kind, ...]
@@ -107,6 +109,7 @@ class NodeSlots:
     start: IntArray
     size: IntArray
     capacity_milli: IntArray
+    free_milli: IntArray
     memory_mib: IntArray
     total_milli: int
 
@@ -126,9 +129,29 @@ def slots_of(node: Node) -> NodeSlots:
         node.gpu_count, node.gpu_model, node.gpu_memory_mib, node.anonymous_gpus, node.sharing
     )
     try:
-        return _node_slots(gpus)
+        slots = _node_slots(gpus)
     except InvalidRequest as error:
         raise InvalidRequest(f"node {node.name}: {error}") from None
+    return _less(slots, node) if node.unhealthy else slots
+
+
+def _less(slots: NodeSlots, node: Node) -> NodeSlots:
+    """Return the slots of a node some of whose GPUs take no new pods: not cached, they change."""
+    closed = np.zeros(node.gpu_count, np.bool_)
+    closed[-len(node.unhealthy) :] = True  # whichever they are, where the device plugin picks
+    if not node.anonymous_gpus:
+        closed = np.isin(np.arange(node.gpu_count), node.unhealthy)
+    of_slot = closed[slots.gpu]
+    kinds = (*slots.kinds, *(replace(kind, healthy=False) for kind in slots.kinds))
+    used, kind = np.unique(slots.kind + len(slots.kinds) * of_slot, return_inverse=True)
+    return replace(
+        slots,
+        kinds=tuple(kinds[number] for number in used.tolist()),
+        kind=kind,
+        free_milli=np.where(of_slot, 0, slots.free_milli),
+        memory_mib=np.where(of_slot, 0, slots.memory_mib),
+        total_milli=int(slots.free_milli[~of_slot].sum()),
+    )
 
 
 class Gpus(NamedTuple):
@@ -157,15 +180,17 @@ def _node_slots(gpus: Gpus) -> NodeSlots:
             known[sharing] = _slots(gpus, sharing)
         plans += [(gpu, plan) for plan in known[sharing]]
     kinds = list(dict.fromkeys(plan.kind for _, plan in plans))
+    milli = np.array([plan.kind.capacity_milli for _, plan in plans], np.int64)
     return NodeSlots(
         tuple(kinds),
         np.array([kinds.index(plan.kind) for _, plan in plans], np.int64),
         np.array([gpu for gpu, _ in plans], np.int64),
         np.array([plan.start for _, plan in plans], np.int64),
         np.array([plan.size for _, plan in plans], np.int64),
-        np.array([plan.kind.capacity_milli for _, plan in plans], np.int64),
+        milli,
+        milli,
         np.array([plan.kind.memory_mib for _, plan in plans], np.int64),
-        sum(plan.kind.capacity_milli for _, plan in plans),
+        int(milli.sum()),
     )
 
 

@@ -26,7 +26,7 @@ class KindTable:
 
     ``tables`` (n_tables, N_MASKS) say by ``used`` what a slot is still able to take;
     ``table_of`` is each kind's row there. ``plain`` (n_kinds,): ungoverned GPUs.
-    ``size`` is how many there are.
+    ``size`` is how many there are; ``unhealthy`` are the numbers of those that take no new pods.
     """
 
     kinds: list[Kind] = field(default_factory=list)
@@ -36,6 +36,7 @@ class KindTable:
     plain: BoolArray = field(default_factory=lambda: np.zeros(0, np.bool_))
     all_plain: bool = True
     size: int = 0
+    unhealthy: set[int] = field(default_factory=set)
     _tables: dict[object, int] = field(default_factory=dict)
     _needs: dict[tuple[int, int], tuple[DeviceRequest, tuple[Need, ...]]] = field(
         default_factory=dict
@@ -51,6 +52,7 @@ class KindTable:
             self.plain,
             self.all_plain,
             self.size,
+            set(self.unhealthy),
             dict(self._tables),
         )
 
@@ -64,6 +66,8 @@ class KindTable:
             self.plain = np.array([kind.is_plain for kind in self.kinds], np.bool_)
             self.all_plain = bool(self.plain.all())
             self.size = len(self.kinds)
+            if not kind.healthy:
+                self.unhealthy.add(number)
         return number
 
     def need(self, want: Want, number: int) -> Need:
@@ -87,6 +91,8 @@ class KindTable:
 
     def able(self, number: int, used: int) -> int:
         """Return what a slot of a kind is able to take when ``used`` is on it."""
+        if number in self.unhealthy:
+            return 0
         table = self.table_of[number]
         return UNLIMITED if table < 0 else int(self.tables[table, used])
 

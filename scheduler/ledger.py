@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bayplan.kernels.change import change_room
+from bayplan.scheduler.health import is_unhealthy
 from bayplan.scheduler.tenancy import NO_CLASS, Tenancy
 from bayplan.scheduler.view import View
 
@@ -16,9 +17,13 @@ def change(view: View, sign: int, tenancy: Tenancy) -> None:
     """Allocate (``sign`` -1) or release (+1) a tenancy."""
     row = tenancy.row
     cpu, memory, gpu_class = tenancy.cpu, tenancy.memory, tenancy.gpu_class
+    some_unhealthy = bool(view.kinds.unhealthy)
     if gpu_class >= view.class_pods.shape[1]:
         view.reserve_classes(gpu_class)
     for slot, milli, mib, units in tenancy.taken or _HOST:
+        if some_unhealthy and is_unhealthy(view, slot):
+            view.slot_used[slot] -= sign * units  # nothing of it is free, whoever comes or goes
+            slot = -1
         change_room(
             sign,
             row,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -46,9 +47,9 @@ class Need(NamedTuple):
     """What a want takes of a slot of one kind.
 
     ``code`` is ``Reason.FITS`` or why slots of the kind never serve it; then ``milli`` is
-    ``NEVER``. ``shift`` says where in the slot's ``able`` stands how many more fit; ``most``, how
-    many of it one slot may hold for one pod. ``profile`` is the MIG instance that it becomes or
-    is in.
+    ``NEVER``, and ``most`` of an unhealthy GPU what it would hold. ``shift`` says where in the
+    slot's ``able`` stands how many more fit; ``most``, how many of it one slot may hold for one
+    pod. ``profile`` is the MIG instance that it becomes or is in.
     """
 
     code: Reason
@@ -84,6 +85,9 @@ def as_table(needs: Sequence[Need], place: Sequence[int]) -> IntTable:
 
 def need_of(want: Want, kind: Kind) -> Need:
     """Return what a want takes of a slot of a kind."""
+    if not kind.healthy:
+        need = need_of(want, replace(kind, healthy=True))
+        return need if need.code else Need(Reason.GPU_UNHEALTHY, most=need.most)
     if want.models and kind.model not in want.models:
         return Need(Reason.GPU_MODEL)
     if want.profile:

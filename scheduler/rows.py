@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from bayplan.scheduler.errors import Conflict, Duplicate, InvalidRequest, Unknown
+from bayplan.scheduler.images import Images
 from bayplan.scheduler.islands import island_size
 from bayplan.scheduler.kinds import Kind, NodeSlots, slots_of
 from bayplan.scheduler.labels import LabelIndex, Labels
@@ -146,6 +147,14 @@ class Rows:
         self._set_host(row, before, node)
         self.nodes[node.name] = node
 
+    def set_images(self, row: int, images: Images) -> None:
+        """Let the node at a row have other images."""
+        before = self.nodes[self.names[row]]
+        node = replace(before, images=images)
+        _validate_images(node)
+        self.view.images.change(row, before.images, images)
+        self.nodes[node.name] = node
+
     def repartition(self, row: int, node: Node, start: int | None = None) -> dict[int, int]:
         """Cut the GPUs of a node anew, keep what is in use, and say where each slot in use went.
 
@@ -191,6 +200,8 @@ class Rows:
     def _set_host(self, row: int, before: Node | None, node: Node) -> None:
         view = self.view
         self.labels.update(row, node)
+        if node.images or (before is not None and before.images):
+            view.images.change(row, before.images if before else (), node.images)
         view.schedulable[row] = node.schedulable
         view.island[row] = island_size(node)
         view.cpu_free_milli[row] += node.cpu_milli - (before.cpu_milli if before else 0)
@@ -219,7 +230,7 @@ class Rows:
         view.slot_first[own] = slots.start
         view.slot_size[own] = slots.size
         view.slot_capacity[own] = slots.capacity_milli
-        view.slot_free_milli[own] = slots.capacity_milli
+        view.slot_free_milli[own] = slots.free_milli
         view.slot_free_mib[own] = slots.memory_mib
         view.slot_used[own] = 0
         view.slot_able[own] = able
@@ -302,5 +313,23 @@ def _validate(node: Node) -> None:
         )
     if not node.name.isprintable():
         raise InvalidRequest(f"node {node.name!r}: the name has characters that cannot be printed")
+    if not all(0 <= gpu < node.gpu_count for gpu in node.unhealthy) or list(
+        node.unhealthy
+    ) != sorted(set(node.unhealthy)):
+        raise InvalidRequest(
+            f"node {node.name}: unhealthy GPUs {node.unhealthy}; name some of its"
+            f" {node.gpu_count} GPUs by index, ascending"
+        )
     if node.gpu_count > MAX_GPUS:
         raise InvalidRequest(f"node {node.name}: {node.gpu_count} GPUs; at most {MAX_GPUS}")
+    if node.images:
+        _validate_images(node)
+
+
+def _validate_images(node: Node) -> None:
+    if len({name for name, _ in node.images}) < len(node.images):
+        raise InvalidRequest(f"node {node.name}: an image is there twice")
+    if not are_amounts([mib for _, mib in node.images]):
+        raise InvalidRequest(
+            f"node {node.name}: sizes of images are whole numbers from 0 to {MAX_AMOUNT}"
+        )

@@ -39,8 +39,8 @@ class Shape:
     ``count`` slots, of each what is ``want``. ``asks`` are the device requests in order,
     ``chosen`` says which of the alternatives each is. ``refusal`` is set when no node can satisfy
     it today, whatever is free. ``gpu_class``: 0 a share of one GPU, k GPUs, -1 none. ``near`` is
-    what it wishes of GPU islands, if anything. Shapes are compared by identity; those with the
-    same ``content`` mean the same to every node.
+    what it wishes of GPU islands, if anything, ``images`` those of the pod's containers. Shapes are
+    compared by identity; those with the same ``content`` mean the same to every node.
     """
 
     cpu: int
@@ -54,12 +54,14 @@ class Shape:
     refusal: Reason
     gpu_class: int
     near: Near | None = None
+    images: tuple[str, ...] = ()
 
     @property
     def content(self) -> tuple[object, ...]:
         """What a node sees of it."""
         near = self.near_required
-        return self.cpu, self.memory, self.count, self.want, self.resources, self.labels, near
+        fits = self.cpu, self.memory, self.count, self.want, self.resources, self.labels, near
+        return *fits, self.images
 
     @property
     def near_required(self) -> Near | None:
@@ -117,6 +119,7 @@ def _shape(request: Request, wishes: tuple[Wish, ...]) -> Shape:
         _refusal(asks, len(wants)),
         gpu_class(count, share=not want.whole),
         near_of(request.topology, count),
+        request.images,
     )
 
 

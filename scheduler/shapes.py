@@ -15,16 +15,23 @@ Question = tuple[object, ...]
 class AskedShapes:
     """A bounded table of shapes by what is asked; emptied when it is full.
 
+    Parameters
+    ----------
+    dropped
+        Told when the table is emptied: nobody can ask for its columns any more.
+    by_images
+        Whether pods with other images ask something else: a policy looks at them.
+
     Attributes
     ----------
     column_of
         The shape whose score column a shape shares: what nodes see of them is equal.
     """
 
-    def __init__(self, dropped: Callable[[], None]) -> None:
-        """Tell ``dropped`` when the table is emptied: nobody can ask for its columns any more."""
+    def __init__(self, dropped: Callable[[], None], *, by_images: bool = False) -> None:
         self.column_of: dict[Shape, Shape] = {}
         self._dropped = dropped
+        self._by_images = by_images
         self._shapes: dict[Question, tuple[Shape, ...]] = {}
         self._quick: dict[Question, tuple[tuple[DeviceRequest, ...], tuple[Shape, ...]]] = {}
         self._alike: dict[Question, Shape] = {}
@@ -33,7 +40,8 @@ class AskedShapes:
         """Return the request's ways to be satisfied, the most wanted first."""
         # Pods of one kind have one ``devices`` object; hashing it for every pod shows in the loop.
         devices = request.devices
-        rest = request.resources, request.node_labels, request.topology
+        images = request.images if self._by_images else ()
+        rest = request.resources, request.node_labels, request.topology, images
         quick = request.cpu_milli, request.memory_mib, id(devices), *rest
         known = self._quick.get(quick)
         if known is not None and known[0] is devices:
@@ -50,7 +58,8 @@ class AskedShapes:
             for table in (self._quick, self._shapes, self._alike, self.column_of):
                 table.clear()
             self._dropped()
-        shapes = self._shapes[question] = shapes_of(request)
+        shown = request if self._by_images else request._replace(images=())
+        shapes = self._shapes[question] = shapes_of(shown)
         for shape in shapes:
             # Pods with claims of their own, or models in another order, share a column.
             self.column_of[shape] = self._alike.setdefault(shape.content, shape)

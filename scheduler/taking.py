@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from bayplan.scheduler.errors import Conflict, InvalidRequest
+from bayplan.scheduler.health import is_unhealthy
 from bayplan.scheduler.islands import stays_near
 from bayplan.scheduler.kinds import Kind
 from bayplan.scheduler.labels import has_labels
@@ -97,7 +98,7 @@ def suits(
 ) -> bool:  # fmt: skip
     """Whether a placement is what the request asks for of a node as it is by now.
 
-    Claims that are allocated do not count: ``taken_by`` compares them.
+    Of claims that are allocated only the health of their GPUs counts: ``taken_by`` compares them.
     """
     if request.node_labels and not has_labels(node, request.node_labels):
         return False
@@ -105,9 +106,19 @@ def suits(
         return False
     dealt = zip(request.devices, placement.chosen, placement.grants, strict=True)
     for device, chosen, grants in dealt:
-        if device.claim not in claims and not _as_asked(wish_of(device, chosen), grants, row, view):
+        if device.claim in claims:
+            if is_stranded(view, claims[device.claim]):
+                return False
+        elif not _as_asked(wish_of(device, chosen), grants, row, view):
             return False
     return True
+
+
+def is_stranded(view: View, claim: Claim) -> bool:
+    """Whether a claim takes no new users, because it has a GPU that takes no new pods."""
+    return bool(view.kinds.unhealthy) and any(
+        is_unhealthy(view, slot) for slot in claim.tenancy.slots
+    )
 
 
 def _as_asked(wish: DeviceRequest, grants: Grants, row: int, view: View) -> bool:

@@ -2,7 +2,8 @@
 
 from bayplan.kernels.advance import advance, advance_alone
 from bayplan.kernels.calendar import set_times, take_due
-from bayplan.kernels.progress import change_rates, settle
+from bayplan.kernels.elastic import give_pods
+from bayplan.kernels.progress import change_rates, change_rates_each, settle, settle_each
 from bayplan.kernels.queue import (
     FIRST,
     HOPE,
@@ -35,13 +36,16 @@ __all__ = [
     "advance",
     "advance_alone",
     "change_rates",
+    "change_rates_each",
     "first_class",
+    "give_pods",
     "is_hopeless",
     "list_open",
     "next_open",
     "retime",
     "set_times",
     "settle",
+    "settle_each",
     "take_due",
     "unblock",
 ]

@@ -72,23 +72,24 @@ class Reason(IntEnum):
     ISOLATION = 10, "no GPU offers an accepted isolation"
     PROFILE = 11, "no GPU offers the MIG profile"
     MIG_SPAN = 12, "shares of several GPUs, and MIG instances cannot work together"
-    TOPOLOGY = 13, "no GPU island of the node is as large as the pod requires"
-    MIXED_DEVICES = 14, "device requests of different kinds in one pod are not decided yet"
-    CPU_CAPACITY = 15, "the node has less CPU"
-    MEMORY_CAPACITY = 16, "the node has less memory"
-    RESOURCE_CAPACITY = 17, "the node has less of another resource"
-    SPREAD_LABEL = 18, "the node lacks the label by which the pod is to be spread"
-    POD_AFFINITY = 19, "no pod that this one must be near is in the node's domain"
-    GPU_FREE = 20, "too few GPUs with enough free"
-    GPU_MEMORY_FREE = 21, "too little GPU memory free beside the memory of the co-residents"
-    GPU_CLIENTS = 22, "no client or replica left on the GPUs with enough free"
-    MIG_PLACE = 23, "enough of a GPU free, but no place where the MIG profile may start"
-    CPU_FREE = 24, "too little CPU free"
-    MEMORY_FREE = 25, "too little memory free"
-    RESOURCE_FREE = 26, "too little of another resource free"
-    TOPOLOGY_SPREAD = 27, "the node's domain would hold too many more of the pods than others"
-    POD_ANTI_AFFINITY = 28, "a pod in the node's domain and this one must keep apart"
-    ISLAND_FREE = 29, "enough GPUs free, but not enough of them in one GPU island"
+    GPU_UNHEALTHY = 13, "enough GPUs, but too many of them are unhealthy and take no new pods"
+    TOPOLOGY = 14, "no GPU island of the node is as large as the pod requires"
+    MIXED_DEVICES = 15, "device requests of different kinds in one pod are not decided yet"
+    CPU_CAPACITY = 16, "the node has less CPU"
+    MEMORY_CAPACITY = 17, "the node has less memory"
+    RESOURCE_CAPACITY = 18, "the node has less of another resource"
+    SPREAD_LABEL = 19, "the node lacks the label by which the pod is to be spread"
+    POD_AFFINITY = 20, "no pod that this one must be near is in the node's domain"
+    GPU_FREE = 21, "too few GPUs with enough free"
+    GPU_MEMORY_FREE = 22, "too little GPU memory free beside the memory of the co-residents"
+    GPU_CLIENTS = 23, "no client or replica left on the GPUs with enough free"
+    MIG_PLACE = 24, "enough of a GPU free, but no place where the MIG profile may start"
+    CPU_FREE = 25, "too little CPU free"
+    MEMORY_FREE = 26, "too little memory free"
+    RESOURCE_FREE = 27, "too little of another resource free"
+    TOPOLOGY_SPREAD = 28, "the node's domain would hold too many more of the pods than others"
+    POD_ANTI_AFFINITY = 29, "a pod in the node's domain and this one must keep apart"
+    ISLAND_FREE = 30, "enough GPUs free, but not enough of them in one GPU island"
 
 
 FIRST_SHORTAGE = Reason.GPU_FREE
@@ -162,7 +163,8 @@ class Request(NamedTuple):
 
     ``resources`` are other countable resources by name (TPUs, NICs), sorted by name.
     ``node_labels`` must all be on the node. ``run_time_s`` is an estimate, not a limit.
-    ``constraints`` are taints, affinity and spread; None is a pod that none concern.
+    ``constraints`` are taints, affinity and spread; None is a pod that none concern. ``images`` are
+    the names of its containers' images, one a container, for policies that look at them.
     """
 
     uid: str
@@ -180,6 +182,7 @@ class Request(NamedTuple):
     run_time_s: float | None = None
     deadline_s: float | None = None
     constraints: Constraints | None = None
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +194,9 @@ class Node:
     ``sharing`` says how its GPUs are shared: nothing is ungoverned, one entry is for all GPUs,
     several are one a GPU. ``taints`` concern only pods with constraints. ``gpu_island``: NVLink
     joins so many GPUs with consecutive indices; 0 is as the catalogue says of the model.
+    ``images`` are the container images on it by name, each with its MiB.
+    ``unhealthy`` are the indices of GPUs that take no new pods, ascending; pods on them stay. Where
+    the device plugin picks, only their number counts.
     """
 
     name: str
@@ -206,6 +212,8 @@ class Node:
     sharing: tuple[Sharing, ...] = ()
     taints: tuple[Taint, ...] = ()
     gpu_island: int = 0
+    images: tuple[tuple[str, int], ...] = ()
+    unhealthy: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

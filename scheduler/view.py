@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayplan.scheduler.arrays import BoolArray, CodeArray, FloatArray, IntArray, IntTable
+from bayplan.scheduler.images import ImageTable
 from bayplan.scheduler.kindtable import KindTable
 
 __all__ = ["BoolArray", "CodeArray", "FloatArray", "IntArray", "IntTable", "View"]
@@ -56,6 +57,8 @@ class View:
     how many more of what still find a place (``mig.tables``), by ``slot_table``, -1 where
     nothing limits its clients.
 
+    ``images`` says on which rows container images are.
+
     ``for_fit`` and ``for_change`` are the arrays that these two kernels take, in their order: kept,
     because every decision passes them.
 
@@ -95,6 +98,7 @@ class View:
     slot_table: IntArray = field(default_factory=_ints)
     kinds: KindTable = field(default_factory=KindTable)
     resource_names: list[str] = field(default_factory=list)
+    images: ImageTable = field(default_factory=ImageTable)
     memos: dict[int, object] = field(default_factory=dict)
     for_fit: FitArrays = field(init=False)
     for_change: ChangeArrays = field(init=False)
@@ -137,6 +141,7 @@ class View:
             **{name: getattr(self, name).copy() for name in _NODE_ARRAYS + _SLOT_ARRAYS},
             kinds=self.kinds.copy(),
             resource_names=list(self.resource_names),
+            images=self.images.copy(),
             memos={},
         )
 

@@ -268,10 +268,14 @@ def _lasting(slots: Sequence[Slot], request: Request) -> int:
     serving = [need.most for need in needs if need.code == Reason.FITS]
     if sum(serving) >= request.count:
         return Reason.FITS
+    sick = [need.most for need in needs if need.code == Reason.GPU_UNHEALTHY]
+    if sum(serving) + sum(sick) >= request.count:
+        return Reason.GPU_UNHEALTHY
+    needs = [need for need in needs if need.code != Reason.GPU_UNHEALTHY]
     nearest = max([need.code for need in needs], default=Reason.GPU_COUNT)
     # There may be no more to say than that there are too few; but of other models, it is said.
     too_few = len(slots) < request.count and nearest != Reason.GPU_MODEL
-    return Reason.GPU_COUNT if serving or too_few else nearest
+    return Reason.GPU_COUNT if serving or sick or too_few else nearest
 
 
 def _shortage(slots: Sequence[Slot], request: Request) -> int:

@@ -28,9 +28,11 @@ def _code(node: Node, code: int, size: int, number: int, request: Request) -> in
         islands.setdefault(node.gpu_of(i) // size, []).append(slot)
     if number >= 0:
         islands = {number: islands.get(number, [])}
-    usable, having = 0, 0
+    usable, having, sound = 0, 0, 0
     for slots in islands.values():
         serving = [(slot, request.needs[slot.kind.number]) for slot in slots]
+        either = (Reason.FITS, Reason.GPU_UNHEALTHY)
+        sound = max(sound, sum(need.most for _, need in serving if need.code in either))
         serving = [(slot, need) for slot, need in serving if need.code == Reason.FITS]
         usable = max(usable, sum(need.most for _, need in serving))
         having = max(
@@ -44,5 +46,5 @@ def _code(node: Node, code: int, size: int, number: int, request: Request) -> in
     if code != Reason.FITS and code <= Reason.TOPOLOGY:
         return code
     if usable < request.count:
-        return Reason.TOPOLOGY
+        return Reason.TOPOLOGY if sound < request.count else Reason.GPU_UNHEALTHY
     return Reason.ISLAND_FREE if code == Reason.FITS and having < request.count else code

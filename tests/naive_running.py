@@ -101,10 +101,25 @@ def change_rates(
         replace(job, rate=rate)
         for job, rate in zip(settle(jobs, now, checkpoint), rates, strict=True)
     ]
-    return after, [_finish(job) for job in after]
+    return after, [expected_end(job) for job in after]
 
 
-def _finish(job: Job) -> Fraction | float:
+def settle_each(jobs: Sequence[Job], now: Fraction, checkpoints: Sequence[Fraction]) -> list[Job]:
+    """Each by its own checkpoints."""
+    return [settle_one(job, now, own) for job, own in zip(jobs, checkpoints, strict=True)]
+
+
+def change_rates_each(
+    jobs: Sequence[Job], rates: Sequence[Fraction], now: Fraction, checkpoints: Sequence[Fraction]
+) -> tuple[list[Job], list[Fraction | float]]:
+    """The jobs with their new rates, and when each is finished."""
+    settled = zip(settle_each(jobs, now, checkpoints), rates, strict=True)
+    after = [replace(job, rate=rate) for job, rate in settled]
+    return after, [expected_end(job) for job in after]
+
+
+def expected_end(job: Job) -> Fraction | float:
+    """When a job that is settled will be finished."""
     start = max(job.since, job.ready)
     if job.done == job.work:
         return start

@@ -256,9 +256,21 @@ def needs(draw: st.DrawFn, among: Sequence[Kind], what: Asked) -> tuple[Need, ..
     """What is taken of each kind; some kinds never serve the request, for one reason or another."""
     never = [Need(code) for code in NEVER_CODES]
     return tuple(
-        draw(st.sampled_from((need_of(what, kind),) * 4 * len(never) + tuple(never)))
+        draw(
+            st.sampled_from(
+                (need_of(what, kind),) * 4 * len(never)
+                + (*never, *_unhealthy(need_of(what, kind), kind))
+            )
+        )
         for kind in among
     )
+
+
+def _unhealthy(need: Need, kind: Kind) -> tuple[Need, ...]:
+    """What an unhealthy GPU of a kind says; the engine calls none of them plain."""
+    if need.code or kind.plain:
+        return ()
+    return (Need(Reason.GPU_UNHEALTHY, most=need.most),) * 4
 
 
 def amounts(room: Room, modest: bool) -> st.SearchStrategy[int]:

@@ -4,7 +4,8 @@
 ``read_nodes``; ``openb`` and ``canonical`` are one format each, over the shared ``reading``,
 ``cells``, ``stamps`` and ``files``, ``bulk`` where files are large and ``json_file`` where they are
 JSON; ``jobs`` is the job table with readers of its own, ``parquet`` reads and writes it too;
-``series`` is the load of services; ``fetch`` downloads public traces;
+``series`` is the load of services, and ``services`` reads files of these; ``fetch`` downloads
+public traces;
 ``clusters`` reads clusters in TOML; ``synth`` makes traces, and ``builtin`` is the one that is
 shipped; ``requests`` turns tables into what the engine takes; ``info`` describes them, and
 ``console`` is where tables for people are printed.

@@ -73,6 +73,36 @@ ELASTIC_KEYS: tuple[GroupKey, ...] = (
 )  # fmt: skip
 """The keys of groups that grow and shrink, and of what their nodes cost."""
 
+GPU_FAULT_KEYS: tuple[GroupKey, ...] = (
+    GroupKey(
+        "gpu_mtbf_h", float, "they never fail", "mean hours from one fault of a GPU to its next",
+        0, MAX_HOURS, above=True,
+    ),
+    GroupKey(
+        "gpu_faults", str, "as Llama 3 had them",
+        "weights of the classes of faults, such as `reset=3,bus=1`",
+    ),
+    GroupKey("gpu_reset_s", float, "30", "seconds that a reset of a GPU takes", 0, MAX_S),
+    GroupKey("gpu_reboot_s", float, "600", "seconds that a reboot of the node takes", 0, MAX_S),
+    GroupKey(
+        "gpu_mttr_h", float, "24", "mean hours until a broken GPU is replaced", 0, MAX_HOURS,
+        above=True,
+    ),
+    GroupKey(
+        "gpu_slow_mtbf_h", float, "they never slow down",
+        "mean hours that a GPU is sound until it silently slows down", 0, MAX_HOURS, above=True,
+    ),
+    GroupKey(
+        "gpu_slow_h", float, "none", "mean hours until it recovers by itself", 0, MAX_HOURS,
+        above=True,
+    ),
+    GroupKey(
+        "gpu_slow_factor", float, "none", "what it does of what a sound one does, below 1", 0, 1,
+        above=True,
+    ),
+)  # fmt: skip
+"""The keys of faults of single GPUs."""
+
 KEYS: tuple[GroupKey, ...] = (
     GroupKey("name", str, "**required**", "the node's name; of several nodes its start"),
     GroupKey("count", int, "1", "number of nodes; 0 only beside `most`", 0, MAX_NODES),
@@ -126,6 +156,7 @@ KEYS: tuple[GroupKey, ...] = (
     GroupKey(
         "return_h", float, "none", "mean hours until it comes back", 0, MAX_HOURS, above=True
     ),
+    *GPU_FAULT_KEYS,
     *ELASTIC_KEYS,
 )  # fmt: skip
 """The keys of a ``[[nodes]]`` table, in the order in which they are documented."""
@@ -148,6 +179,10 @@ nodes_per_rack = 4               # or racks = 2, or rack = "r1"
 # sharing = "mig-dynamic"        # exclusive, mps, timeslice, hami, mig-dynamic or a MIG layout
 # mtbf_h = 6300                  # fails once in so many hours; with how long a repair takes:
 # mttr_h = 4
+# gpu_mtbf_h = 80000             # one GPU fails once in so many hours; of what, gpu_faults says
+# gpu_slow_mtbf_h = 20000        # one slows down once in so many hours; to what and how long:
+# gpu_slow_factor = 0.7
+# gpu_slow_h = 24
 # spot = true                    # its owner may take it back; with how often and for how long:
 # reclaim_per_h = 0.05
 # return_h = 2

@@ -18,6 +18,7 @@ from bayplan.scheduler.hardware import Product, find_product, product_named
 from bayplan.traces.cluster_keys import KEYS, KINDS, MODES, TEMPLATE, GroupKey, markdown
 from bayplan.traces.columns import shown
 from bayplan.traces.files import PathLike, display, read_text
+from bayplan.traces.gpu_outages import GpuOutages, gpu_outage_problems, gpu_outages_of
 from bayplan.traces.outages import Outages, outage_problems, outages_of
 from bayplan.traces.schema import NodeTable
 
@@ -89,13 +90,15 @@ class ClusterFile:
 
     A text is one of ``MODES`` or a MIG layout that the node's GPU model takes. ``nodes`` are all
     that may ever be there; ``groups`` say which of them are at first. Those of no group are.
-    ``outages`` are how nodes go away by themselves, by name; who is not in it never does.
+    ``outages`` are how nodes go away by themselves, by name, ``gpu_outages`` how their GPUs fail;
+    who is not in it never does.
     """
 
     nodes: NodeTable
     sharing: tuple[str, ...]
     groups: tuple[NodeGroup, ...] = ()
     outages: Mapping[str, Outages] = field(default_factory=dict)
+    gpu_outages: Mapping[str, GpuOutages] = field(default_factory=dict)
 
 
 def read_cluster(path: PathLike) -> ClusterFile:
@@ -114,7 +117,7 @@ def read_cluster(path: PathLike) -> ClusterFile:
         Its tables break rules: all of them are listed.
     """
     name = display(path)
-    tables = _tables(name, read_text(path))
+    tables = toml_tables(name, read_text(path))
     problems = [
         f"there is no table {shown(key)} in a cluster file; remove it"
         for key in tables
@@ -136,7 +139,21 @@ def read_cluster(path: PathLike) -> ClusterFile:
     return _cluster(groups)
 
 
-def _tables(name: str, text: str) -> dict[str, Any]:
+def toml_tables(name: str, text: str) -> dict[str, Any]:
+    """Return the tables of a TOML text.
+
+    Parameters
+    ----------
+    name
+        The file, for errors.
+    text
+        What is in it.
+
+    Raises
+    ------
+    InputError
+        It is no TOML.
+    """
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -197,6 +214,7 @@ class _Group:
                 *self._place_problems(),
                 *self._gpu_problems(),
                 *outage_problems(self.table),
+                *gpu_outage_problems(self.table),
             ]
         return [f"[[nodes]] {self.number}: {problem}" for problem in found]
 
@@ -216,7 +234,7 @@ class _Group:
         for key in KEYS:
             if (value := self.table.get(key.name)) is not None:
                 least = 1 if key.name == "count" and "most" not in self.table else key.minimum
-                found += _wrong_with(key, value, least)
+                found += wrong_with(key, value, least)
         return found
 
     def _size_problems(self) -> list[str]:
@@ -292,8 +310,18 @@ class _Group:
         return []
 
 
-def _wrong_with(key: GroupKey, value: object, least: int) -> list[str]:
-    """Return what is wrong with the value of a key; a whole number is a number too."""
+def wrong_with(key: GroupKey, value: object, least: int) -> list[str]:
+    """Return what is wrong with the value of a key; a whole number is a number too.
+
+    Parameters
+    ----------
+    key
+        The key.
+    value
+        What stands there.
+    least
+        The least number that it may be.
+    """
     kinds = (int, float) if key.kind is float else key.kind
     if not isinstance(value, kinds) or isinstance(value, bool) != (key.kind is bool):
         given = str(value).lower() if isinstance(value, bool | float) else shown(str(value))
@@ -333,6 +361,7 @@ def _cluster(groups: Sequence[_Group]) -> ClusterFile:
     columns: dict[str, list[Any]] = {}
     sharing: list[str] = []
     outages: dict[str, Outages] = {}
+    gpu_outages: dict[str, GpuOutages] = {}
     tables: list[NodeGroup] = []
     for group in groups:
         names = group.names()
@@ -342,7 +371,10 @@ def _cluster(groups: Sequence[_Group]) -> ClusterFile:
         sharing += [group.text("sharing")] * len(names)
         if (away := outages_of(group.table)) is not None:
             outages.update(dict.fromkeys(names, away))
-    return ClusterFile(NodeTable.of(**columns), tuple(sharing), tuple(tables), outages)
+        if (failing := gpu_outages_of(group.table)) is not None:
+            gpu_outages.update(dict.fromkeys(names, failing))
+    nodes = NodeTable.of(**columns)
+    return ClusterFile(nodes, tuple(sharing), tuple(tables), outages, gpu_outages)
 
 
 def _sizes(group: _Group, first: int) -> NodeGroup:

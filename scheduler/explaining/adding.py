@@ -16,7 +16,7 @@ from bayplan.scheduler.types import FIRST_SHORTAGE, Node, Reason
 from bayplan.scheduler.view import View
 
 HOSTNAME = "kubernetes.io/hostname"
-_COPYABLE = (Reason.CORDONED, Reason.TAINT, Reason.NODE_LABELS)
+_COPYABLE = (Reason.CORDONED, Reason.TAINT, Reason.NODE_LABELS, Reason.GPU_UNHEALTHY)
 """What a new node need not have of the node that it is like."""
 
 
@@ -24,8 +24,8 @@ def add(case: Case) -> Iterator[Fix]:
     """Yield the addition of one node, if the cluster has a node whose like would do.
 
     The like of a node that lacks only what is in use comes first, then that of one that is
-    cordoned, tainted or lacks a label (the new one is not); of these, the one with the fewest
-    GPUs, then the least CPU and memory.
+    cordoned, tainted, has unhealthy GPUs or lacks a label (the new one is not); of these, the one
+    with the fewest GPUs, then the least CPU and memory.
     """
     cluster = case.cluster
     for row in template_rows(case):
@@ -83,7 +83,12 @@ def copies(
             wanted[HOSTNAME] = title
         new.append(
             replace(
-                node, name=title, schedulable=True, labels=tuple(sorted(wanted.items())), taints=()
+                node,
+                name=title,
+                schedulable=True,
+                labels=tuple(sorted(wanted.items())),
+                taints=(),
+                unhealthy=(),
             )
         )
     return new

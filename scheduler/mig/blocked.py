@@ -21,7 +21,7 @@ def blocked(view: View) -> float:
     kinds = view.kinds.kinds
     total, count = 0.0, 0
     for number, kind in enumerate(kinds):
-        if not kind.is_dynamic_mig or kind.product is None:
+        if not (kind.is_dynamic_mig and kind.healthy) or kind.product is None:
             continue
         slots = np.flatnonzero(view.slot_kind[: view.n_slots] == number)
         total += float(blocked_table(kind.product.name)[view.slot_used[slots]].sum())

@@ -15,6 +15,8 @@ from bayplan.scheduler.sharing import Mig, sharing_of
 def gpu_states(cluster: Cluster, node: str) -> dict[int, GpuState]:
     """Return what is used and what is idle on each GPU of a node that has a static layout.
 
+    GPUs that take no new pods are left as they are.
+
     Raises
     ------
     Unknown
@@ -31,7 +33,7 @@ def gpu_states(cluster: Cluster, node: str) -> dict[int, GpuState]:
     states = {}
     for gpu in range(stated.gpu_count):
         sharing = sharing_of(stated.sharing, gpu)
-        if not isinstance(sharing, Mig) or sharing.layout is None:
+        if not isinstance(sharing, Mig) or sharing.layout is None or gpu in stated.unhealthy:
             continue
         instances = [Instance(start, profile) for start, profile in sorted(sharing.layout)]
         states[gpu] = GpuState(

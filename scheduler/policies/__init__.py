@@ -14,7 +14,7 @@ from importlib.metadata import entry_points
 from bayplan.scheduler.errors import InputError
 from bayplan.scheduler.mig.places import Places
 from bayplan.scheduler.mig.rules import MigRule
-from bayplan.scheduler.policies._base import Ask, PlacementPolicy, Ties
+from bayplan.scheduler.policies._base import Ask, PlacementPolicy, Ties, uses_images
 from bayplan.scheduler.policies._devices import best_fit_gpus, first_gpus, worst_fit_gpus
 from bayplan.scheduler.policies.best_fit import BestFit
 from bayplan.scheduler.policies.dot_product import DotProduct
@@ -22,6 +22,7 @@ from bayplan.scheduler.policies.fgd import Fgd
 from bayplan.scheduler.policies.first_fit import FirstFit
 from bayplan.scheduler.policies.gpu_clustering import GpuClustering
 from bayplan.scheduler.policies.gpu_packing import GpuPacking
+from bayplan.scheduler.policies.image_locality import ImageLocality
 from bayplan.scheduler.policies.mix import is_mix, parse_mix
 from bayplan.scheduler.policies.random_fit import RandomFit
 from bayplan.scheduler.policies.worst_fit import WorstFit
@@ -37,6 +38,7 @@ __all__ = [
     "policy_names",
     "policy_summary",
     "usable_policies",
+    "uses_images",
     "worst_fit_gpus",
 ]
 
@@ -76,6 +78,7 @@ POLICIES: dict[str, Factory] = {
     "gpu-clustering": lambda _: GpuClustering(),
     "fgd": _fgd,
     "pwr": _pwr,
+    "image-locality": lambda _: ImageLocality(),
     **{f"mig-{rule.value}": partial(_mig_fit, rule) for rule in MigRule},
 }
 

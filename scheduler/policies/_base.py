@@ -20,7 +20,11 @@ class Ties(Enum):
 
 
 class PlacementPolicy(Protocol):
-    """A placement policy. Scores depend on the node and the shape alone: they are cached."""
+    """A placement policy. Scores depend on the node and the shape alone: they are cached.
+
+    One with an attribute ``uses_images`` that is true may also look at a shape's images and at how
+    many nodes have each of them; to the others pods that differ in images are the same.
+    """
 
     @property
     def ties(self) -> Ties:
@@ -55,6 +59,11 @@ class Ask(NamedTuple):
     n_wanted: int
     needs: Needs
     key: np.uint64
+
+
+def uses_images(policy: PlacementPolicy) -> bool:
+    """Whether a policy looks at container images."""
+    return bool(getattr(policy, "uses_images", False))
 
 
 def ask_of(view: View, shape: Shape, needs: Needs, row: int, key: np.uint64) -> Ask:

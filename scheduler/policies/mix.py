@@ -12,7 +12,7 @@ from bayplan.scheduler.arrays import FloatArray, IntArray
 from bayplan.scheduler.errors import InputError
 from bayplan.scheduler.mig.places import Places
 from bayplan.scheduler.needs import Needs
-from bayplan.scheduler.policies._base import Ask, PlacementPolicy, Ties
+from bayplan.scheduler.policies._base import Ask, PlacementPolicy, Ties, uses_images
 from bayplan.scheduler.shape import Shape
 from bayplan.scheduler.view import View
 
@@ -24,9 +24,9 @@ MAX_WEIGHT = 1000.0
 class Mix:
     """The weighted sum of several policies' scores, such as ``0.9*fgd+0.1*pwr``.
 
-    Scores are added as they are: those of fgd and pwr run from 0 to 100, those of best-fit and
-    dot-product up to 100. The policy with the largest weight, the first among equals, chooses the
-    GPUs and breaks ties. As kube-scheduler weighs its score plugins.
+    Scores are added as they are: those of fgd, pwr and image-locality run from 0 to 100, those of
+    best-fit and dot-product up to 100. The policy with the largest weight, the first among equals,
+    chooses the GPUs and breaks ties. As kube-scheduler weighs its score plugins.
     """
 
     parts: tuple[tuple[float, PlacementPolicy], ...]
@@ -39,6 +39,11 @@ class Mix:
     def ties(self) -> Ties:
         """The tie rule of the leading policy."""
         return self._leading.ties
+
+    @property
+    def uses_images(self) -> bool:
+        """Whether one of them looks at images."""
+        return any(uses_images(policy) for _, policy in self.parts)
 
     @property
     def places(self) -> Places | None:

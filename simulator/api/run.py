@@ -16,7 +16,8 @@ from bayplan.simulator.core.results import Outcome
 from bayplan.simulator.metrics import Part, Summary, summarise
 from bayplan.simulator.metrics.figures import Figures, figures_of
 from bayplan.simulator.outputs import write_outputs
-from bayplan.simulator.outputs.parquet import job_frame, series_frame
+from bayplan.simulator.outputs.parquet import job_frame, series_frame, service_frame
+from bayplan.simulator.outputs.services import services_text
 from bayplan.simulator.outputs.text import summary_text
 from bayplan.simulator.scenario.doubts import doubts
 from bayplan.simulator.scenario.ready import Ready, made_ready
@@ -109,6 +110,22 @@ class Run:
         """What each user had; no rows where none is named."""
         return _parts(self._summary.by_user)
 
+    @cached_property
+    def services(self) -> pl.DataFrame:
+        """A row a service: what became of its requests and replicas; no rows without services."""
+        import polars as pl
+
+        services = self._outcome.services
+        return pl.DataFrame([asdict(each) for each in services.totals] if services else [])
+
+    @cached_property
+    def service_series(self) -> pl.DataFrame:
+        """A row a service and sample; no rows without services."""
+        import polars as pl
+
+        services = self._outcome.services
+        return service_frame(services) if services else pl.DataFrame()
+
     @property
     def notes(self) -> list[str]:
         """What a reader must know: jobs that could not run, what was taken for granted."""
@@ -140,7 +157,9 @@ class Run:
         write_outputs(folder, self._outcome, self._ready.jobs, self._summary, how)
 
     def __str__(self) -> str:
-        return as_text([*summary_text(self._summary), *self.notes])
+        services = self._outcome.services
+        shown = services_text(services) if services else ()
+        return as_text([*summary_text(self._summary), *shown, *self.notes])
 
     def __repr__(self) -> str:
         return _brief(self._summary)

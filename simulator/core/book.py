@@ -38,15 +38,21 @@ class Book:
     ``since_s`` (up to when ``done_s`` holds), ``ready_s`` (before it no work is done). Others:
     ``work_s`` asked for; ``base`` the speed alone where it runs; ``arrival_s``, ``estimate_s``
     (with its error, of the whole run), ``deadline_s``, ``cancel_s`` (NaN: none); ``stint_s`` when
-    it last started; ``run_s`` how long it ran before; ``state``; ``class_of``, a number of
-    ``classes`` (``class_list`` the same, faster one by one); ``gpus`` (shares as fractions) of all
-    its pods. ``uid`` are names, ``rank`` their place among all names, which breaks ties.
+    it last started; ``run_s`` how long it ran before; ``mttf_s`` the mean time to a failure of
+    what it runs on; ``period_s`` the time from checkpoint to checkpoint (0: all is safe at once);
+    ``state``; ``class_of``, a number of ``classes`` (``class_list`` the same, faster one by one);
+    ``gpus`` (shares as fractions) of all its pods; ``work_gpus`` those that ``work_s`` is stated
+    for, whatever it asks for now. ``uid`` are names, ``rank`` their place among all names, which
+    breaks ties. The first ``n_batch`` come by themselves and end; the others are ``n_replicas`` of
+    services.
     """
 
-    def __init__(self, table: JobTable, settings: Settings) -> None:
+    def __init__(self, table: JobTable, settings: Settings, n_replicas: int = 0) -> None:
         self.table = table
+        self._checkpoint_s = float(settings.interruptions.checkpoint_s)
         first, self.rows = _jobs_of(table)
         self.n_jobs = first.size
+        self.n_batch = self.n_jobs - n_replicas
         row_class, pods = pod_classes(table)
         self.class_of, self.classes = self._classes(row_class, pods, first)
         self.class_list: list[int] = self.class_of.tolist()
@@ -75,6 +81,7 @@ class Book:
         self.gpu_milli: IntArray = self._of_class([c.gpu_milli for c in self.classes])
         self.n_gpus: IntArray = self._of_class([c.n_gpus for c in self.classes])
         self.gpus: FloatArray = self.gpu_milli / GPU_MILLI
+        self.work_gpus = self.n_gpus.copy()
         self._clear()
 
     def _check_uids(self) -> None:
@@ -84,11 +91,15 @@ class Book:
             head, slash, tail = uid.rpartition("/")
             if slash and head in known and tail.isdecimal():
                 pods = self.classes[self.class_of.item(known[head])].n_pods
+                pods = max(pods, self.table.max_pods.item(self._first_row(known[head])))
                 if pods > 1 and int(tail) < pods:
                     raise InputError(
                         f"job {uid!r} is named as a pod of job {head!r} is",
                         fix="rename one of them",
                     )
+
+    def _first_row(self, job: int) -> int:
+        return job if self.rows is None else self.rows[job][0]
 
     def _of_class(self, values: list[int]) -> IntArray:
         return np.array(values, np.int64)[self.class_of]
@@ -111,6 +122,10 @@ class Book:
         self.preemptions = np.zeros(n, np.int32)
         self.oom_kills = np.zeros(n, np.int32)
         self.failures = np.zeros(n, np.int32)
+        self.startup_s: FloatArray | None = None
+        self.resizes = np.zeros(n, np.int32)
+        self.mttf_s = np.full(n, np.inf)
+        self.period_s = np.full(n, self._checkpoint_s)
 
     def _classes(
         self, row_class: IntArray, pods: list[PodClass], first: IntArray
@@ -158,7 +173,9 @@ class Book:
             preemptions=self.preemptions[job_of_row],
             oom_kills=self.oom_kills[job_of_row],
             failures=self.failures[job_of_row],
+            resizes=self.resizes[job_of_row],
             rate_changes=self.rate_changes[job_of_row].astype(np.int32),
+            startup_s=None if self.startup_s is None else self.startup_s[job_of_row],
         )
 
     def _job_of_row(self) -> IntArray:

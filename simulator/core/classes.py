@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayplan.scheduler.arrays import IntArray
+from bayplan.scheduler.constraints.types import Constraints
 from bayplan.scheduler.ordering import gpus_of
 from bayplan.scheduler.types import (
     GPU_MILLI,
@@ -28,6 +29,7 @@ class PodClass:
     """What one pod of a row asks for, and how many of them start together.
 
     ``gpu_milli`` is of all its GPUs; of an instance its part of a GPU's memory slices.
+    ``constraints`` are those of services' replicas; jobs have none.
     """
 
     cpu_milli: int
@@ -35,6 +37,7 @@ class PodClass:
     devices: tuple[DeviceRequest, ...]
     gpu_milli: int
     pods: int
+    constraints: Constraints | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +75,7 @@ def pod_classes(table: JobTable) -> tuple[IntArray, list[PodClass]]:
     by_first = np.argsort(first, kind="stable")
     rank = np.empty(first.size, np.int64)
     rank[by_first] = np.arange(first.size)
-    return rank[inverse], [_pod_class(table, int(row)) for row in first[by_first]]
+    return rank[inverse], [pod_class(table, int(row)) for row in first[by_first]]
 
 
 def codes(texts: Sequence[str]) -> IntArray:
@@ -102,7 +105,8 @@ def _refine(combined: IntArray, column: IntArray) -> IntArray:
     return refined
 
 
-def _pod_class(table: JobTable, row: int) -> PodClass:
+def pod_class(table: JobTable, row: int) -> PodClass:
+    """Return what a pod of a row asks for."""
     count, milli = int(table.gpu_count[row]), int(table.gpu_milli[row])
     memory_mib = int(table.gpu_memory_mib[row])
     ask: WholeGpus | GpuShare | MigInstances

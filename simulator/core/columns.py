@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bayplan.scheduler.arrays import FloatTable, IntArray
+from bayplan.scheduler.arrays import FloatArray, FloatTable, IntArray
 from bayplan.scheduler.ordering import Pending, Queues
 from bayplan.scheduler.queues.decay import DecayedUsage
 from bayplan.scheduler.types import GPU_MILLI
@@ -15,8 +15,9 @@ class Columns:
     """Makes ``Pending`` of jobs that wait or run.
 
     ``used`` (n_queues, 3), as in ``Queues``, is kept up to date by who starts and stops jobs,
-    where it is ``tracked``; the queues are ``names``. What is left of a job is its estimate less
-    the work that it did: an estimate that was too low leaves nothing.
+    where it is ``tracked``; ``elastic``: jobs may have had more GPUs, or fewer. The queues are
+    ``names``. What is left of a job is its estimate less the work that it did: an estimate that
+    was too low leaves nothing.
     """
 
     def __init__(self, book: Book, half_life_s: float) -> None:
@@ -28,6 +29,7 @@ class Columns:
         self._usage = DecayedUsage(half_life_s)
         self.names = tuple(names)
         self.tracked = True
+        self.elastic = False
         self._capacity = np.zeros(3)
         self._asks = np.array(
             [(c.cpu_milli, c.memory_mib, c.gpu_milli, c.n_gpus) for c in book.classes], np.int64
@@ -65,7 +67,7 @@ class Columns:
             run_time_s=estimate,
             remaining_s=np.maximum(estimate - book.done_s[jobs], 0.0),
             attained_s=attained,
-            attained_gpu_s=attained * book.gpus[jobs],
+            attained_gpu_s=self._held(jobs, stint) if self.elastic else attained * book.gpus[jobs],
             deadline_s=book.deadline_s[jobs],
             queue=self.queue_of[jobs],
             key=book.rank[jobs],
@@ -78,3 +80,8 @@ class Columns:
                 usage_at_s=np.full(len(self.names), now_s),
             ),
         )
+
+    def _held(self, jobs: IntArray, stint_s: FloatArray) -> FloatArray:
+        """Return the GPU-seconds that jobs (n,) held, up to now: (n,)."""
+        held: FloatArray = self._book.gpu_s[jobs] + stint_s * self._book.gpus[jobs]
+        return held

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from bayplan.scheduler.arrays import IntArray
+from bayplan.scheduler.arrays import BoolArray, IntArray
 from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.events import Bound, Gone
+from bayplan.scheduler.policies import uses_images
 from bayplan.scheduler.types import GPU_MILLI, Decision, MigInstances, Node, Placement
 from bayplan.simulator.core.book import Book, State
 from bayplan.simulator.core.calendar import Calendar
 from bayplan.simulator.core.columns import Columns
+from bayplan.simulator.core.elastic.change import Change
+from bayplan.simulator.core.elastic.sizes import Sizes
 from bayplan.simulator.core.energy import Energy
+from bayplan.simulator.core.hazards import Hazards
 from bayplan.simulator.core.locality import Places
 from bayplan.simulator.core.meter import Meter
 from bayplan.simulator.core.pods import Pods
-from bayplan.simulator.core.progress import Exact, ProgressModel
+from bayplan.simulator.core.progress import Exact, ProgressModel, Saves
 from bayplan.simulator.core.remaking import remaking_of
 from bayplan.simulator.core.results import CountArray, LogEntry, Status
 from bayplan.simulator.core.seats import Seats
 from bayplan.simulator.core.settings import Settings
+from bayplan.simulator.core.slowness import Slowness
+from bayplan.simulator.core.startup.startups import Startups
 from bayplan.simulator.core.stints import StintLog
 from bayplan.simulator.core.waiting import Waiting
 
@@ -56,6 +63,8 @@ class Floor:
         Jobs that started in this pass and found no memory.
     remaking
         How long MIG instances take to make; None: no time.
+    startup
+        What pods wait for before they work; None: nothing.
     capacity_milli
         What the GPUs of the nodes that are there can hand out in all.
     draining
@@ -66,6 +75,18 @@ class Floor:
         How often a node came, left, or began or ceased to take pods.
     stints
         Takes down who has which GPU when; None: nobody does.
+    chooser
+        Decides for jobs in place of the engine alone, such as zone by zone; None: nobody does.
+    again_s
+        When the pass wants to look again though nothing happens; infinite: not at all.
+    sizes
+        How many pods elastic jobs may have; None: nobody is elastic.
+    goes_on
+        Lets an elastic job go on without a node, if it can; None: nobody is elastic.
+    slowness
+        Which GPUs are slower than they should be; None: none ever was.
+    hazards
+        How often what jobs run on fails; None: nobody asks.
     """
 
     def __init__(
@@ -92,12 +113,15 @@ class Floor:
         self.decisions = 0
         self.short: list[int] = []
         self.remaking = remaking_of(nodes, settings)
+        self.startup = self._startups(nodes)
         self.log: list[LogEntry] | None = [] if settings.log else None
         self.energy: Energy | None = None
         if settings.grid is not None:
             first_s = self.meter.first_s
             self.energy = Energy(nodes, book, settings.speeds, settings.grid, first_s)
         self.stints = StintLog(nodes, settings.stints) if settings.stints else None
+        self.slowness: Slowness | None = None
+        self.hazards: Hazards | None = None
         # What this model does is one kernel; a model derived from it is asked step by step.
         self._exact = progress if type(progress) is Exact else None
         self._touched: list[int] = []
@@ -106,10 +130,25 @@ class Floor:
         self.capacity_milli = 0
         self.draining: set[str] = set()
         self.node_changes = 0
+        self.chooser: Callable[[int], tuple[Decision, ...] | None] | None = None
+        self.again_s = math.inf
+        self.sizes: Sizes | None = None
+        self.goes_on: Callable[[int, str], bool] | None = None
         self._lifted: dict[int, tuple[Placement, ...]] = {}
         self._classes = book.classes
         self._class_of = book.class_list
         self._started = bytearray(book.n_jobs)
+
+    def _startups(self, nodes: Sequence[Node]) -> Startups | None:
+        given, book = self.settings.startup, self.book
+        if given is None:
+            return None
+        expected = self.progress, self.calendar
+        tells = uses_images(self.engine.policy)
+        startups = Startups(nodes, book, given, expected, self.note, tells=tells)
+        if tells:
+            self.pods.images = [startups.images_of(job) for job in range(book.n_jobs)]
+        return startups
 
     # --- what passes may do ---------------------------------------------------------------
 
@@ -121,18 +160,23 @@ class Floor:
         self.start(job, decisions)
         return True
 
-    def decide(self, job: int, engine: Engine | None = None) -> tuple[Decision, ...] | None:
+    def decide(
+        self, job: int, engine: Engine | None = None, nodes: BoolArray | None = None
+    ) -> tuple[Decision, ...] | None:
         """Return where the pods of a job go together now, None when they do not fit.
 
-        ``engine`` may be one that decides for a copy of the cluster.
+        ``engine`` may be one that decides for a copy of the cluster; one that is given decides
+        alone, whoever chooses else. ``nodes`` is a mask over its rows, (n_rows,): the candidates.
         """
+        if self.chooser is not None and engine is None:
+            return self.chooser(job)
         self.decisions += 1
         engine = engine or self.engine
         kind = self._classes[self._class_of[job]]
         if kind.n_pods == 1:
-            decision = engine.decide(self.pods.request(job), self.now_s, why=False)
+            decision = engine.decide(self.pods.request(job), self.now_s, nodes, why=False)
             return None if decision.placement is None else (decision,)
-        plan = engine.decide_gang(self.pods.gang(job), self.now_s)
+        plan = engine.decide_gang(self.pods.gang(job), self.now_s, nodes)
         return plan.decisions or None
 
     def why_not(self, job: int, engine: Engine) -> str:
@@ -152,6 +196,8 @@ class Floor:
             self.cluster.apply(Bound(decision, self.now_s))
             placements.append(decision.placement)
         self.waiting.remove(job)
+        if self.sizes is not None:
+            self.sizes.began_s[job] = self.now_s
         self._begin(job, tuple(placements))
 
     def stop(self, job: int) -> None:
@@ -193,7 +239,10 @@ class Floor:
         self._lifted.clear()
 
     def free_milli(self) -> int:
-        """Return the milli-GPU that nobody holds."""
+        """Return the milli-GPU that nobody holds, and that may be had."""
+        view = self.cluster.view
+        if view.kinds.unhealthy:
+            return int(view.idle_milli[: view.n_rows].sum())
         return self.capacity_milli - self.meter.milli
 
     def least_milli(self, job: int) -> int:
@@ -225,6 +274,8 @@ class Floor:
         run_s: float = left * self.seats.slow_alone(book.job_type[job], placements) / speed
         if self.remaking is not None:
             start_s += self.remaking.wait_s(placements, self.now_s)
+        if self.startup is not None:
+            start_s += self.startup.wait_s(job, placements, self.now_s)
         return start_s + run_s
 
     def runners(self) -> IntArray:
@@ -232,6 +283,17 @@ class Floor:
         if _MANY * len(self.running) > self.book.n_jobs:
             return np.flatnonzero(self.book.state == _RUNNING)
         return np.array(sorted(self.running), np.int64)
+
+    def respeed(self, jobs: Sequence[int]) -> None:
+        """Note that the speed alone of running jobs changed: ``retime`` gives them new rates."""
+        for job in jobs:
+            shared = [gpu for gpu in self.seats.gpus_of(job) if self.seats.is_shared(gpu)]
+            if shared:
+                self._touched += shared
+                continue
+            if self.book.rate.item(job) > 0.0:
+                self.book.rate_changes[job] += 1
+            self._alone[job] = None
 
     def settle(self) -> None:
         """Bring the work done of all running jobs up to now."""
@@ -265,6 +327,30 @@ class Floor:
         if self.log is not None:
             self.note("cancel", job)
 
+    def ask(self, job: int, number: int) -> None:
+        """Let a replica that is nowhere, or waits, wait for what a class asks for."""
+        book = self.book
+        if job in self.waiting:
+            self.waiting.remove(job)
+        book.reclass(job, number)
+        if book.state.item(job) == State.COMING:
+            self.waiting.renew(job, self.now_s)
+            book.arrival_s[job] = self.now_s
+            self.note("arrive", job)
+        else:
+            self.note("ask", job)
+        self._wait(job)
+
+    def dismiss(self, job: int) -> None:
+        """Let a replica go: it is nowhere, as before it came."""
+        if job in self.running:
+            self._remove_pods(job, self.placements[job])
+            self._leave(job, stopped=True)
+        elif job in self.waiting:
+            self.waiting.remove(job)
+        self.book.state[job] = State.COMING
+        self.note("leave", job)
+
     def kill(self, job: int) -> None:
         """Stop a running job for want of memory; it waits nowhere until it comes back."""
         self._remove_pods(job, self.placements[job])
@@ -274,10 +360,34 @@ class Floor:
         if self.log is not None:
             self.note("kill", job, "out of memory")
 
-    def lose(self, job: int) -> None:
-        """Stop a running job because a node under it leaves; it waits again."""
+    def lose(self, job: int, node: str = "") -> None:
+        """Stop a running job because a node or a GPU under it fails; it waits again.
+
+        An elastic job goes on if enough of its pods are not on ``node``; without a node it stops.
+        """
+        if self.goes_on is not None and node and self.goes_on(job, node):
+            return
         self._remove_pods(job, self.placements[job])
         self._stop(job, self.placements[job], self.book.failures, "lose")
+
+    def go_on(self, job: int, change: Change) -> None:
+        """Let a running job go on with other pods, which the cluster has by now."""
+        book, now, before = self.book, self.now_s, self.placements[job]
+        ready_s = book.ready_s.item(job)
+        if len(change.placements) < len(before):
+            self._freed += [self.cluster.row(placement.node) for placement in before]
+        if change.saved and isinstance(self.progress, Saves):
+            self.progress.save(book, job, now)
+        self._leave(job, stopped=True, goes_on=True)
+        book.reclass(job, change.number)
+        self._begin(job, change.placements, change.what, change.told)
+        cost_s = change.cost_s if change.saved else self.progress.start_cost_s(book, job)
+        if cost_s is not None:
+            if self.remaking is not None:
+                cost_s += self.remaking.wait_s(change.new, now)
+            book.ready_s[job] = max(ready_s, now + cost_s)
+        if self.startup is not None:
+            self.startup.resize(job, change.placements, now, cost_s)
 
     def give_up(self, job: int) -> None:
         """End a job that was killed too often."""
@@ -289,6 +399,12 @@ class Floor:
         """Let a job that was away wait again."""
         if self.log is not None:
             self.note("return", job)
+        self._wait(job)
+
+    def release(self, job: int, how: str) -> None:
+        """Let a job wait that was held back."""
+        if self.log is not None:
+            self.note("release", job, how)
         self._wait(job)
 
     def note(self, what: str, job: int | None, detail: str = "") -> None:
@@ -337,11 +453,15 @@ class Floor:
     # --- inside ---------------------------------------------------------------------------
 
     def _wait(self, job: int) -> None:
+        if self.sizes is not None:
+            self.sizes.wait(job)
         self.book.state[job] = _WAITING
         self.book.queued_s[job] = self.now_s
         self.waiting.add(job)
 
-    def _begin(self, job: int, placements: tuple[Placement, ...]) -> None:
+    def _begin(
+        self, job: int, placements: tuple[Placement, ...], what: str = "start", told: str = ""
+    ) -> None:
         book, now = self.book, self.now_s
         self.meter.upto(now)
         self.placements[job] = placements
@@ -350,14 +470,11 @@ class Floor:
         if not self._started[job]:
             self._started[job] = 1
             book.start_s[job] = now
-        book.base[job] = self.places.speed(book.job_type[job], placements)
-        self.progress.begin(book, job, now)
-        if self.energy is not None:
-            self.energy.begin(job, placements)
-        if self.remaking is not None:
-            book.ready_s[job] += self.remaking.wait_s(placements, now)
+        self._make_ready(job, placements, what)
         gpus, milli = self.seats.sit(job, placements)
         book.held_milli[job] = milli
+        if self.slowness is not None:
+            self.slowness.begin(job)
         if gpus:
             self._touched += gpus
             if self.seats.overfull(gpus):
@@ -368,11 +485,27 @@ class Floor:
         if self.columns.tracked:
             self.columns.use(job, 1, now)
         if self.log is not None:
-            self.note("start", job, _where(placements))
+            self.note(what, job, told + _where(placements))
         if self.stints is not None:
             self.stints.begin(job, placements, now)
 
-    def _leave(self, job: int, *, stopped: bool) -> None:
+    def _make_ready(self, job: int, placements: tuple[Placement, ...], what: str) -> None:
+        """Find out how fast a job will be alone where it is, and from when on."""
+        book, now = self.book, self.now_s
+        book.base[job] = self.places.speed(book.job_type[job], placements)
+        if self.sizes is not None:
+            book.base[job] *= self.sizes.speed(job)
+        if self.hazards is not None:
+            book.mttf_s[job] = self.hazards.mttf_s(placements)
+        self.progress.begin(book, job, now)
+        if self.energy is not None:
+            self.energy.begin(job, placements)
+        if self.remaking is not None:
+            book.ready_s[job] += self.remaking.wait_s(placements, now)
+        if self.startup is not None and what == "start":
+            self.startup.begin(job, placements, now)
+
+    def _leave(self, job: int, *, stopped: bool, goes_on: bool = False) -> None:
         book, now = self.book, self.now_s
         self.meter.upto(now)
         if stopped:
@@ -387,7 +520,11 @@ class Floor:
         if stopped:  # who has finished was taken out when it was due
             self.calendar.forget(job)
         self._alone.pop(job, None)
+        if self.slowness is not None:
+            self.slowness.end(job)
         self._touched += self.seats.leave(job)
+        if self.startup is not None and not goes_on:
+            self.startup.leave(job, now)
         del self.placements[job]
         self._level(-milli)
         if self.columns.tracked:
@@ -408,7 +545,8 @@ class Floor:
 
         A job that started at this very moment was never there: it pays for nothing.
         """
-        ran = self.book.stint_s.item(job) < self.now_s
+        began_s = self.book.stint_s if self.sizes is None else self.sizes.began_s
+        ran = began_s.item(job) < self.now_s
         self._leave(job, stopped=True)
         if ran:
             counted[job] += 1

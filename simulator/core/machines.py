@@ -43,6 +43,8 @@ class Machines:
         All nodes by name, also those that are not there.
     bill
         How long nodes were there, by group, and what that cost.
+    unhealthy
+        GPUs that take no new pods, of nodes of which any ever was: what a node comes back with.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Machines:
         self.bill = Bill(groups, float(floor.book.arrival_s.min(initial=math.inf)))
         self._away_s = {node.name: -math.inf for node in spare}
         self._absences: list[Absence] = []
+        self.unhealthy: dict[str, tuple[int, ...]] = {}
         for node in nodes:
             self._count(node, 1)
             if not node.schedulable:
@@ -133,7 +136,7 @@ class Machines:
             return
         self._floor.draining.discard(name)
         for job in self.jobs_on(name):
-            self._floor.lose(job)
+            self._floor.lose(job, name)
         self._leave(name)
 
     def save(self, name: str) -> None:
@@ -158,7 +161,8 @@ class Machines:
         return sorted({self._floor.pods.job_of(uid) for uid in pods})
 
     def _come(self, node: Node, *, schedulable: bool) -> None:
-        self._cluster.apply(NodeUp(replace(node, schedulable=schedulable)))
+        unhealthy = self.unhealthy.get(node.name, node.unhealthy)
+        self._cluster.apply(NodeUp(replace(node, schedulable=schedulable, unhealthy=unhealthy)))
         self._floor.node_changes += 1
         self._count(node, 1)
         self._absences.append(Absence(node.name, self._away_s.pop(node.name), self._floor.now_s))
@@ -178,6 +182,8 @@ class Machines:
     def _leave(self, name: str) -> None:
         self._cluster.apply(NodeGone(name))
         self._floor.node_changes += 1
+        if self._floor.startup is not None:
+            self._floor.startup.gone(name)
         self._all_drained(name)
         self._count(self.known[name], -1)
         self._away_s[name] = self._floor.now_s

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bayplan.simulator.core.services.outcome import ServiceOutcome
 from bayplan.simulator.core.stints import Stints
 
 FloatArray = NDArray[np.float64]
@@ -51,8 +53,12 @@ class JobResults:
     overhead_s
         Time in which it held its room without progress: restarts.
     preemptions, oom_kills, failures, rate_changes
-        How often each happened to it; ``failures`` are nodes that left with it. A start is no
-        change of its rate.
+        How often each happened to it; ``failures`` are nodes that left with it, and GPUs that
+        failed under it. A start is no change of its rate.
+    resizes
+        How often it got pods or gave some back while it ran; several in one moment are one.
+    startup_s
+        The part of ``overhead_s`` in which its pods started; None where that takes no time.
     """
 
     status: CodeArray
@@ -68,6 +74,12 @@ class JobResults:
     oom_kills: CountArray
     failures: CountArray
     rate_changes: CountArray
+    resizes: CountArray
+    startup_s: FloatArray | None = None
+
+    def first(self, n_rows: int) -> JobResults:
+        """Return the results of the first rows alone."""
+        return JobResults(**{each.name: getattr(self, each.name)[:n_rows] for each in fields(self)})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,9 +114,17 @@ class Totals:
     ``n_gpus`` and ``capacity_milli`` are of the nodes there at the beginning, ``known_gpus`` of all
     that may ever be there; ``there_gpu_s`` are the GPU-seconds that there were, ``node_s`` the
     node-seconds, ``cost`` what those of groups with a price cost, in the currency of the prices.
-    ``idle_j`` and ``active_j`` are joules of the GPUs, ``co2_g`` grams by the grid's intensity;
-    NaN where energy was not measured. ``first_s`` is the first arrival, ``end_s`` the last end of
-    a job. ``tenant_gpu_s`` over ``busy_gpu_s`` is the mean number of tenants of a busy GPU.
+    ``idle_j`` and ``active_j`` are joules of the GPUs, ``co2_g`` grams by the grid's intensity,
+    ``energy_price`` what the energy costs; ``active_co2_g`` and ``active_price`` are due to
+    ``active_j``. NaN where energy was not measured, or has no price. ``deferred`` are the jobs
+    that were held back, ``deferral_s`` for how long in all and ``most_deferral_s`` at most; NaN
+    where none is. ``first_s`` is the first arrival, ``end_s`` the last end of a job. ``pulls`` are
+    the images and models that came to nodes, ``pulled_mib`` what they brought,
+    ``images_looked_for`` how often a job wanted one on a node and ``images_found`` how often it
+    was there; NaN where pods start at once. ``tenant_gpu_s`` over ``busy_gpu_s`` is the mean number
+    of tenants of a busy GPU. ``closed_gpu_s`` are the GPU-seconds in which a GPU took no new pods
+    by itself; ``alarms`` GPUs that a detector took for slow, ``false_alarms`` those of them that
+    were not.
     """
 
     n_gpus: int
@@ -123,8 +143,22 @@ class Totals:
     idle_j: float = math.nan
     active_j: float = math.nan
     co2_g: float = math.nan
+    pulls: float = math.nan
+    pulled_mib: float = math.nan
+    images_looked_for: float = math.nan
+    images_found: float = math.nan
+    active_co2_g: float = math.nan
+    energy_price: float = math.nan
+    active_price: float = math.nan
+    deferred: float = math.nan
+    deferral_s: float = math.nan
+    most_deferral_s: float = math.nan
     node_s: float = 0.0
     cost: float = 0.0
+    gpu_faults: int = 0
+    closed_gpu_s: float = 0.0
+    alarms: int = 0
+    false_alarms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +195,9 @@ class Outcome:
 
     ``rejections`` are the jobs that no node could ever hold, by name, each with the reason;
     ``stints`` are None unless they were asked for; ``groups`` are those that nodes are in,
-    ``absences`` of nodes that were not always there, by node and time.
+    ``absences`` of nodes that were not always there, by node and time; ``faults`` how many of each
+    class GPUs had. ``services`` are None where there were none; rows of stints beyond those of the
+    jobs are their replicas.
     """
 
     jobs: JobResults
@@ -172,3 +208,5 @@ class Outcome:
     stints: Stints | None = None
     groups: tuple[GroupTotals, ...] = ()
     absences: tuple[Absence, ...] = ()
+    faults: Mapping[str, int] = field(default_factory=dict)
+    services: ServiceOutcome | None = None

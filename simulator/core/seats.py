@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 
 import numpy as np
@@ -124,6 +125,25 @@ class Seats:
             if used > memory_mib:
                 return True
         return False
+
+    def number(self, node: str, gpu: int) -> int:
+        """Return the number of a GPU of a node."""
+        return self._offset[node] + gpu
+
+    def gpu_at(self, number: int) -> tuple[str, int]:
+        """Return the node and the index there of a GPU by its number."""
+        names = list(self._offset)
+        name = names[bisect_right(list(self._offset.values()), number) - 1]
+        return name, number - self._offset[name]
+
+    def gpus_of(self, job: int) -> list[int]:
+        """Return the GPUs that a running job has seats on, by number, each seat counted."""
+        seats = self._of_job.get(job, ())
+        return [~seat if seat < 0 else self._seat_gpu.item(seat) for seat in seats]
+
+    def is_shared(self, number: int) -> bool:
+        """Whether tenants of a GPU slow each other down."""
+        return self._modes[number] != ALONE
 
     def jobs_on(self, gpu: int) -> list[int]:
         """Return the jobs with a seat on a shared GPU, first come first, each seat counted."""

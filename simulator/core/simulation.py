@@ -14,18 +14,24 @@ from bayplan.scheduler.cluster import Cluster
 from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.errors import InputError
 from bayplan.scheduler.fragmentation import fragments
+from bayplan.scheduler.hardware.xids import CLASSES
 from bayplan.scheduler.mig.blocked import blocked
 from bayplan.scheduler.types import GPU_MILLI, Node
 from bayplan.simulator.collecting import no_collection
 from bayplan.simulator.core.book import State
 from bayplan.simulator.core.clock import Clock, Turn
+from bayplan.simulator.core.deferral.holding import Holding
+from bayplan.simulator.core.floor import Floor
+from bayplan.simulator.core.gpus import Gpus
 from bayplan.simulator.core.meter import Row, Sampler
 from bayplan.simulator.core.partitioning import Keep
 from bayplan.simulator.core.parts import Parts, assemble
-from bayplan.simulator.core.results import Outcome, Status, Totals
+from bayplan.simulator.core.results import Outcome, Status
+from bayplan.simulator.core.services.door import Door
 from bayplan.simulator.core.settings import Settings
 from bayplan.simulator.core.sleepers import Sleepers
-from bayplan.simulator.core.sources import Events, Source, World
+from bayplan.simulator.core.sources import Events, World
+from bayplan.simulator.core.totals import totals_of
 from bayplan.traces.jobs import JobTable
 
 SAMPLES = 500
@@ -85,9 +91,11 @@ class Simulation:
         parts = parts or Parts()
         assembly = assemble(nodes, spare, jobs, settings, parts)
         self.floor, self.machines, self._pass = assembly.floor, assembly.machines, assembly.scheme
+        self.gpus = Gpus(self.floor, self.machines, self._later)
         self._partitioner, self._trigger = assembly.partitioner, assembly.trigger
-        self._workload = assembly.workload
-        self._sources = parts.sources
+        self._workload, self._holding = assembly.workload, assembly.holding
+        self._admit = self.floor.arrive if self._holding is None else self._holding.arrive
+        self._sources, self._fleet = parts.sources, assembly.fleet
         self.book = book = self.floor.book
         self._n_gpus = sum(node.gpu_count for node in nodes)
         self._clock = Clock()
@@ -96,10 +104,13 @@ class Simulation:
         self._arrivals_s: list[float] = []
         self._next = 0
         self._done = 0
-        self._left = book.n_jobs
+        self._left = book.n_batch
+        self._n_rows = len(jobs)
+        self._awaits = self._awaits_series()
         self._wanted = self._ends_wanted(stop_after)
         self._armed_s = self._pass_s = math.inf
-        self._events = self._passes = self._away = self._samples = 0
+        self._events = self._passes = self._away = self._samples = self._held = 0
+        self._mending = 0
         self._keeps = isinstance(self._partitioner, Keep)
         self._predicts_all = self.floor.progress.every_pass
         self._settles = self._pass.settled or self._predicts_all
@@ -120,11 +131,31 @@ class Simulation:
                 )
         return {number[name] for name in names}
 
+    def _awaits_series(self) -> bool:
+        """Whether the run goes on until the loads of services have ended; it then has one end more.
+
+        Without jobs it does.
+        """
+        if self._fleet is None:
+            return False
+        endless = self._fleet.end_s == -math.inf
+        if not self._left and endless and self.settings.until_s is None:
+            raise InputError(
+                "there are no jobs, and no service ever ends",
+                fix="give one an until_s, or set run.until_s",
+            )
+        awaits = not self._left or (self.settings.await_series and not endless)
+        self._left += awaits
+        return awaits
+
     def _make_sampler(self) -> Sampler:
         step = self.settings.sample_s
         if step is not None:
             return Sampler(self._first_s, step, MOST_SAMPLES)
-        span = float(self.book.arrival_s.max(initial=0.0)) - self._first_s
+        last = float(self.book.arrival_s.max(initial=0.0))
+        if self._awaits and self._fleet is not None:
+            last = max(last, self._fleet.end_s)
+        span = last - self._first_s
         return Sampler(self._first_s, max(span / SAMPLES, 1.0), SAMPLES)
 
     # --- running --------------------------------------------------------------------------
@@ -149,6 +180,8 @@ class Simulation:
             self._cancellations()
             self._clock.at(self._sampler.next_s, self._sample, Turn.SAMPLE)
             self._begin_sources()
+        if self._holding is not None:
+            self._holding.begin(self._clock, self._released)
         until = self.settings.until_s
         clock = self._clock
         while self._left and clock.peek() < math.inf:
@@ -159,43 +192,34 @@ class Simulation:
 
     def outcome(self) -> Outcome:
         """Return what is known up to now."""
-        floor = self.floor
+        floor, book = self.floor, self.book
         floor.meter.upto(floor.now_s)
         floor.settle()
-        book = self.book
-        work = (book.done_s + book.lost_s) * book.n_gpus
+        services = None if self._fleet is None else self._fleet.outcome(book, floor.now_s)
         groups = self.machines.bill.lines(floor.now_s)
-        totals = Totals(
+        totals = totals_of(
+            floor,
+            self.machines,
+            self.gpus,
+            self._holding,
             n_gpus=self._n_gpus,
-            capacity_milli=GPU_MILLI * self._n_gpus,
-            known_gpus=self.machines.n_gpus,
-            first_s=self._first_s,
-            end_s=floor.now_s,
-            there_gpu_s=floor.meter.there_gpu_s(floor.now_s),
-            allocated_gpu_s=floor.meter.allocated_gpu_s,
-            effective_gpu_s=float(work.sum()),
-            busy_gpu_s=floor.meter.busy_gpu_s,
-            tenant_gpu_s=floor.meter.tenant_gpu_s,
             events=self._events,
             passes=self._passes,
-            decisions=floor.decisions,
-            **self._energy(),
-            node_s=self.machines.bill.node_s(floor.now_s),
-            cost=math.fsum(group.cost for group in groups),
+            service_gpu_s=0.0 if self._fleet is None else self._fleet.work_gpu_s,
         )
         results = book.results(floor.now_s)
-        log = tuple(floor.log or ())
-        stints = None if floor.stints is None else floor.stints.stints(book.rows)
-        series, rejections = self._sampler.series(), self.rejections()
-        away = self.machines.absences()
-        return Outcome(results, series, totals, log, rejections, stints, groups, away)
-
-    def _energy(self) -> dict[str, float]:
-        energy = self.floor.energy
-        if energy is None:
-            return {}
-        energy.upto(self.floor.now_s)
-        return {"idle_j": energy.idle_j, "active_j": energy.active_j, "co2_g": energy.co2_g}
+        return Outcome(
+            results if services is None else results.first(self._n_rows),
+            self._sampler.series(),
+            totals,
+            tuple(floor.log or ()),
+            self.rejections(),
+            None if floor.stints is None else floor.stints.stints(book.rows),
+            groups,
+            self.machines.absences(),
+            {each.name: self.gpus.faults.get(each.name, 0) for each in CLASSES},
+            services,
+        )
 
     # --- events ---------------------------------------------------------------------------
 
@@ -206,7 +230,7 @@ class Simulation:
             book.end(job, book.arrival_s.item(job), Status.REJECTED)
             floor.note("reject", job)
             self._count(job)
-        comes = np.lexsort((np.arange(book.n_jobs), book.arrival_s))
+        comes = np.lexsort((np.arange(book.n_batch), book.arrival_s[: book.n_batch]))
         comes = comes[book.state[comes] != _ENDED]
         self._order, self._arrivals_s = comes.tolist(), book.arrival_s[comes].tolist()
 
@@ -217,13 +241,14 @@ class Simulation:
         if self._rejected is None:
             book, floor = self.book, self.floor
             engine = self._engine_of_all()
-            _, firsts = np.unique(book.class_of, return_index=True)
+            class_of = book.class_of[: book.n_batch]
+            _, firsts = np.unique(class_of, return_index=True)
             why = {
                 book.class_of.item(first): floor.why_not(first, engine)
                 for first in firsts.tolist()
                 if floor.decide(first, engine) is None
             }
-            found = np.flatnonzero(np.isin(book.class_of, list(why))).tolist() if why else []
+            found = np.flatnonzero(np.isin(class_of, list(why))).tolist() if why else []
             self._rejected = [(job, why[book.class_of.item(job)]) for job in found]
         return self._rejected
 
@@ -242,15 +267,62 @@ class Simulation:
         """
         return tuple((self.book.uid[job], why) for job, why in self._hopeless())
 
-    def _begin_sources(self) -> None:
-        world = World(self._clock, self.floor, self.machines, self._changed, self._stirred)
-        for source in self._sources:
-            self._sleepers.awake += 1
-            self._clock.process(self._life(source, world))
+    def _look(self, holding: Holding) -> None:
+        """Let those go who were held back and for whom there may be no room later."""
+        self._events += holding.look()
+        self._away += len(holding) - self._held
+        self._held = len(holding)
 
-    def _life(self, source: Source, world: World) -> Events:
-        yield from source.run(world)
+    def _released(self, number: int) -> None:
+        """Note that some who were held back are so no longer."""
+        self._events += number
+        self._away -= number
+        self._held -= number
+        self._happened()
+
+    def _begin_sources(self) -> None:
+        parts = self.floor, self.machines, self.gpus
+        world = World(self._clock, *parts, self._changed, self._stirred)
+        if self._fleet is not None:
+            if self._keeps:
+                self._fleet.check(self.floor, self._engine_of_all())
+            self._begin(self._fleet.run(Door(world, self._moved, self)))
+        for source in self._sources:
+            self._begin(source.run(world))
+
+    def _begin(self, events: Events) -> None:
+        self._sleepers.awake += 1
+        self._clock.process(self._life(events))
+
+    def _life(self, events: Events) -> Events:
+        yield from events
         self._sleepers.awake -= 1
+
+    # --- services -------------------------------------------------------------------------
+
+    def _moved(self) -> None:
+        """Let a pass follow when a replica came, asked for something else, or left."""
+        self._events += 1
+        self._happened(is_all=False)
+
+    def jobs_go_on(self) -> bool:
+        """Whether any job runs or is to come, or there is none at all to wait for."""
+        n_batch = self.book.n_batch
+        if not n_batch or self._next < len(self._order) or self._away:
+            return True
+        return any(job < n_batch for job in self.floor.running)
+
+    def give_up(self) -> None:
+        """End the run: those who wait, wait in vain."""
+        self.floor.now_s = self._clock.now
+        self._left = 0
+
+    def end_of_series(self) -> None:
+        """Note that the last service that ends has ended."""
+        if self._awaits:
+            self.floor.now_s = self._clock.now
+            self._awaits = False
+            self._left = max(0, self._left - 1)
 
     def _stirred(self, by_s: float) -> simpy.Event:
         return self._sleepers.sleep(self._state(), by_s)
@@ -268,7 +340,20 @@ class Simulation:
         self._idle_changes = self._idle_changes + 1 if idle else 0
         if self._idle_changes > VAIN_CHANGES:
             self._left = 0  # sources that never end would go on for ever
+        if self._holding is not None:
+            self._look(self._holding)
         self._happened(is_all=False)  # who changes this may change more in this moment
+
+    def _later(self, at_s: float, do: Callable[[], None]) -> None:
+        """Do something to GPUs at a time, which is a change."""
+        self._mending += 1
+        self._clock.at(at_s, partial(self._do, do), Turn.CHANGE)
+
+    def _do(self, do: Callable[[], None], _: Any) -> None:
+        self._mending -= 1
+        self.floor.now_s = self._clock.now
+        do()
+        self._changed()
 
     def _next_arrival(self) -> None:
         if self._next < len(self._order):
@@ -282,10 +367,12 @@ class Simulation:
             job = self._order[at]
             if state.item(job) != _ENDED:  # withdrawn in this very moment
                 self._events += 1
-                floor.arrive(job)
+                self._admit(job)
             at += 1
         self._next = at
         self._next_arrival()
+        if self._holding is not None:
+            self._look(self._holding)
         if not (self._keeps and self._pass.is_idle(floor)):
             self._happened()
         elif self._sleepers.asleep:
@@ -304,6 +391,9 @@ class Simulation:
         floor.now_s = self._clock.now
         self._events += 1
         floor.cancel(job)
+        if self._holding is not None:
+            self._holding.forget(job)
+            self._look(self._holding)
         self._count(job)
         self._happened()
 
@@ -329,8 +419,8 @@ class Simulation:
 
         ``is_all``: nothing else of this happens now.
         """
-        if self.floor.draining:
-            self.machines.leave_empty()
+        if self.floor.draining or self.gpus.repairing:
+            self._emptied()
         if not self._left:
             return
         now = self.floor.now_s
@@ -343,6 +433,13 @@ class Simulation:
         if self._pass_s > now:
             self.floor.retime(predict_all=False)
             self._arm()
+            if self._fleet is not None:
+                self._fleet.see()
+
+    def _emptied(self) -> None:
+        """Let nodes leave that were waiting to be empty, and GPUs be repaired."""
+        self.machines.leave_empty()
+        self.gpus.repair_empty()
 
     def _count(self, job: int) -> None:
         self._done += 1
@@ -367,22 +464,30 @@ class Simulation:
         self._passes += 1
         if self._report is not None and not self._passes % REPORT_EVERY:
             self._report(now, self._done)
+        self._run_pass(floor)
+        floor.retime(predict_all=self._predicts_all)
+        self._arm()
+        if floor.running or (len(floor.waiting) and not self._is_stuck()):
+            at_s = self._trigger.passed(self.book, now)
+            self._hold(at_s if at_s < floor.again_s else floor.again_s)
+        if self._fleet is not None:
+            self._fleet.see()
+        if self._sleepers.asleep:
+            self._sleepers.wake(self._state())
+
+    def _run_pass(self, floor: Floor) -> None:
         if self._settles:
             floor.settle()
         floor.freed()
+        if floor.startup is not None:
+            floor.startup.tell(floor.cluster, floor.now_s)
         self._pass.run(floor)
         if not self._keeps and self._partitioner.run(floor):
             self._pass.run(floor)
         if floor.short:
             self._kill_short()
-        if floor.draining:
-            self.machines.leave_empty()  # whom the pass moved away
-        floor.retime(predict_all=self._predicts_all)
-        self._arm()
-        if floor.running or (len(floor.waiting) and not self._is_stuck()):
-            self._hold(self._trigger.passed(self.book, now))
-        if self._sleepers.asleep:
-            self._sleepers.wake(self._state())
+        if floor.draining or self.gpus.repairing:
+            self._emptied()  # by whom the pass moved away
 
     def _is_stuck(self) -> bool:
         """Whether nothing runs, nobody comes, and pass after pass starts nobody who waits."""
@@ -390,6 +495,7 @@ class Simulation:
             self.floor.running
             or self._next < len(self._order)
             or self._away
+            or self._mending
             or self._sleepers.awake
         ):
             self._vain = 0
@@ -405,7 +511,7 @@ class Simulation:
                 continue
             floor.kill(job)
             kills = floor.book.oom_kills.item(job)
-            if kills > limits.retries:
+            if kills > limits.retries and job < self.book.n_batch:
                 floor.give_up(job)
                 self._count(job)
                 continue
@@ -437,6 +543,7 @@ class Simulation:
             or self._next < len(self._order)
             or self._pass_s < math.inf
             or self._away
+            or self._mending
             or self._sleepers.awake
         )
 
@@ -453,7 +560,7 @@ class Simulation:
     def _row(self, at_s: float) -> Row:
         floor, book = self.floor, self.book
         runners = floor.runners()
-        effective = GPU_MILLI * float((book.rate[runners] * book.n_gpus[runners]).sum())
+        effective = GPU_MILLI * float((book.rate[runners] * book.work_gpus[runners]).sum())
         meter = floor.meter
         return (
             at_s,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from bayplan.scheduler.errors import InputError
 from bayplan.scheduler.speed import JOB_CLASSES, Demand, SpeedSettings
+from bayplan.simulator.core.scaling import Scaling
 
 DEFAULT_CLASS = "medium"
 
@@ -29,6 +30,8 @@ class Speeds:
         A name in ``demands``.
     sharing
         Parameters of the sharing models.
+    scaling
+        How much faster elastic jobs go on more GPUs.
     """
 
     by_type: Mapping[tuple[str, str], float] = field(default_factory=dict)
@@ -36,6 +39,7 @@ class Speeds:
     demands: Mapping[str, Demand] = field(default_factory=lambda: dict(JOB_CLASSES))
     default_class: str = DEFAULT_CLASS
     sharing: SpeedSettings = field(default_factory=SpeedSettings)
+    scaling: Scaling = field(default_factory=Scaling)
 
     def __post_init__(self) -> None:
         for where, speed in [*self.by_type.items(), *self.by_model.items()]:

@@ -6,7 +6,7 @@ import heapq
 
 import numpy as np
 
-from bayplan.scheduler.arrays import IntArray, IntTable
+from bayplan.scheduler.arrays import FloatArray, IntArray, IntTable
 from bayplan.scheduler.cluster import Cluster
 from bayplan.scheduler.ordering import KeyedOrder, OrderingPolicy, Pending
 from bayplan.scheduler.timing import (
@@ -74,6 +74,7 @@ class Waiting:
         self._rows = np.zeros(_MOST_FRESH, np.int64)
         self._keys = self._all_keys()
         self._ties = self._all_ties() if self._keys is not None else []
+        self._arrivals_s: FloatArray | None = None
 
     def _all_keys(self) -> list[float] | None:
         if not isinstance(self._ordering, KeyedOrder):
@@ -87,7 +88,7 @@ class Waiting:
     def _all_ties(self) -> list[int]:
         places = np.empty(self.book.n_jobs, np.int64)
         places[np.lexsort((self.book.rank, self.book.arrival_s))] = np.arange(self.book.n_jobs)
-        ties: list[int] = places.tolist()
+        ties: list[int] = (2 * places).tolist()  # odd ones are left for who comes as a new one
         return ties
 
     def __len__(self) -> int:
@@ -132,6 +133,14 @@ class Waiting:
         self._queued[job] = 1
         jobs[job] = None
         self._n += 1
+
+    def renew(self, job: int, now_s: float) -> None:
+        """Let a job that is not here wait next as one that arrives now, behind those who have."""
+        self._queued[job] = 1  # its key is worked out when it comes
+        if self._keys is not None:
+            if self._arrivals_s is None:
+                self._arrivals_s = np.sort(self.book.arrival_s)
+            self._ties[job] = 2 * int(np.searchsorted(self._arrivals_s, now_s, side="right")) - 1
 
     def _key_again(self, job: int) -> float:
         assert isinstance(self._ordering, KeyedOrder)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from typing import Literal
 
 import numpy as np
 
 from bayplan.scheduler.errors import InputError
+from bayplan.scheduler.hardware.xids import CLASSES
 from bayplan.scheduler.types import GPU_MILLI
 from bayplan.simulator.core.results import Status
 from bayplan.simulator.metrics.figures import SHORT_S, Figures, FloatArray
@@ -64,6 +66,7 @@ class Metric:
 
 _FEITELSON = "Feitelson, Metrics for Parallel Job Scheduling and Their Convergence, JSSPP 2001"
 _THEMIS = "Mahajan et al., Themis, NSDI 2020"
+_BOOTSEER = "cf. BootSeer: 3.5 % of GPU time at ByteDance"
 _JAIN = "Jain, Chiu and Hawe, DEC TR-301, 1984"
 _FGD = "Weng et al., FGD, USENIX ATC 2023"
 _SHOCKWAVE = "Zheng et al., Shockwave, NSDI 2023"
@@ -273,9 +276,83 @@ def _losses() -> Iterator[Metric]:
     )  # fmt: skip
     yield Metric(
         "failures", "nodes lost", group, "times", "less",
-        "times a job lost a node under it, and with it all of its nodes", "",
+        "times a job lost a node or a GPU under it, and with it all of its room", "",
         lambda f: int(f.failures.sum()),
     )  # fmt: skip
+
+
+_MIB_PER_GIB = 1024.0
+
+
+def _startup() -> Iterator[Metric]:
+    group = "Start-up"
+    yield Metric(
+        "startup_s", "start-up", group, "s", "less",
+        "Σ time from getting room until all pods have their images, containers and models; part of"
+        " overhead", "",
+        lambda f: total(f.startup_s),
+    )  # fmt: skip
+    yield Metric(
+        "startup_mean_s", "start-up, mean", group, "s", "less",
+        "mean of the same, finished jobs, all their starts together", "",
+        lambda f: mean(f.startup_s[f.finished]),
+    )  # fmt: skip
+    yield Metric(
+        "startup_gpu_pct", "start-up of GPU time", group, "%", "less",
+        "Σ start-up × GPUs that the job held / GPU-seconds held", _BOOTSEER,
+        lambda f: 100 * ratio(total(f.startup_s * f.gpus), f.totals.allocated_gpu_s),
+    )  # fmt: skip
+    yield Metric(
+        "pulls", "pulls", group, "times", "less",
+        "images and models that came to a node, or began to", "",
+        lambda f: f.totals.pulls,
+    )  # fmt: skip
+    yield Metric(
+        "image_hit_pct", "found on the node", group, "%", "more",
+        "images and models that were on the node when a job came to it / looked for", "",
+        lambda f: 100 * ratio(f.totals.images_found, f.totals.images_looked_for),
+    )  # fmt: skip
+    yield Metric(
+        "pulled_gib", "pulled", group, "GiB", "less", "Σ what pulls brought", "",
+        lambda f: f.totals.pulled_mib / _MIB_PER_GIB,
+    )  # fmt: skip
+
+
+def _faults() -> Iterator[Metric]:
+    group = "GPU faults"
+    yield Metric(
+        "gpu_faults", "GPU faults", group, "times", "less", "faults of single GPUs", "",
+        lambda f: f.totals.gpu_faults,
+    )  # fmt: skip
+    for each in CLASSES:
+        xids = ", ".join(str(xid) for xid in each.xids)
+        yield Metric(
+            f"gpu_faults_{each.name}", each.name, group, "times", "less",
+            f"those of the class {each.name}: Xid {xids}", "", partial(_faults_of, each.name),
+        )  # fmt: skip
+    yield Metric(
+        "gpu_closed_h", "closed", group, "GPU-h", "less",
+        "Σ time that each GPU took no new pods by itself: repairs, and waiting to be empty", "",
+        lambda f: f.totals.closed_gpu_s / 3600.0,
+    )  # fmt: skip
+    yield Metric(
+        "alarms", "suspected", group, "times", "",
+        "GPUs that a detector took for slow", "", lambda f: f.totals.alarms,
+    )  # fmt: skip
+    yield Metric(
+        "false_alarms", "false alarms", group, "times", "less",
+        "those of them that were not slow then", "", lambda f: f.totals.false_alarms,
+    )  # fmt: skip
+    yield Metric(
+        "effective_time_pct", "effective time", group, "%", "more",
+        "work kept / GPU-seconds held: where jobs have whole reference GPUs, the part of their time"
+        " that was of use", "cf. The Llama 3 Herd of Models, arXiv 2407.21783, section 3.3.4",
+        lambda f: 100 * ratio(f.totals.effective_gpu_s - _lost_gpu_s(f), f.totals.allocated_gpu_s),
+    )  # fmt: skip
+
+
+def _faults_of(name: str, f: Figures) -> int:
+    return f.faults.get(name, 0)
 
 
 _JOULES_PER_KWH = 3.6e6
@@ -300,6 +377,20 @@ def _energy() -> Iterator[Metric]:
     yield Metric(
         "co2_kg", "CO2", group, "kg", "less", "∫ watts × carbon intensity of the hour", "",
         lambda f: f.totals.co2_g / 1000.0,
+    )  # fmt: skip
+    yield Metric(
+        "co2_jobs_kg", "CO2 of jobs", group, "kg", "less",
+        "the same of what jobs add to the idle watts", "",
+        lambda f: f.totals.active_co2_g / 1000.0,
+    )  # fmt: skip
+    yield Metric(
+        "energy_cost", "cost of energy", group, "", "less",
+        "∫ watts × price of a kWh in the hour, in the currency of the prices", "",
+        lambda f: f.totals.energy_price,
+    )  # fmt: skip
+    yield Metric(
+        "energy_cost_jobs", "cost of energy, jobs", group, "", "less",
+        "the same of what jobs add to the idle watts", "", lambda f: f.totals.active_price,
     )  # fmt: skip
 
 
@@ -327,6 +418,20 @@ def _cost() -> Iterator[Metric]:
     )  # fmt: skip
 
 
+def _elasticity() -> Iterator[Metric]:
+    group = "Elastic jobs"
+    yield Metric(
+        "resizes", "resizes", group, "times", "less",
+        "moments in which a job that ran before got pods or gave some back", "",
+        lambda f: int(f.resizes.sum()) if f.elastic.any() else NAN,
+    )  # fmt: skip
+    yield Metric(
+        "elastic_gpus_mean", "GPUs, elastic", group, "GPUs", "",
+        "mean of GPUs held over the time that a job ran, elastic jobs that ran", "",
+        lambda f: mean(f.gpus[f.elastic & (f.gpus > 0)]),
+    )  # fmt: skip
+
+
 def _deadlines() -> Iterator[Metric]:
     group = "Deadlines"
     yield Metric(
@@ -338,6 +443,23 @@ def _deadlines() -> Iterator[Metric]:
     yield Metric(
         "deadline_miss_pct", "missed", group, "%", "less", "misses / jobs with a deadline", "",
         lambda f: 100 * ratio(int(f.missed.sum()), int(f.has_deadline.sum())),
+    )  # fmt: skip
+
+
+def _deferral() -> Iterator[Metric]:
+    group = "Deferral"
+    yield Metric(
+        "deferred", "held back", group, "jobs", "",
+        "jobs that were held back for better hours", "", lambda f: f.totals.deferred,
+    )  # fmt: skip
+    yield Metric(
+        "deferral_mean_s", "held back, mean", group, "s", "less",
+        "mean of the time that each of these was held back; it is in the waits too", "",
+        lambda f: ratio(f.totals.deferral_s, f.totals.deferred),
+    )  # fmt: skip
+    yield Metric(
+        "deferral_max_s", "held back, longest", group, "s", "less", "longest of the same", "",
+        lambda f: f.totals.most_deferral_s,
     )  # fmt: skip
 
 
@@ -384,6 +506,50 @@ def _jain_of(f: Figures, names: Sequence[str]) -> float:
     return jain([mean(np.array(values)) for values in of_name.values()])
 
 
+def _services() -> Iterator[Metric]:
+    group = "Services"
+
+    def all_of(name: str) -> Callable[[Figures], float]:
+        return lambda f: sum(getattr(each, name) for each in f.services) if f.services else NAN
+
+    offered = all_of("offered")
+    yield Metric(
+        "requests", "requests", group, "requests", "", "requests that came, to all services", "",
+        offered,
+    )  # fmt: skip
+    yield Metric(
+        "requests_in_time_pct", "in time", group, "%", "more",
+        "requests served within their service's target / requests that came", "",
+        lambda f: 100 * ratio(all_of("in_time")(f), offered(f)) if f.services else NAN,
+    )  # fmt: skip
+    yield Metric(
+        "requests_dropped_pct", "dropped", group, "%", "less",
+        "requests that found a full queue or gave up / requests that came", "",
+        lambda f: 100 * ratio(all_of("dropped")(f), offered(f)) if f.services else NAN,
+    )  # fmt: skip
+    yield Metric(
+        "services_missed", "targets missed", group, "services", "less",
+        "services of whose requests, dropped ones too, fewer were in time than their class's"
+        " percentile says, or whose mean latency is above its target", "",
+        lambda f: sum(not each.met for each in f.services) if f.services else NAN,
+    )  # fmt: skip
+    yield Metric(
+        "replica_hours", "replica-hours", group, "h", "less",
+        "Σ time that replicas held room / 3600", "",
+        lambda f: sum(sum(each.replica_h) for each in f.services) if f.services else NAN,
+    )  # fmt: skip
+    yield Metric(
+        "replica_gpu_h", "GPU-hours of replicas", group, "GPU-h", "less",
+        "GPU-seconds that replicas held / 3600", "", all_of("gpu_h"),
+    )  # fmt: skip
+    yield Metric(
+        "services_cost_pct", "part of the cost", group, "%", "",
+        "Σ price of a node × the largest part of its GPUs, CPUs and memory that a replica held /"
+        " cost", "cf. Ghodsi et al., Dominant Resource Fairness, NSDI 2011",
+        lambda f: 100 * ratio(all_of("cost")(f), f.totals.cost) if f.totals.cost else NAN,
+    )  # fmt: skip
+
+
 def _effort() -> Iterator[Metric]:
     group = "Effort"
     yield Metric("events", "events", group, "events", "", "what happened, all told", "",
@@ -400,10 +566,15 @@ METRICS: tuple[Metric, ...] = (
     *_arrivals(),
     *_gpus(),
     *_losses(),
+    *_startup(),
+    *_faults(),
     *_energy(),
     *_cost(),
+    *_elasticity(),
     *_deadlines(),
+    *_deferral(),
     *_fairness(),
+    *_services(),
     *_effort(),
 )
 """Every metric, in the order in which they are shown."""

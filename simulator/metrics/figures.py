@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from bayplan.scheduler.types import GPU_MILLI
 from bayplan.simulator.core.results import Outcome, Series, Status, Totals
+from bayplan.simulator.core.services.outcome import ServiceTotals
 from bayplan.simulator.metrics.fairness import mean_jobs, rho
 from bayplan.simulator.metrics.spread import ratio
 from bayplan.traces.jobs import JobTable
@@ -26,10 +28,11 @@ class Figures:
     """Figures of jobs, arrays (n_jobs,) with one row a job: the rows of a gang are one.
 
     ``finished`` tells whether a job came to its end; ``jct_s`` and ``slowdown`` are NaN where it
-    did not, ``rho`` also where it has no work or no GPU. ``n_gpus`` are the GPUs and instances of
-    all its pods, shares too; ``gpus`` is what it held on average while it held anything, shares as
-    fractions. ``missed`` is about jobs with a deadline only. ``arrived_s`` is the last arrival in
-    the run, in seconds of simulated time.
+    did not, ``startup_s`` where pods start at once, ``rho`` also where it has no work or no GPU.
+    ``n_gpus`` are the GPUs and instances of all its pods, shares too; ``gpus`` is what it held on
+    average while it held anything, shares as fractions. ``missed`` is about jobs with a deadline
+    only. ``arrived_s`` is the last arrival in the run, in seconds of simulated time. ``faults`` are
+    those of GPUs by class. ``services`` are empty where there were none.
     """
 
     status: IntArray
@@ -45,9 +48,12 @@ class Figures:
     work_done_s: FloatArray
     work_lost_s: FloatArray
     overhead_s: FloatArray
+    startup_s: FloatArray
     preemptions: IntArray
     oom_kills: IntArray
     failures: IntArray
+    elastic: BoolArray
+    resizes: IntArray
     has_deadline: BoolArray
     missed: BoolArray
     user: tuple[str, ...]
@@ -55,6 +61,8 @@ class Figures:
     arrived_s: float
     series: Series
     totals: Totals
+    faults: Mapping[str, int]
+    services: tuple[ServiceTotals, ...] = ()
 
     @property
     def span_s(self) -> float:
@@ -113,9 +121,12 @@ def figures_of(outcome: Outcome, jobs: JobTable) -> Figures:
         work_done_s=found.work_done_s[rows],
         work_lost_s=found.work_lost_s[rows],
         overhead_s=found.overhead_s[rows],
+        startup_s=_or_nan(found.startup_s, found.status.size)[rows],
         preemptions=found.preemptions[rows].astype(np.int64),
         oom_kills=found.oom_kills[rows].astype(np.int64),
         failures=found.failures[rows].astype(np.int64),
+        elastic=jobs.elastic()[rows],
+        resizes=found.resizes[rows].astype(np.int64),
         has_deadline=~np.isnan(deadline_s),
         missed=_missed(outcome, rows, deadline_s),
         user=tuple(jobs.user[row] for row in rows),
@@ -123,6 +134,8 @@ def figures_of(outcome: Outcome, jobs: JobTable) -> Figures:
         arrived_s=min(float(jobs.arrival_s.max(initial=-np.inf)), outcome.totals.end_s),
         series=outcome.series,
         totals=outcome.totals,
+        faults=outcome.faults,
+        services=() if outcome.services is None else outcome.services.totals,
     )
 
 
@@ -143,6 +156,10 @@ def one_row_a_job(gang: tuple[str, ...]) -> tuple[IntArray, IntArray]:
             rows.append(row)
         job.append(at)
     return np.array(rows, np.int64), np.array(job, np.int64)
+
+
+def _or_nan(values: FloatArray | None, n: int) -> FloatArray:
+    return np.full(n, np.nan) if values is None else values
 
 
 def _rho(

@@ -25,6 +25,7 @@ NODES = "nodes.parquet"
 AWAY = "away.parquet"
 JOBS = "jobs.parquet"
 SERIES = "timeseries.parquet"
+SERVICES = "services.parquet"
 FILES = (JOBS, SERIES, SUMMARY)
 
 Make = Callable[[Path], Iterable[bytes]]

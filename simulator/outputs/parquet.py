@@ -12,11 +12,14 @@ import numpy as np
 from bayplan.scheduler.sharing import sharing_of
 from bayplan.scheduler.types import GPU_MILLI, Node
 from bayplan.simulator.core.results import Absence, JobResults, Series, Status
+from bayplan.simulator.core.services.outcome import ServiceOutcome, ServiceSeries
 from bayplan.simulator.core.stints import Stints
 from bayplan.traces.jobs import JobTable, columns_of
 
 if TYPE_CHECKING:
     import polars as pl
+
+_OF_ELASTIC = ("min_pods", "max_pods", "resizes")
 
 ROW_GROUP = 2**18
 """Rows that are packed together: stated, so that it does not follow the number of threads."""
@@ -25,7 +28,8 @@ ROW_GROUP = 2**18
 def job_frame(jobs: JobTable, results: JobResults) -> pl.DataFrame:
     """Return a row a row of the job table: its columns, then what became of it.
 
-    ``status`` is a text in lower case; times that never came are null.
+    ``status`` is a text in lower case; times that never came are null. What is about elastic jobs
+    alone is there only if there are any.
 
     Parameters
     ----------
@@ -37,7 +41,10 @@ def job_frame(jobs: JobTable, results: JobResults) -> pl.DataFrame:
     found = _arrays(results)
     names = np.array([status.name.lower() for status in Status])
     found["status"] = names[results.status].tolist()
-    return _framed(columns_of(jobs) | found)
+    columns = columns_of(jobs) | found
+    if not jobs.elastic().any():
+        columns = {name: each for name, each in columns.items() if name not in _OF_ELASTIC}
+    return _framed(columns)
 
 
 def series_frame(series: Series) -> pl.DataFrame:
@@ -146,6 +153,20 @@ def away_bytes(absences: Sequence[Absence]) -> bytes:
     )
 
 
+def service_frame(services: ServiceOutcome) -> pl.DataFrame:
+    """Return a row a service and sample, the service by its name; what says nothing is null.
+
+    Parameters
+    ----------
+    services
+        Those of a run.
+    """
+    columns = _arrays(services.series)
+    named = [each.name for each in services.totals]
+    columns["service"] = [named[number] for number in services.series.service.tolist()]
+    return _framed(columns)
+
+
 def packed(frame: pl.DataFrame) -> bytes:
     """Return a table as a Parquet file: same values, same bytes, on any number of threads.
 
@@ -166,8 +187,9 @@ def _capacity_milli(node: Node) -> int:
     return sum(getattr(sharing, "capacity_milli", GPU_MILLI) for sharing in each)
 
 
-def _arrays(value: JobResults | Series) -> dict[str, Any]:
-    return {field.name: getattr(value, field.name) for field in fields(value)}
+def _arrays(value: JobResults | Series | ServiceSeries) -> dict[str, Any]:
+    every = ((field.name, getattr(value, field.name)) for field in fields(value))
+    return {name: array for name, array in every if array is not None}
 
 
 def _framed(columns: Mapping[str, Any]) -> pl.DataFrame:

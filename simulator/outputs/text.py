@@ -19,7 +19,10 @@ PARTS = 10
 """Rows of a table of queues or users, those with most GPU-hours first."""
 
 _FAMILIES = ("wait", "jct", "slowdown")
-_LISTED = ("GPUs while jobs arrive", "GPUs", "Losses", "Cost", "Deadlines", "Fairness", "Effort")
+_LISTED = (
+    "GPUs while jobs arrive", "GPUs", "Losses", "GPU faults", "Start-up", "Elastic jobs", "Energy",
+    "Cost", "Deadlines", "Deferral", "Fairness", "Services", "Effort",
+)  # fmt: skip
 _HEADINGS = {"GPUs": "GPUs, whole run"}
 _FASTER = (
     "effective above allocated: who holds a part of a GPU may work faster than that part, and at"
@@ -63,7 +66,7 @@ def _counts(summary: Summary) -> str:
 
 def _times(summary: Summary) -> Table:
     """Return mean and percentiles of what finished jobs had, and the makespan."""
-    table = _table(f"Finished jobs; makespan {_value('s', summary['makespan_s'])}")
+    table = table_of(f"Finished jobs; makespan {_value('s', summary['makespan_s'])}")
     table.add_column("", min_width=12)
     for heading in (*_SPREAD, "mean is"):
         table.add_column(heading, justify="right", min_width=10, no_wrap=True)
@@ -102,8 +105,15 @@ def _group(name: str, summary: Summary) -> Table | None:
 def _says(metric: Metric, summary: Summary) -> bool:
     """Return whether a figure is worth its line.
 
-    Misses are none where nobody has a deadline, and costs where nothing has a price.
+    Misses are none where nobody has a deadline, costs where nothing has a price, CO2 where no
+    intensity is given, and faults where no GPU had any; of their classes, those that came are
+    listed.
     """
+    if metric.key.startswith("co2_"):
+        return summary["co2_kg"] > 0.0
+    if metric.group == "GPU faults":
+        had = summary["gpu_faults"] or summary["gpu_closed_h"] or summary["alarms"]
+        return had > 0.0 and (summary[metric.key] > 0.0 or not metric.key.startswith("gpu_faults_"))
     if metric.group == "Cost":
         return summary["cost"] > 0.0
     return metric.group != "Deadlines" or not math.isnan(summary["deadline_miss_pct"])
@@ -116,7 +126,7 @@ def _value(unit: str, value: float) -> str:
 
 def _parts(what: str, parts: Sequence[Part]) -> Iterator[RenderableType]:
     most = sorted(parts, key=lambda part: (-part.gpu_h, part.name))[:PARTS]
-    table = _table(f"By {what}")
+    table = table_of(f"By {what}")
     table.add_column(what, overflow="fold", max_width=20)
     columns = (
         ("jobs", [part.jobs for part in most]),
@@ -137,7 +147,14 @@ def _parts(what: str, parts: Sequence[Part]) -> Iterator[RenderableType]:
         yield plain(f"… and {len(parts) - PARTS:,} more in summary.json")
 
 
-def _table(title: str) -> Table:
+def table_of(title: str) -> Table:
+    """Return an empty table in the style of a summary.
+
+    Parameters
+    ----------
+    title
+        Its title.
+    """
     return Table(
         title=title,
         title_justify="left",

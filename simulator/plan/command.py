@@ -13,7 +13,7 @@ from bayplan.scheduler.compiled import is_warm, warm
 from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.errors import InputError
 from bayplan.scheduler.ordering import Progress, QueueUse, make_ordering, pending_of
-from bayplan.scheduler.policies import make_policy
+from bayplan.scheduler.policies import make_policy, uses_images
 from bayplan.scheduler.preemption import preemption_policy_names
 from bayplan.scheduler.types import DeviceRequest, Request, WholeGpus
 from bayplan.scheduler.workload import Workload, typical_workload
@@ -74,8 +74,9 @@ def plan(options: Options) -> int:
 def _plan(options: Options) -> int:
     tree = None if options.queues is None else read_queue_file(options.queues)
     order = make_ordering(options.order)
-    make_policy(options.policy, typical_workload([_ANY]))  # a wrong name is said before all work
-    scene = _scene(options)
+    # A wrong name is said before all work.
+    policy = make_policy(options.policy, typical_workload([_ANY]))
+    scene = _scene(options, images=uses_images(policy))
     engine = Engine(scene.cluster, make_policy(options.policy, _workload(scene)))
     _compile(scene, options)
     admission = None if tree is None else Admission(tree, scene.cluster)
@@ -141,9 +142,9 @@ def _check(options: Options) -> None:
             )
 
 
-def _scene(options: Options) -> Scene:
+def _scene(options: Options, *, images: bool) -> Scene:
     if options.dump:
-        return scene_of_dump(options.dump)
+        return scene_of_dump(options.dump, images=images)
     assert options.nodes is not None
     assert options.pods is not None
     return scene_of_files(options.nodes, options.pods, options.format)

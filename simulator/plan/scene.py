@@ -57,20 +57,22 @@ class Scene:
         return [request for unit in self.units for request in unit.requests]
 
 
-def scene_of_dump(paths: Sequence[Path]) -> Scene:
+def scene_of_dump(paths: Sequence[Path], *, images: bool = False) -> Scene:
     """Return the scene of a Kubernetes dump.
 
     Parameters
     ----------
     paths
         Its files; ``-`` is standard input.
+    images
+        Whether the policy looks at images.
 
     Raises
     ------
     InputError
         A file cannot be read.
     """
-    dump = read_dump(paths)
+    dump = read_dump(paths, images=images)
     cluster, unplaced = cluster_of(dump)
     pending, bad = _sensible(dump.pending)
     gangs = {gang.name: gang for gang in dump.gangs}

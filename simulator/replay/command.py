@@ -15,7 +15,12 @@ from rich.table import Table
 from bayplan.scheduler.errors import InputError
 from bayplan.scheduler.hardware import Product, product_named
 from bayplan.scheduler.mig.rules import MigRule
-from bayplan.scheduler.policies import make_policy, policy_summary, usable_policies
+from bayplan.scheduler.policies import (
+    make_policy,
+    policy_summary,
+    usable_policies,
+    uses_images,
+)
 from bayplan.scheduler.workload import Workload, typical_workload
 from bayplan.simulator.compiling import compile_kernels
 from bayplan.simulator.replay.compare import compare_tables
@@ -106,8 +111,9 @@ def _policies(text: str, *, mig: bool) -> list[str]:
         if name != ALL:
             make_policy(name, workload)
     if ALL in names:
-        # Without a MIG GPU all those of MIG are the same.
-        return [name for name in _usable(workload) if mig or not name.startswith(MIG_POLICIES)]
+        # Without a MIG GPU all those of MIG are the same, and no pod of a trace names its images.
+        usable = [n for n in _usable(workload) if not uses_images(make_policy(n, workload))]
+        return [name for name in usable if mig or not name.startswith(MIG_POLICIES)]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise InputError(f"--policy {text!r}: {twice[0]} stands there twice", fix="name it once")

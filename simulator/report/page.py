@@ -18,6 +18,7 @@ from bayplan.simulator.report.grid import MOST_ROWS, grid_of
 from bayplan.simulator.report.plots import BELOW, Heat, Plot, distribution, heat, over_time
 from bayplan.simulator.report.room import FloatArray
 from bayplan.simulator.report.run import Run
+from bayplan.simulator.report.services import service_plots
 from bayplan.simulator.report.tables import (
     HEADLINES,
     LongWait,
@@ -87,7 +88,7 @@ def page(runs: Sequence[Run]) -> str:
         groups=groups_of(runs),
         differing=differing(runs),
         distributions=[p for p in _distributions(runs) if p],
-        series=[p for p in _series(runs) if p],
+        series=[p for p in (*_series(runs), *service_plots(runs)) if p],
         heats=_heats(runs),
         waits=waits,
         all_waits=Table("All jobs", "run", waited([w.everybody for w in waits], len(waits))[0], 0),

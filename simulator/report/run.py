@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from bayplan.scheduler.errors import InputError
 from bayplan.simulator.metrics import METRICS, Part, Summary
-from bayplan.simulator.outputs.folder import AWAY, JOBS, NODES, SERIES, STINTS, SUMMARY
+from bayplan.simulator.outputs.folder import (
+    AWAY,
+    JOBS,
+    NODES,
+    SERIES,
+    SERVICES,
+    STINTS,
+    SUMMARY,
+)
 from bayplan.simulator.outputs.report import SCHEMA
 from bayplan.simulator.report.jobs import JOB_COLUMNS, jobs_of
 from bayplan.traces.files import display
@@ -43,6 +51,8 @@ class Run:
         From when on stints are missing; None: none is.
     away
         From when to when nodes were not there; None: all always were.
+    services
+        Services over time; None: there were none.
     """
 
     name: str
@@ -57,6 +67,7 @@ class Run:
     stints: pl.DataFrame | None
     cut_s: float | None
     away: pl.DataFrame | None = None
+    services: pl.DataFrame | None = None
 
     @property
     def whole_stints(self) -> pl.DataFrame | None:
@@ -102,6 +113,7 @@ def read_run(folder: Path, name: str) -> Run:
         stints=stints,
         away=_table(folder / AWAY, ()) if AWAY in report["files"] else None,
         cut_s=report.get("stints_cut_s"),
+        services=_table(folder / SERVICES, ()) if SERVICES in report["files"] else None,
     )
 
 

@@ -17,6 +17,10 @@ DURATIONS = ("lognormal", "exponential", "constant")
 _MIX_COLUMNS: tuple[Key, ...] = (
     Key(MIX, "weight", "number", 1.0, "how often, beside the other shapes", least=0, most=10**9),
     Key(MIX, "pods", "whole", 1, "pods that start together", least=1, most=10**5, unit="pods"),
+    Key(MIX, "min_pods", "whole", 0, "pods with which it still runs, if it is elastic; 0: as pods",
+        least=0, most=10**5, unit="pods"),
+    Key(MIX, "max_pods", "whole", 0, "pods that it may have, if it is elastic; 0: as pods",
+        least=0, most=10**5, unit="pods"),
     Key(MIX, "gpu_count", "whole", 1, "GPUs, or MIG instances, of each pod",
         least=0, most=64, unit="GPUs"),
     Key(MIX, "gpu_milli", "whole", 1000, "compute of each GPU, 1000 = whole",
@@ -49,7 +53,8 @@ _MIX: tuple[dict[str, object], ...] = (
 DEFAULT_MIX = tuple(filled(_MIX_COLUMNS, row) for row in _MIX)
 
 JOB_KEYS: tuple[Key, ...] = (
-    Key("jobs", "file", "file", "builtin", "job file, or builtin for the built-in jobs"),
+    Key("jobs", "file", "file", "builtin", "job file, builtin for the built-in jobs, or none"
+        " where there are services alone"),
     Key("jobs", "format", "text", "auto", "format of the file: auto, or one that `bayplan traces"
         " list` names", registry="job format"),
     Key("jobs", "interarrival_s", "number", None, "mean time between arrivals, for formats that do"
@@ -63,6 +68,11 @@ JOB_KEYS: tuple[Key, ...] = (
     Key("jobs", "resample", "text", "auto", "what a seed does to the jobs of a file: each arrival"
         " gets the job of another one (permute), or a job drawn anew (bootstrap); auto: bootstrap"
         " in a comparison, none in a single run", choices=RESAMPLE),
+    Key("jobs", "shrink_to", "number", 1.0, "makes jobs elastic that ask for whole GPUs and state"
+        " no bounds: so much of their GPUs is their fewest; each GPU is then a pod",
+        least=0.0001, most=1),
+    Key("jobs", "grow_to", "number", 1.0, "the same: so many times their GPUs are their most",
+        least=1, most=10_000),
     Key("jobs", "estimate_error", "number", 0.0, "sigma of the factor exp(N(0, sigma)) on"
         " estimated run times", least=0, most=5),
     Key(SYNTHETIC, "count", "whole", 0, "how many jobs; 0: the file's", least=0, most=MAX_JOBS,

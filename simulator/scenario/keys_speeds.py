@@ -5,6 +5,7 @@ from __future__ import annotations
 from bayplan.simulator.scenario.key import Key
 
 DEMANDS = "speeds.demands"
+SCALING = "speeds.scaling"
 SHARING = "speeds.sharing"
 
 # The ranges and defaults below are those of the engine's speed models; a test compares them.
@@ -29,6 +30,13 @@ _DEMAND_COLUMNS: tuple[Key, ...] = (
         least=0, most=1.2),
 )  # fmt: skip
 
+_SCALING_COLUMNS: tuple[Key, ...] = (
+    Key(SCALING, "job_type", "text", "", "whose speed it is"),
+    Key(SCALING, "gpus", "whole", 1, "on so many GPUs", least=1, most=10**7, unit="GPUs"),
+    Key(SCALING, "speed", "number", 1.0, "in any unit, such as samples a second: only ratios of one"
+        " type count", least=1e-9, most=10**12),
+)  # fmt: skip
+
 SPEED_KEYS: tuple[Key, ...] = (
     Key("speeds", "file", "file", "", "CSV with columns job_type, gpu_model, speed: alone on the"
         " whole GPU, over the reference GPU"),
@@ -38,6 +46,11 @@ SPEED_KEYS: tuple[Key, ...] = (
         " not have on it; 1 where this has none", least=0.0001, most=10_000),
     Key("speeds", "demands", "tables", {}, "job type → what it asks of a GPU, measured alone",
         columns=_DEMAND_COLUMNS),
+    Key("speeds", "serial", "number", 0.0, "elastic jobs without points in scaling: part of the"
+        " time on one GPU that more do not shorten (Amdahl); 0: n GPUs are n times as fast",
+        least=0, most=1),
+    Key("speeds", "scaling", "rows", None, "elastic jobs: measured speeds by number of GPUs",
+        columns=_SCALING_COLUMNS),
     Key(SHARING, "switch_cost", "number", 0.11, "time-slicing: lost to switching between busy"
         " tenants", least=0, most=0.25),
     Key(SHARING, "collision", "number", 1.0, "time-slicing: how far busy times collide",

@@ -10,11 +10,14 @@ from bayplan.scheduler.ordering import ordering_names
 from bayplan.scheduler.policies import make_policy, policy_names
 from bayplan.scheduler.policies.mix import is_mix
 from bayplan.scheduler.workload import typical_workload
+from bayplan.simulator.core.deferral import DEFERRALS
+from bayplan.simulator.core.detectors import DETECTORS
+from bayplan.simulator.core.elastic.policies import ELASTICITY
 from bayplan.simulator.core.partitioning import PARTITIONERS
 from bayplan.simulator.core.passes import PASSES
 from bayplan.simulator.core.progress import PROGRESS
 from bayplan.simulator.core.triggers import TRIGGERS
-from bayplan.simulator.scenario.keys import KEYS
+from bayplan.simulator.scenario.keys import KEYS, NONE
 from bayplan.simulator.scenario.scenario import Scenario
 from bayplan.simulator.scenario.values import nearest
 from bayplan.traces import FORMATS, builtin_pods, requests_from
@@ -22,12 +25,15 @@ from bayplan.traces.jobs import JOB_FORMATS
 from bayplan.traces.registry import AUTO
 
 REGISTRIES: dict[str, Callable[[], Sequence[str]]] = {
+    "detector": lambda: [NONE, *DETECTORS.names()],
     "placement": policy_names,
     "ordering": ordering_names,
+    "elasticity": lambda: [NONE, *ELASTICITY.names()],
     "partitioning": PARTITIONERS.names,
     "preemption": PASSES.names,
     "progress": PROGRESS.names,
     "trigger": TRIGGERS.names,
+    "deferral": DEFERRALS.names,
     "node format": lambda: [AUTO, *(each.name for each in FORMATS)],
     "job format": lambda: [AUTO, *(each.name for each in JOB_FORMATS)],
 }

@@ -12,11 +12,11 @@ from typing import Any
 from bayplan.scheduler.errors import InputError
 from bayplan.simulator.scenario.key import NESTED, Key, Value
 from bayplan.simulator.scenario.keys import (
-    BUILTIN,
     BY_PATH,
     COUNT,
     KEYS,
     MAIN,
+    NO_FILES,
     OF_A_JOB_FILE,
     TABLES,
     candidates,
@@ -206,6 +206,6 @@ def _unknown(path: str, is_table: bool) -> tuple[str, str]:
 
 
 def _beside(path: Path, key: Key, value: Value) -> Value:
-    if key.kind != "file" or not isinstance(value, str) or value in ("", BUILTIN):
+    if key.kind != "file" or not isinstance(value, str) or value in NO_FILES:
         return value
     return str(path.parent / value)

@@ -3,38 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from bayplan.scheduler.errors import InputError
 from bayplan.scheduler.hardware import product_named
 from bayplan.scheduler.types import Node
+from bayplan.simulator.core.grid import Grid, Hours
 from bayplan.simulator.core.groups import Group
+from bayplan.simulator.core.services.replicas import with_replicas
 from bayplan.simulator.core.settings import (
+    Deferring,
     Interruptions,
     Locality,
     OutOfMemory,
     Reconfiguration,
     Settings,
+    Watching,
 )
 from bayplan.simulator.core.sources import NodeChange
 from bayplan.simulator.core.sources.autoscaler import SCAN_S
 from bayplan.simulator.core.speeds import Speeds
 from bayplan.simulator.scenario.changes import read_changes
 from bayplan.simulator.scenario.conflicts import conflicts, idle
-from bayplan.simulator.scenario.energy import grid_of
+from bayplan.simulator.scenario.deadlines import with_deadlines
+from bayplan.simulator.scenario.elastic import made_elastic
+from bayplan.simulator.scenario.energy import FILES, grid_of
+from bayplan.simulator.scenario.hours import read_hours
 from bayplan.simulator.scenario.jobs import first_jobs, resampled, scale_for, scaled
 from bayplan.simulator.scenario.keys import BUILTIN, BY_PATH, NONE
 from bayplan.simulator.scenario.names import unknown_names
 from bayplan.simulator.scenario.scenario import Scenario
 from bayplan.simulator.scenario.speeds import read_speeds, speeds_of
+from bayplan.simulator.scenario.startup import startup_of
 from bayplan.simulator.scenario.synthetic import synthetic_jobs
 from bayplan.simulator.sharing import Called, Modes, cuts, stated, with_product
 from bayplan.traces import NodeTable, builtin_nodes, nodes_from, read_nodes
 from bayplan.traces.clusters import ClusterError, ClusterFile, read_cluster
+from bayplan.traces.gpu_outages import GpuOutages
 from bayplan.traces.jobs import JobTable, builtin_jobs, read_jobs
 from bayplan.traces.outages import Outages
+from bayplan.traces.services import Service, ServiceFile, ServicesError, read_services
 
 CALLED = Called(
     layout="sharing.layout",
@@ -54,8 +65,8 @@ class Ready:
 
     ``nodes`` are there at first, ``spare`` ones may come. ``groups`` are those of the cluster file,
     ``elastic`` those of them that an autoscaler lets grow and shrink, at every ``scan_s``.
-    ``outages`` are how nodes go away by themselves, by name, and ``changes`` what happens to them
-    at stated times.
+    ``outages`` are how nodes go away by themselves, by name, ``gpu_outages`` how their GPUs fail,
+    and ``changes`` what happens to nodes at stated times. ``services`` are there beside the jobs.
     """
 
     nodes: list[Node]
@@ -66,7 +77,14 @@ class Ready:
     elastic: tuple[Group, ...] = ()
     scan_s: float = SCAN_S
     outages: Mapping[str, Outages] = field(default_factory=dict)
+    gpu_outages: Mapping[str, GpuOutages] = field(default_factory=dict)
     changes: tuple[NodeChange, ...] = ()
+    services: tuple[Service, ...] = ()
+
+    @property
+    def rows(self) -> JobTable:
+        """The jobs, and a row for each replica that there may be: who stints on GPUs are of."""
+        return with_replicas(self.jobs, self.services)
 
     @property
     def all_nodes(self) -> list[Node]:
@@ -82,6 +100,8 @@ class Files:
     jobs: dict[tuple[object, ...], JobTable] = field(default_factory=dict)
     speeds: dict[str, dict[tuple[str, str], float]] = field(default_factory=dict)
     changes: dict[tuple[str, str, str], tuple[NodeChange, ...]] = field(default_factory=dict)
+    hours: dict[tuple[str, str], dict[str, Hours]] = field(default_factory=dict)
+    services: dict[str, ServiceFile] = field(default_factory=dict)
 
 
 def made_ready(scenario: Scenario, files: Files | None = None) -> Ready:
@@ -152,21 +172,29 @@ def try_ready(
     """
     files = files or Files()
     tried = _Attempts(scenario)
-    cluster, table, by_type, changes = _read(scenario, files, tried)
+    cluster, table, by_type, changes, hours, services = _read(scenario, files, tried)
     synthetic = bool(scenario["jobs.synthetic.count"])
     speeds = tried(lambda: speeds_of(scenario, by_type or {}))
     if cluster is None or by_type is None or speeds is None or (table is None and not synthetic):
         return None, tried.problems
-    if changes is None:
+    if changes is None or hours is None or services is None:
         return None, tried.problems
-    jobs = tried(lambda: _jobs(scenario, cluster.nodes, table))
+    if scenario["energy.measure"]:
+        grid = tried(lambda: grid_of(scenario, set(cluster.nodes.zone), hours))
+        if grid is None:
+            return None, tried.problems
+    else:
+        grid = None
+    jobs = tried(lambda: with_deadlines(scenario, _jobs(scenario, cluster.nodes, table)))
     if jobs is None:
         return None, tried.problems
     shared = tried(lambda: _shared(scenario, cluster, jobs))
     if shared is None:
         return None, tried.problems
-    ready = _ready(scenario, cluster, *shared, settings_of(scenario, speeds))
-    return replace(ready, outages=cluster.outages, changes=changes), tried.problems
+    ready = _ready(scenario, cluster, *shared, settings_of(scenario, speeds, grid))
+    ready = replace(ready, outages=cluster.outages, gpu_outages=cluster.gpu_outages)
+    ready = replace(ready, changes=changes, services=services.services)
+    return (None if tried(lambda: ready.rows) is None else ready), tried.problems
 
 
 def _ready(
@@ -227,7 +255,8 @@ class _Attempts:
         try:
             return make()
         except InputError as error:
-            lines = str(error).splitlines() if isinstance(error, ClusterError) else [str(error)]
+            several = isinstance(error, ClusterError | ServicesError)
+            lines = str(error).splitlines() if several else [str(error)]
             self.problems.extend(
                 self._scenario.error(path, line, "") if path else InputError(line) for line in lines
             )
@@ -241,6 +270,8 @@ class _Read(NamedTuple):
     jobs: JobTable | None
     speeds: dict[tuple[str, str], float] | None
     changes: tuple[NodeChange, ...] | None
+    hours: dict[str, dict[str, Hours]] | None
+    services: ServiceFile | None
 
 
 def _read(scenario: Scenario, files: Files, tried: _Attempts) -> _Read:
@@ -253,11 +284,14 @@ def _read(scenario: Scenario, files: Files, tried: _Attempts) -> _Read:
         None
         if cluster is None
         else tried(lambda: _change_file(scenario, files, cluster), "cluster.changes"),
+        _hour_files(scenario, files, tried),
+        tried(lambda: _service_file(scenario, files), "services.file"),
     )
 
 
-def settings_of(scenario: Scenario, speeds: Speeds) -> Settings:
+def settings_of(scenario: Scenario, speeds: Speeds, grid: Grid | None) -> Settings:
     """Return the core's settings of a scenario."""
+    deferral = scenario.table("deferral")
     policy = scenario.table("policy")
     policy["backfill"] = "" if policy["backfill"] == NONE else policy["backfill"]
     path = scenario["sharing.mig_path"]
@@ -267,10 +301,14 @@ def settings_of(scenario: Scenario, speeds: Speeds) -> Settings:
         estimate_error=scenario["jobs.estimate_error"],
         speeds=speeds,
         interruptions=Interruptions(**scenario.table("interruptions")),
+        stragglers=Watching(**scenario.table("stragglers")),
         locality=Locality(**scenario.table("locality")),
         out_of_memory=OutOfMemory(**scenario.table("out_of_memory")),
         reconfiguration=Reconfiguration("" if path == NONE else path),
-        grid=grid_of(scenario),
+        deferring=Deferring(**{each.name: deferral[each.name] for each in fields(Deferring)}),
+        grid=grid,
+        startup=startup_of(scenario),
+        await_series=scenario["services.end"] == "series",
         **scenario.table("run"),
     )
 
@@ -294,12 +332,22 @@ def _job_file(scenario: Scenario, files: Files) -> JobTable:
     between = scenario["jobs.interarrival_s"]
     named = (name, format, between)
     if named not in files.jobs:
-        files.jobs[named] = (
-            builtin_jobs()
-            if name == BUILTIN
-            else read_jobs(Path(name), format, interarrival_s=between)
-        )
+        if name == BUILTIN:
+            jobs = builtin_jobs()
+        elif name == NONE:
+            jobs = JobTable.of(name=[], work_s=[], gpu_count=[])
+        else:
+            jobs = read_jobs(Path(name), format, interarrival_s=between)
+        files.jobs[named] = jobs
     return files.jobs[named]
+
+
+def _service_file(scenario: Scenario, files: Files) -> ServiceFile:
+    if not (name := scenario["services.file"]):
+        return ServiceFile(())
+    if name not in files.services:
+        files.services[name] = read_services(name)
+    return files.services[name]
 
 
 def _speed_file(scenario: Scenario, files: Files) -> dict[tuple[str, str], float]:
@@ -319,17 +367,40 @@ def _change_file(scenario: Scenario, files: Files, cluster: ClusterFile) -> tupl
     return files.changes[named]
 
 
+def _hour_files(
+    scenario: Scenario, files: Files, tried: _Attempts
+) -> dict[str, dict[str, Hours]] | None:
+    """Return what the files of hours say, by key; None where one of them is wrong."""
+    found: dict[str, dict[str, Hours]] = {}
+    for key, column in FILES.items():
+        if name := scenario[key]:
+            hours = tried(partial(_hour_file, files, name, column), key)
+            if hours is None:
+                return None
+            found[key] = hours
+    return found
+
+
+def _hour_file(files: Files, name: str, column: str) -> dict[str, Hours]:
+    if (name, column) not in files.hours:
+        files.hours[name, column] = read_hours(name, column)
+    return files.hours[name, column]
+
+
 def _jobs(scenario: Scenario, nodes: NodeTable, table: JobTable | None) -> JobTable:
     seed = scenario["run.seed"]
     if table is None:
         own = scenario["jobs.synthetic.seed"]
         wanted = scenario.table("jobs.synthetic")
         return synthetic_jobs(wanted, nodes, seed if own is None else own)
+    if not len(table):
+        return table
     if (limit := scenario["jobs.limit"]) is not None:
         table = first_jobs(table, limit)
     if (how := scenario["jobs.resample"]) in ("permute", "bootstrap"):
         table = resampled(table, how, seed)
     scale, load = scenario["jobs.scale"], scenario["jobs.load"]
+    table = made_elastic(table, scenario["jobs.shrink_to"], scenario["jobs.grow_to"])
     try:
         if load is not None:
             scale = scale_for(table, nodes, load)

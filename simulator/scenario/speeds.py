@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from bayplan.scheduler.errors import InputError
 from bayplan.scheduler.speed import JOB_CLASSES, Demand, SpeedSettings
+from bayplan.simulator.core.scaling import Scaling
 from bayplan.simulator.core.speeds import Speeds
 from bayplan.simulator.scenario.scenario import Scenario
 from bayplan.simulator.scenario.values import nearest
@@ -78,7 +79,20 @@ def speeds_of(scenario: Scenario, by_type: Mapping[tuple[str, str], float]) -> S
         demands=demands,
         default_class=default,
         sharing=SpeedSettings(**scenario.table("speeds.sharing")),
+        scaling=_scaling(scenario),
     )
+
+
+def _scaling(scenario: Scenario) -> Scaling:
+    points: dict[str, list[tuple[int, float]]] = {}
+    for row in scenario["speeds.scaling"] or ():
+        points.setdefault(row["job_type"], []).append((row["gpus"], row["speed"]))
+    try:
+        return Scaling(
+            {name: tuple(sorted(each)) for name, each in points.items()}, scenario["speeds.serial"]
+        )
+    except InputError as error:
+        raise scenario.error("speeds.scaling", str(error), "") from None
 
 
 def _demands(scenario: Scenario) -> dict[str, Demand]:

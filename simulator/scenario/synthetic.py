@@ -19,8 +19,8 @@ from bayplan.traces.schema import MAX_AMOUNT
 FloatArray = NDArray[np.float64]
 
 _COPIED = (
-    "pods", "gpu_count", "gpu_memory_mib", "mig_profile", "gpu_models", "cpu_milli", "memory_mib",
-    "job_type", "priority", "queue",
+    "pods", "min_pods", "max_pods", "gpu_count", "gpu_memory_mib", "mig_profile", "gpu_models",
+    "cpu_milli", "memory_mib", "job_type", "priority", "queue",
 )  # fmt: skip
 
 

@@ -13,10 +13,11 @@ from bayplan.simulator.core.results import Outcome, Status
 from bayplan.simulator.metrics import summarise
 from bayplan.simulator.outputs import write_outputs
 from bayplan.simulator.outputs.folder import usable
+from bayplan.simulator.outputs.services import services_text
 from bayplan.simulator.outputs.text import summary_text
 from bayplan.simulator.outputs.trace import MOST_EVENTS, Trace, trace_of
 from bayplan.simulator.scenario.doubts import doubts
-from bayplan.simulator.scenario.keys import BUILTIN, FILE_KEYS
+from bayplan.simulator.scenario.keys import FILE_KEYS, NO_FILES
 from bayplan.simulator.scenario.reading import read_scenario
 from bayplan.simulator.scenario.ready import Ready, made_ready, refuse, wrong_with
 from bayplan.simulator.scenario.scenario import Scenario
@@ -32,6 +33,7 @@ from bayplan.simulator.simulate.notes import (
     about_failures,
     about_rejections,
     about_runs,
+    about_services,
     facts_of,
 )
 from bayplan.simulator.simulate.progress import progress_bar, simulated
@@ -115,7 +117,7 @@ def usable_scenario(path: Path | None, settings: Sequence[tuple[str, str]]) -> S
 def inputs_of(scenario: Scenario, path: Path | None) -> list[Path]:
     """Return the files that a scenario is read from."""
     names = [scenario[key] for key in FILE_KEYS]
-    files = [Path(name) for name in names if name not in ("", BUILTIN)]
+    files = [Path(name) for name in names if name not in NO_FILES]
     return files if path is None else [path, *files]
 
 
@@ -128,7 +130,11 @@ def _write(outcome: Outcome, ready: Ready, how: dict[str, object], options: Opti
         from bayplan.simulator.outputs.plot import run_svg
 
         picture = run_svg(outcome.series, outcome.totals)
-    notes = [*about_failures(outcome, jobs), *about_runs([facts_of(ready)])]
+    notes = [
+        *about_failures(outcome, jobs),
+        *about_services(outcome),
+        *about_runs([facts_of(ready)]),
+    ]
     if options.out is not None:
         trace = _trace(outcome, ready, options.most_events)
         notes += about_cuts(outcome, trace)
@@ -143,7 +149,7 @@ def _write(outcome: Outcome, ready: Ready, how: dict[str, object], options: Opti
 
 
 def _trace(outcome: Outcome, ready: Ready, most: int) -> Trace | None:
-    return trace_of(outcome, ready.jobs, most) if most else None
+    return trace_of(outcome, ready.rows, most) if most else None
 
 
 def _show(outcome: Outcome, ready: Ready, options: Options, notes: Sequence[str]) -> None:
@@ -152,6 +158,9 @@ def _show(outcome: Outcome, ready: Ready, options: Options, notes: Sequence[str]
     screen = console()
     for part in summary_text(summarise(outcome, ready.jobs)):
         screen.print(part)
+    if outcome.services is not None:
+        for part in services_text(outcome.services):
+            screen.print(part)
     for note in (*doubts(ready), *about_rejections(outcome.rejections), *notes):
         screen.print(plain(note))
     written = []

@@ -11,9 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from bayplan.simulator.core.results import LogEntry, Outcome
-from bayplan.simulator.outputs.folder import AWAY, FILES, NODES, STINTS, Make
+from bayplan.simulator.outputs.folder import AWAY, FILES, NODES, SERVICES, STINTS, Make
 from bayplan.simulator.outputs.notes import NAMED
-from bayplan.simulator.outputs.parquet import away_bytes, nodes_bytes, stints_bytes
+from bayplan.simulator.outputs.parquet import (
+    away_bytes,
+    nodes_bytes,
+    packed,
+    service_frame,
+    stints_bytes,
+)
 from bayplan.simulator.outputs.trace import Trace
 from bayplan.simulator.scenario.ready import Ready
 from bayplan.simulator.simulate.progress import simulated
@@ -27,9 +33,9 @@ MOST_STINTS = 2_000_000
 
 
 def names_of(*, stints: bool, trace: bool, log: bool) -> tuple[str, ...]:
-    """Return the names of the files that will be written; ``AWAY`` only where a node was away."""
+    """Return the names of the files that may be written; ``AWAY`` only where a node was away."""
     asked = ((STINTS, stints), (TRACE, trace), (LOG, log))
-    return (*FILES, NODES, AWAY, REPORT, *(name for name, wanted in asked if wanted))
+    return (*FILES, NODES, AWAY, SERVICES, REPORT, *(name for name, wanted in asked if wanted))
 
 
 def files_of(
@@ -50,7 +56,9 @@ def files_of(
     if outcome.absences:
         files[AWAY] = away_bytes(outcome.absences)
     if outcome.stints is not None:
-        files[STINTS] = stints_bytes(outcome.stints, ready.jobs)
+        files[STINTS] = stints_bytes(outcome.stints, ready.rows)
+    if outcome.services is not None:
+        files[SERVICES] = packed(service_frame(outcome.services))
     if ready.settings.log:
         files[LOG] = _log_text(outcome.log).encode()
     if trace is not None:
@@ -82,6 +90,9 @@ def facts_of_run(outcome: Outcome, notes: Sequence[str]) -> dict[str, Any]:
     rejections = [
         {"why": why, "jobs": len(names), "named": names[:NAMED]} for why, names in named.items()
     ]
+    services = {}
+    if outcome.services is not None:
+        services["services"] = [asdict(each) for each in outcome.services.totals]
     cut_s = math.nan if outcome.stints is None else outcome.stints.cut_s
     return {
         "totals": asdict(outcome.totals),
@@ -89,6 +100,7 @@ def facts_of_run(outcome: Outcome, notes: Sequence[str]) -> dict[str, Any]:
         "notes": list(notes),
         "rejections": rejections,
         "stints_cut_s": cut_s,
+        **services,
     }
 
 

@@ -67,6 +67,7 @@ def about_jobs(outcome: Outcome, jobs: JobTable) -> Iterator[str]:
     """
     yield from about_rejections(outcome.rejections)
     yield from about_failures(outcome, jobs)
+    yield from about_services(outcome)
 
 
 def about_failures(outcome: Outcome, jobs: JobTable) -> Iterator[str]:
@@ -85,6 +86,27 @@ def about_failures(outcome: Outcome, jobs: JobTable) -> Iterator[str]:
         names = [jobs.gang[row] or jobs.name[row] for row in failed]
         many = "jobs were" if len(failed) > 1 else "job was"
         yield f"{len(failed):,} {many} killed for want of GPU memory too often: {_listed(names)}"
+
+
+def about_services(outcome: Outcome) -> Iterator[str]:
+    """Yield a line for each way in which a service's replicas fitted no node of the empty cluster.
+
+    Parameters
+    ----------
+    outcome
+        What a simulation found.
+    """
+    if outcome.services is None:
+        return
+    for service in outcome.services.totals:
+        several = len(service.never) > 1
+        for number, why in enumerate(service.never):
+            if why:
+                how = f" as alternative {number}" if number else " as it asks first"
+                yield (
+                    f"service {service.name}: a replica{how if several else ''} fits no node even"
+                    f" of the empty cluster ({why})"
+                )
 
 
 def about_rejections(rejections: Sequence[tuple[str, str]]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from bayplan.simulator.scenario.ready import Ready
 from bayplan.simulator.scenario.scenario import Scenario
 from bayplan.simulator.simulate.interrupts import patient
 from bayplan.simulator.simulate.progress import Told
-from bayplan.simulator.simulate.sources import sources_of
+from bayplan.simulator.simulate.sources import hazards_of, sources_of
 
 
 def run(ready: Ready, told: Told | None = None) -> tuple[Outcome, bool]:
@@ -45,7 +45,12 @@ def run(ready: Ready, told: Told | None = None) -> tuple[Outcome, bool]:
 
 def simulation_of(ready: Ready) -> Simulation:
     """Return the simulation of a scenario that was made ready."""
-    parts = Parts(sources=sources_of(ready), groups=ready.groups)
+    parts = Parts(
+        sources=sources_of(ready),
+        groups=ready.groups,
+        hazards=hazards_of(ready),
+        services=ready.services,
+    )
     return Simulation(ready.nodes, ready.jobs, ready.settings, parts, spare=ready.spare)
 
 
@@ -59,6 +64,8 @@ def kernel_groups(ready: Ready) -> tuple[str, ...]:
         groups.add("gangs")
     if settings.ordering != "fifo" or settings.backfill:
         groups.add("ordering")
+    if settings.elasticity != "none":
+        groups |= {"elastic", "gangs", "ordering"}
     if settings.preemption != "none":
         groups.add("preempt")
     return ("decide", *sorted(groups))

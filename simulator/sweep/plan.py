@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bayplan.scheduler.errors import InputError
 from bayplan.simulator.scenario.conflicts import conflicts, idle
-from bayplan.simulator.scenario.keys import BUILTIN, BY_PATH, FILE_KEYS
+from bayplan.simulator.scenario.keys import BY_PATH, FILE_KEYS, NO_FILES
 from bayplan.simulator.scenario.reading import read_scenario
 from bayplan.simulator.scenario.ready import Files, read_files, refuse, with_known_names
 from bayplan.simulator.scenario.scenario import Scenario
@@ -131,8 +131,10 @@ class _Making:
             else {path: error for path, error in self._idle.items() if path in says_nothing}
         )
         self._read.update(
-            (scenario[key], None) for key in FILE_KEYS if scenario[key] not in ("", BUILTIN)
+            (scenario[key], None) for key in FILE_KEYS if scenario[key] not in NO_FILES
         )
+        for services in self.files.services.values():
+            self._read.update(dict.fromkeys(services.read))
         values = tuple(self._shown(key, given, scenario) for key in self._keys)
         return Point(values, with_resampling(scenario), said(wrong))
 
@@ -158,7 +160,7 @@ class _Making:
     def _text(self, key: str, value: Single) -> str:
         if isinstance(value, bool):
             return str(value).lower()
-        if BY_PATH[key].kind == "file" and value not in ("", BUILTIN):
+        if BY_PATH[key].kind == "file" and value not in NO_FILES:
             return str(self._grid.file.parent / str(value))
         return str(value)
 
@@ -166,7 +168,7 @@ class _Making:
         if key in given:
             return given[key]
         value: Single | None = scenario[key]
-        if BY_PATH[key].kind == "file" and value not in ("", BUILTIN):
+        if BY_PATH[key].kind == "file" and value not in NO_FILES:
             return self._beside(Path(str(value)))
         return value
 

@@ -88,6 +88,17 @@ def test_a_dump_is_planned(bayplan: Bayplan) -> None:
     assert found["problems"] == []
 
 
+def test_a_pod_goes_to_the_node_that_has_its_image(bayplan: Bayplan) -> None:
+    there, waiting = node("n2"), pod("p", 1)
+    size = 20_000 * 2**20
+    there["status"]["images"] = [{"names": ["r/x@sha256:1", "r/x:latest"], "sizeBytes": size}]
+    waiting["spec"]["containers"][0]["image"] = "r/x"
+    write_dump(node("n1"), there, waiting)
+    for policy, at in (("best-fit", "n1"), ("image-locality", "n2")):
+        (placed,) = report(bayplan, "--policy", policy)["placed"]
+        assert placed["node"] == at
+
+
 def test_priority_evicts_and_order_decides(bayplan: Bayplan) -> None:
     write_dump(*THINGS)
     found = report(bayplan, "--preempt", "priority")

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from .support import Bayplan, listing, started
 
 SMALL = ("--cluster.file", "nodes.csv", "--jobs.synthetic.count", "40")
 GOVERNED = ("--cluster.gpu", "A100-80GB", "--jobs.synthetic.count", "40")
+POLICIES = ("none", "idle", "equal-share", "marginal", "optimus")
 WRITTEN = {
     "summary.json", "jobs.parquet", "timeseries.parquet", "stints.parquet", "nodes.parquet",
     "trace.json", "report.html",
@@ -49,6 +51,28 @@ def test_the_same_scenario_and_seed_have_the_same_bytes(bayplan: Bayplan, folder
     assert ElementTree.fromstring((folder / "a.svg").read_text()).tag.endswith("svg")
 
 
+def test_faults_of_gpus_are_told_and_written(bayplan: Bayplan, folder: Path) -> None:
+    (folder / "c.toml").write_text(
+        '[[nodes]]\nname = "g"\ncount = 2\ngpus = 8\ngpu_mtbf_h = 50\ngpu_slow_mtbf_h = 20\n'
+        "gpu_slow_h = 5\ngpu_slow_factor = 0.5\n"
+    )
+    (folder / "j.csv").write_text("name,work_s,gpu_count\nx,200000,4\ny,200000,4\n")
+    flags = ("--cluster.file", "c.toml", "--jobs.file", "j.csv", "--interruptions.save_s", "30",
+             "--interruptions.checkpoint", "daly", "--stragglers.detector", "progress",
+             "--run.log")  # fmt: skip
+    code, out, _ = bayplan("simulate", *flags, "--out", "run")
+    assert code == 0
+    assert "GPU faults" in out
+    summary = json.loads((folder / "run" / "summary.json").read_text())["summary"]
+    with (folder / "run" / "log.csv").open() as file:
+        told = [row["what"] for row in csv.DictReader(file)]
+    assert summary["gpu_faults"] == told.count("fault") > 0
+    assert summary["alarms"] == told.count("suspect") > 0
+    refused = bayplan("simulate", *flags[:4], "--stragglers.detector", "progres")
+    assert (refused[0], refused[1]) == (2, "")
+    assert "there is no detector 'progres'; did you mean 'progress'?" in refused[2]
+
+
 def test_what_is_written_is_what_was_run(bayplan: Bayplan, folder: Path) -> None:
     flags = ("--policy.placement", "fgd", "--set", "ordering=las", "--policy.strict", "--run.log")
     assert bayplan("simulate", *SMALL, *flags, "--out", "run", "--quiet") == (0, "", "")
@@ -64,6 +88,40 @@ def test_what_is_written_is_what_was_run(bayplan: Bayplan, folder: Path) -> None
     ends = {row["name"] for row in jobs.iter_rows(named=True) if row["status"] == "finished"}
     assert {event["job"] for event in events if event["what"] == "finish"} == ends
     assert ends
+
+
+STARTUP = (
+    "--startup.images", "{i = 6000}", "--startup.image", "i", "--startup.container-s", "2",
+    "--startup.registry-mib-per-s", "100",
+)  # fmt: skip
+
+
+def test_start_ups_are_told_and_written(bayplan: Bayplan, folder: Path) -> None:
+    code, out, err = bayplan("simulate", *SMALL, *STARTUP, "--out", "on", "--run.log")
+    assert (code, err) == (0, "")
+    summary = json.loads((folder / "on" / "summary.json").read_text())["summary"]
+    jobs = pl.read_parquet(folder / "on" / "jobs.parquet")
+    assert summary["startup_s"] == pytest.approx(jobs["startup_s"].sum())
+    started = jobs.filter(pl.col("status") == "finished")["startup_s"].round(6)
+    assert started.is_between(2.0, 62.0).all()
+    assert {started.min(), started.max()} == {2.0, 62.0}
+    events = list(csv.DictReader((folder / "on" / "log.csv").read_text().splitlines()))
+    pulls = [event["detail"] for event in events if event["what"] == "pull"]
+    assert len(set(pulls)) == len(pulls) == summary["pulls"]  # once a node: it keeps all
+    assert summary["pulled_gib"] == pytest.approx(len(pulls) * 6000 / 1024)
+    assert "Start-up" in out
+    code, out, _ = bayplan("simulate", *SMALL, "--out", "off")
+    summary = json.loads((folder / "off" / "summary.json").read_text())["summary"]
+    assert {summary[key] for key in ("startup_s", "pulls", "image_hit_pct")} == {None}
+    assert "startup_s" not in pl.read_parquet(folder / "off" / "jobs.parquet").columns
+    assert "Start-up" not in out
+
+
+def test_an_image_without_a_size_is_refused(refused: Callable[..., str]) -> None:
+    assert refused("simulate", *SMALL, "--startup.image", "i") == (
+        "startup.image: there is no image 'i' in startup.images; state it in [startup] as"
+        " images = {i = MiB}"
+    )
 
 
 def test_a_scenario_file_is_run_and_flags_go_before_it(bayplan: Bayplan, folder: Path) -> None:
@@ -378,3 +436,81 @@ def test_what_a_comparison_takes_for_granted_is_told(bayplan: Bayplan) -> None:
     _, out, _ = bayplan(*flags, "sharing=none,mps", "--cluster.gpu", "A100-80GB")
     assert "none models no interference" in out
     assert "no speeds given" not in out
+
+
+def test_the_documented_jobs_grow_and_shrink_as_it_is_told(bayplan: Bayplan, folder: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "simulate.md"
+    section = page.read_text(encoding="utf-8").split("## Jobs that grow and shrink\n")[1]
+    jobs, log = (part.split("```")[0] for part in section.split("```csv\n")[1:3])
+    (folder / "jobs.csv").write_text(jobs)
+    (folder / "elastic.toml").write_text(section.split("```toml\n")[1].split("```")[0])
+    group = '[[nodes]]\nname = "gpu"\ngpus = 8\ngpu_model = "A100-80GB"\n'
+    (folder / "cluster.toml").write_text(group)
+    code, out, err = bayplan("simulate", "elastic.toml", "--out", "run")
+    assert (code, err) == (0, "")
+    assert (folder / "run" / "log.csv").read_text() == log
+    assert re.search(r"resizes +4 times", out)
+    found = pl.read_parquet(folder / "run" / "jobs.parquet")
+    assert found["resizes"].to_list() == [1, 3, 0]
+    assert found["max_pods"].to_list() == [8, 8, 0]
+    _, out, _ = bayplan("compare", "elastic.toml", "--seeds", "1", "--workers", "1",
+                        "--jobs.resample", "none", "--metrics", "jct_mean_s,makespan_s",
+                        "--vary", f"policy.elasticity={','.join(POLICIES)}")  # fmt: skip
+    shown = [row.replace("*", "").split() for row in out.splitlines() if row.strip()]
+    for line in section.split("|---|---|---|---|---|---|\n")[1].splitlines()[:4]:
+        names, jct, makespan, *_ = (cell.strip() for cell in line.strip("|").split("|"))
+        for name in names.replace("`", "").split(", "):
+            assert [name, jct, makespan] in shown
+
+
+def test_runs_without_elastic_jobs_say_nothing_of_them(bayplan: Bayplan, folder: Path) -> None:
+    code, out, _ = bayplan("simulate", *SMALL, "--out", "run")
+    assert code == 0
+    assert "resizes" not in out
+    found = pl.read_parquet(folder / "run" / "jobs.parquet")
+    assert not {"min_pods", "max_pods", "resizes"} & set(found.columns)
+
+
+def test_elastic_jobs_beside_reservations_are_refused(refused: Callable[..., str]) -> None:
+    said = refused("simulate", *SMALL, "--policy.elasticity", "idle", "--policy.backfill", "easy",
+                   "--out", "run")  # fmt: skip
+    assert "policy.backfill: reservations do not hold beside policy.elasticity 'idle'" in said
+
+
+SERVICES = """\
+[classes.fast]
+target_s = 1
+
+[[services]]
+name = "web"
+class = "fast"
+rate_per_s = 3
+until_s = 600
+per_s = 10
+gpu_milli = 500
+most = 4
+"""
+
+
+def test_services_run_beside_jobs_or_alone(bayplan: Bayplan, folder: Path) -> None:
+    (folder / "services.toml").write_text(SERVICES)
+    alone = ("--cluster.file", "nodes.csv", "--jobs.file", "none")
+    for flags, jobs in ((SMALL, 40), (alone, 0)):
+        code, out, err = bayplan("simulate", *flags, "--services.file", "services.toml",
+                                 "--out", "run", "--services.end", "series")  # fmt: skip
+        assert (code, err) == (0, "")
+        assert out.startswith(f"{jobs} jobs: ")
+        assert " web " in out.partition("Services: requests")[2]
+        assert all(len(line) <= 80 for line in out.splitlines())
+        assert listing(folder / "run") == WRITTEN | {"services.parquet"}
+
+
+def test_a_services_file_that_is_wrong_is_told_in_one_line(bayplan: Bayplan, folder: Path) -> None:
+    (folder / "services.toml").write_text(SERVICES.replace("most", "mots"))
+    code, out, err = bayplan("simulate", *SMALL, "--set", "services=services.toml", "--out", "run")
+    assert (code, out) == (2, "")
+    assert err == (
+        "bayplan: services.file: services.toml: [[services]] 1: there is no key 'mots'; did you"
+        " mean 'most'?; and 1 more: `bayplan scenario check` lists them\n"
+    )
+    assert not (folder / "run").exists()

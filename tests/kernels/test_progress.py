@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -94,6 +95,47 @@ def test_new_rates_count_from_now_and_say_when_all_is_done(
     after, expected = naive.change_rates(table, new, now, checkpoint)
     assert_same(arrays, after)
     assert finish.tolist() == pytest.approx([float(time) for time in expected], rel=1e-15)
+
+
+@given(jobs(), st.data())
+def test_each_may_have_checkpoints_of_its_own(
+    case: tuple[list[Job], Fraction, Fraction], data: st.DataObject
+) -> None:
+    table, now, checkpoint = case
+    own = [data.draw(st.sampled_from([checkpoint, Fraction(0), Fraction(7, 2)])) for _ in table]
+    new = [data.draw(rates) for _ in table]
+    named = np.arange(1, len(table) + 1)
+    checkpoints = np.array([np.nan, *(float(each) for each in own)])
+    arrays, settled = columns(table), columns(table)
+    progress.settle_each(named, float(now), checkpoints, *settled.values())
+    finish = np.full(len(table), np.nan)
+    call(
+        progress.change_rates_each,
+        arrays,
+        jobs=named,
+        rates=np.array([float(rate) for rate in new]),
+        now=float(now),
+        checkpoints=checkpoints,
+        finish=finish,
+    )
+    after, expected = naive.change_rates_each(table, new, now, own)
+    assert_same(arrays, after)
+    assert finish.tolist() == pytest.approx([float(time) for time in expected], rel=1e-15)
+    assert_same(settled, naive.settle_each(table, now, own))
+
+
+@given(jobs(), st.data())
+def test_a_settled_job_is_expected_to_end_by_its_rate(
+    case: tuple[list[Job], Fraction, Fraction], data: st.DataObject
+) -> None:
+    table, now, checkpoint = case
+    new = data.draw(rates)
+    job, *_ = naive.settle(table, now, checkpoint)
+    arrays = columns([job])
+    names = ("work", "done", "rate", "ready")
+    found = progress.expected_end(1, float(new), float(now), *(arrays[name] for name in names))
+    assert found == pytest.approx(float(naive.expected_end(replace(job, rate=new))), rel=1e-15)
+    assert arrays["rate"][1] == float(new)
 
 
 @given(jobs(), st.lists(eighths, max_size=6))

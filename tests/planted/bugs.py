@@ -25,12 +25,28 @@ COLUMNS = "tests/scheduler/test_columns.py::test_"
 DETERMINISM = "tests/scheduler/test_determinism.py::test_"
 ENGINE = "tests/scheduler/test_engine.py::test_"
 GOVERNED = "tests/kernels/test_governed.py::test_"
+HEALTH = "tests/scheduler/test_health.py::test_"
 HOLDS = "tests/scheduler/test_holds.py::test_"
+IMAGES = "tests/scheduler/test_image_locality.py::test_"
 POLICIES = "tests/scheduler/test_policies.py::test_"
 REASONS = "tests/scheduler/test_reasons.py::test_"
 TRIAL = "tests/scheduler/test_trial.py::test_"
 
 BUGS = (
+    Bug(
+        "an image that comes to a node leaves the points of the others",
+        "scheduler/columns.py",
+        "                column.spread, n = spread, -1  # of all nodes, whoever changed\n",
+        "                column.spread = spread\n",
+        (IMAGES + "an_image_that_comes_to_one_node_changes_the_points_of_the_others",),
+    ),
+    Bug(
+        "images that a trial changed stay",
+        "scheduler/cluster.py",
+        "        self._done(row, self._images_changed, ImagesChanged(event.node, before))\n",
+        "        self.log.add(row, self.view)\n",
+        (TRIAL + "each_event_is_taken_back[ImagesChanged]",),
+    ),
     Bug(
         "the fragmentation of an older state is believed",
         "kernels/fragment.py",
@@ -397,5 +413,34 @@ BUGS = (
         "places = (able[k] >> level_shift[kinds[k], level]) & NIBBLE",
         "places = 1",
         (GOVERNED + "a_mig_gpu_is_fragmented_where_no_legal_start_is_left",),
+    ),
+    # --- health of GPUs --------------------------------------------------------------------
+    Bug(
+        "what leaves an unhealthy GPU is free",
+        "scheduler/ledger.py",
+        "            slot = -1\n",
+        "            pass\n",
+        (HEALTH + "pods_stay_and_the_other_gpus_go_on",),
+    ),
+    Bug(
+        "a GPU that is healthy again is empty",
+        "scheduler/health.py",
+        "kind.capacity_milli - milli if",
+        "kind.capacity_milli if",
+        (HEALTH + "what_was_on_it_counts_when_it_is_healthy_again",),
+    ),
+    Bug(
+        "an unhealthy GPU stands for one in use where the plugin picks",
+        "scheduler/health.py",
+        "order = np.lexsort((-np.arange(len(slots)), used))",
+        "order = np.arange(len(slots))[::-1]",
+        (HEALTH + "of_anonymous_gpus_only_the_number_counts",),
+    ),
+    Bug(
+        "a claim on an unhealthy GPU takes new users",
+        "scheduler/taking.py",
+        "            if is_stranded(view, claims[device.claim]):\n",
+        "            if not claims[device.claim].users:\n",
+        (HEALTH + "a_claim_on_it_takes_no_new_users",),
     ),
 )

@@ -13,7 +13,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from bayplan.scheduler.cluster import Cluster
 from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.errors import Conflict
-from bayplan.scheduler.events import Bound, Gone, Held, HoldExpired, NodeGone, NodeUp, Repartitioned
+from bayplan.scheduler.events import (
+    Bound,
+    Gone,
+    Held,
+    HoldExpired,
+    NodeChanged,
+    NodeGone,
+    NodeUp,
+    Repartitioned,
+)
 from bayplan.scheduler.hardware import product_named
 from bayplan.scheduler.shape import isolations_of
 from bayplan.scheduler.sharing import (
@@ -177,10 +186,14 @@ class SharingMachine(RuleBasedStateMachine):
     def gpus(self, node: Node) -> list[Gpu]:
         return [self.gpu(node, index) for index in range(node.gpu_count)]
 
+    def sound(self, node: Node) -> list[Gpu]:
+        """GPUs that take new pods: to them, the others are not there."""
+        return [gpu for index, gpu in enumerate(self.gpus(node)) if index not in node.unhealthy]
+
     def could_hold(self, node: Node, device: DeviceRequest) -> bool:
         """Whether some isolation finds enough places, one after the other."""
         return any(
-            self.places(self.gpus(node), device, isolation, device.ask.count)
+            self.places(self.sound(node), device, isolation, device.ask.count)
             for isolation in isolations_of(device)
         )
 
@@ -226,6 +239,14 @@ class SharingMachine(RuleBasedStateMachine):
         else:
             assert refused is Conflict
 
+    @rule(data=st.data(), which=st.sets(st.integers(0, 2)))
+    def health_changed(self, data: st.DataObject, which: set[int]) -> None:
+        node = self.cluster.nodes[data.draw(st.sampled_from(sorted(self.cluster.nodes)))]
+        sick = tuple(gpu for gpu in sorted(which) if gpu < node.gpu_count)
+        before = self.gpus(node)
+        assert refusal(self.cluster, NodeChanged(replace(node, unhealthy=sick))) is None
+        assert self.gpus(node) == before
+
     # --- pods --------------------------------------------------------------------------------
 
     @rule(ask=asks, by=st.sampled_from(POLICIES), hold=st.booleans())
@@ -245,6 +266,8 @@ class SharingMachine(RuleBasedStateMachine):
             assert not lasting & {Reason.CPU_FREE, Reason.MEMORY_FREE, Reason.FITS}
             return
         assert decision.placement.node in [node.name for node in can]
+        chosen = {grant.slot.gpu for grant in decision.placement.grants[0]}
+        assert not chosen & set(self.cluster.nodes[decision.placement.node].unhealthy)
         self.first_isolation_that_any_node_has(decision, device)
         self.past.append(decision)
         assert refusal(self.cluster, Held(decision, 9.0) if hold else Bound(decision, 1.0)) is None
@@ -255,7 +278,7 @@ class SharingMachine(RuleBasedStateMachine):
         grants = decision.placement.grants[0]
         for isolation in isolations_of(device):
             can = any(
-                self.places(self.gpus(n), device, isolation, device.ask.count)
+                self.places(self.sound(n), device, isolation, device.ask.count)
                 for n in self.cluster.nodes.values()
             )
             if can:

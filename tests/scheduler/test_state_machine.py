@@ -145,14 +145,24 @@ class ClusterMachine(RuleBasedStateMachine):
     @rule(name=st.sampled_from(NAMES), gpu=gpus)
     def gpus_changed(self, name: str, gpu: dict[str, Any]) -> None:
         before = self.cluster.nodes.get(name)
-        after = replace(before or Node(name), **gpu)
+        after = replace(before or Node(name), **gpu, unhealthy=())
         on_node = [pod for pod in self.cluster.pods.values() if pod.placement.node == name]
         used = any(any(pod.placement.grants) for pod in on_node)
         refused = refusal(self.cluster, NodeChanged(after))
         if before is None:
             assert refused is Unknown
         else:
-            assert refused is (Conflict if used and after != before else None)
+            differs = after != replace(before, unhealthy=())
+            assert refused is (Conflict if used and differs else None)
+
+    @rule(name=st.sampled_from(NAMES), which=st.sets(st.integers(0, 3)))
+    def health_changed(self, name: str, which: set[int]) -> None:
+        before = self.cluster.nodes.get(name)
+        sick = tuple(gpu for gpu in sorted(which) if before and gpu < before.gpu_count)
+        pods = dict(self.cluster.pods)
+        refused = refusal(self.cluster, NodeChanged(replace(before or Node(name), unhealthy=sick)))
+        assert refused is (Unknown if before is None else None)
+        assert self.cluster.pods == pods
 
     @rule(name=st.sampled_from(NAMES))
     def node_gone(self, name: str) -> None:
@@ -189,6 +199,7 @@ class ClusterMachine(RuleBasedStateMachine):
         else:
             assert len(set(indices)) == len(indices)
             assert all(0 <= index < node.gpu_count for index in indices)
+            assert not set(indices) & set(node.unhealthy)
         shared = self.cluster.claims
         dealt = zip(request.devices, placement.chosen, placement.grants, strict=True)
         for device, chosen, got in dealt:

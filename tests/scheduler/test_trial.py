@@ -13,6 +13,7 @@ from bayplan.scheduler.events import (
     Gone,
     Held,
     HoldExpired,
+    ImagesChanged,
     NodeChanged,
     NodeGone,
     NodeUp,
@@ -61,11 +62,12 @@ def test_everything_is_taken_back(cluster: Cluster) -> None:
         NodeGone("a"),
         NodeChanged(node("a", 4, cpu_milli=1)),
         NodeChanged(node("b", 8, gpu_model="B", schedulable=False)),
+        ImagesChanged("a", (("i", 5),)),
     ],
     ids=lambda event: type(event).__name__,
 )
 def test_each_event_is_taken_back(
-    cluster: Cluster, event: Gone | HoldExpired | NodeUp | NodeGone | NodeChanged
+    cluster: Cluster, event: Gone | HoldExpired | NodeUp | NodeGone | NodeChanged | ImagesChanged
 ) -> None:
     before = snapshot(cluster)
     with cluster.trial():

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from bayplan.scheduler.errors import InputError
 from bayplan.traces.clusters import TEMPLATE, ClusterError, NodeGroup, markdown, read_cluster
+from bayplan.traces.gpu_outages import GpuOutages
 from bayplan.traces.outages import Outages
 
 Write = Callable[..., str]
@@ -134,6 +135,19 @@ def test_how_nodes_go_away_is_kept_by_node(write: Write) -> None:
     assert found == {"f-0": fails, "f-1": fails, "s": spot}
 
 
+def test_how_gpus_fail_is_kept_by_node(write: Write) -> None:
+    text = (
+        '[[nodes]]\nname = "f"\ngpus = 8\ngpu_mtbf_h = 80000\ngpu_faults = "reset=3, bus=1"\n'
+        "gpu_reset_s = 60\n"
+        '[[nodes]]\nname = "s"\ngpus = 1\ngpu_slow_mtbf_h = 100\ngpu_slow_h = 2\n'
+        "gpu_slow_factor = 0.5\n"
+        '[[nodes]]\nname = "n"\ngpus = 1\n'
+    )
+    fails = GpuOutages(mtbf_h=80_000.0, mix={"reset": 3.0, "bus": 1.0}, reset_s=60.0)
+    slows = GpuOutages(slow_mtbf_h=100.0, slow_h=2.0, slow_factor=0.5)
+    assert read_cluster(write(text, "c.toml")).gpu_outages == {"f": fails, "s": slows}
+
+
 def test_all_problems_are_told_at_once(write: Write) -> None:
     text = """
     [[nodes]]
@@ -185,6 +199,19 @@ def test_all_problems_are_told_at_once(write: Write) -> None:
         (GPUS.replace("A100-80GB", "T4") + 'sharing = "mig-dynamic"\n',
          "[[nodes]] 1: sharing is 'mig-dynamic', and T4 has no MIG;"
          " write exclusive, mps, timeslice, hami"),
+        (GPUS + "gpu_reset_s = 60\n",
+         "[[nodes]] 1: gpu_reset_s is given without gpu_mtbf_h; say how often that happens, or"
+         " remove it"),
+        (GPUS + 'gpu_mtbf_h = 100\ngpu_faults = "rest=1"\n',
+         "[[nodes]] 1: gpu_faults: 'rest' is no class of faults; write such as reset=3,bus=1 of"
+         " application, contained, reset, nvlink, bus, broken"),
+        (GPUS + "gpu_slow_mtbf_h = 100\ngpu_slow_h = 1\n",
+         "[[nodes]] 1: gpu_slow_mtbf_h is given without gpu_slow_factor; add it"),
+        (GPUS + "gpu_slow_mtbf_h = 100\ngpu_slow_h = 1\ngpu_slow_factor = 1\n",
+         "[[nodes]] 1: gpu_slow_factor is 1, which is not slow; write less"),
+        ('[[nodes]]\nname = "c"\ngpus = 0\ngpu_mtbf_h = 100\n',
+         "[[nodes]] 1: gpu_mtbf_h is given for nodes with gpus 0; remove it, or write how many"
+         " GPUs"),
         (GPUS + "mtbf_h = 100\n",
          "[[nodes]] 1: mtbf_h is given without mttr_h; say how long a repair takes"),
         (GPUS + "mttr_h = 4\n",
@@ -232,6 +259,9 @@ def test_the_template_is_a_cluster_and_so_is_what_it_comments_out(write: Write) 
     cluster = read_cluster(write(open_keys, "c.toml"))
     assert cluster.sharing == ("mig-dynamic",) * 32 + ("",)
     assert set(cluster.outages.values()) == {Outages(6300.0, 4.0, 1.0, 0.05, 2.0, 30.0)}
+    failing = GpuOutages(80_000.0, slow_mtbf_h=20_000.0, slow_h=24.0, slow_factor=0.7)
+    assert all(each == failing for each in cluster.gpu_outages.values())
+    assert len(cluster.gpu_outages) == 32
 
 
 def test_the_documented_keys_are_the_keys() -> None:

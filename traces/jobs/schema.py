@@ -11,6 +11,7 @@ import numpy as np
 from bayplan.scheduler.types import GPU_MILLI
 from bayplan.traces.columns import (
     BadRow,
+    BoolArray,
     Column,
     FloatArray,
     IntArray,
@@ -35,6 +36,15 @@ JOB_COLUMNS: tuple[Column, ...] = (
     Column(
         "pods", "int64", "pods", "pods alike that start together",
         default=1, minimum=1, maximum=MAX_JOB_PODS,
+    ),
+    Column(
+        "min_pods", "int64", "pods", "pods with which an elastic job still runs; 0 = as `pods`",
+        minimum=0, maximum=MAX_JOB_PODS,
+    ),
+    Column(
+        "max_pods", "int64", "pods",
+        "pods that an elastic job may have, `work_s` being stated for `pods`; 0 = as `pods`",
+        minimum=0, maximum=MAX_JOB_PODS,
     ),
     Column("cpu_milli", "int64", "millicores", "CPU per pod", minimum=0, maximum=MAX_AMOUNT),
     Column("memory_mib", "int64", "MiB", "memory per pod", minimum=0, maximum=MAX_AMOUNT),
@@ -103,6 +113,8 @@ class JobTable:
     arrival_s: FloatArray
     work_s: FloatArray
     pods: IntArray
+    min_pods: IntArray
+    max_pods: IntArray
     cpu_milli: IntArray
     memory_mib: IntArray
     gpu_count: IntArray
@@ -123,10 +135,23 @@ class JobTable:
     def __post_init__(self) -> None:
         check_columns(JOB_COLUMNS, columns_of(self))
         _check_devices(self)
+        _check_bounds(self)
         _check_gangs(self)
 
     def __len__(self) -> int:
         return len(self.name)
+
+    def elastic(self) -> BoolArray:
+        """Return which rows may have more pods than they state, or fewer: (n_jobs,)."""
+        least, most = self.bounds()
+        return least < most
+
+    def bounds(self) -> tuple[IntArray, IntArray]:
+        """Return how few and how many pods each row may have: (n_jobs,) each."""
+        return (
+            np.where(self.min_pods > 0, self.min_pods, self.pods),
+            np.where(self.max_pods > 0, self.max_pods, self.pods),
+        )
 
     @classmethod
     def of(cls, **columns: Any) -> Self:
@@ -204,6 +229,29 @@ def _check_devices(jobs: JobTable) -> None:
         record = int(bad.argmax())
         problem = f"mig_profile is {jobs.mig_profile[record]!r} for a job with gpu_count 0"
         raise BadRow(record, problem, "write the number of instances as gpu_count")
+
+
+def _check_bounds(jobs: JobTable) -> None:
+    """Check that elastic jobs have GPUs, are no roles, and state work for a size that they have."""
+    least, most = jobs.bounds()
+    for name, bad in (("min_pods", least > jobs.pods), ("max_pods", most < jobs.pods)):
+        if bad.any():
+            record = int(bad.argmax())
+            amount: int = getattr(jobs, name)[record]
+            side = "above" if name == "min_pods" else "below"
+            problem = f"{name} is {amount}, {side} pods {jobs.pods[record]}"
+            raise BadRow(record, problem, "give bounds on both sides of pods, or 0 for none")
+    elastic = jobs.elastic()
+    if not elastic.any():
+        return
+    if (bad := elastic & (jobs.gpu_count == 0)).any():
+        problem = "an elastic job has gpu_count 0"
+        raise BadRow(int(bad.argmax()), problem, "give its pods GPUs, or leave out its bounds")
+    if any(jobs.gang):
+        in_gang = np.fromiter(map(bool, jobs.gang), np.bool_, len(jobs))
+        if (bad := elastic & in_gang).any():
+            problem = "an elastic job is a role of a gang"
+            raise BadRow(int(bad.argmax()), problem, "leave out its bounds, or its gang")
 
 
 def check_alike(

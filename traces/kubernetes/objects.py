@@ -47,7 +47,7 @@ class Objects:
         return self.by_kind.get(kind, [])
 
 
-def read_objects(paths: Sequence[PathLike]) -> Objects:
+def read_objects(paths: Sequence[PathLike], *, images: bool = False) -> Objects:
     """Read all objects of some files.
 
     An object that stands in two files is taken once, from the first.
@@ -56,6 +56,8 @@ def read_objects(paths: Sequence[PathLike]) -> Objects:
     ----------
     paths
         The files; ``-`` is standard input.
+    images
+        Whether somebody reads the images of nodes and containers.
 
     Raises
     ------
@@ -68,7 +70,7 @@ def read_objects(paths: Sequence[PathLike]) -> Objects:
     gc.disable()
     try:
         for path in paths:
-            for thing in items_of(_loaded(path), path):
+            for thing in items_of(_loaded(path, images=images), path):
                 key = _key(thing)
                 if key not in seen:
                     seen.add(key)
@@ -155,12 +157,12 @@ def _key(thing: Object) -> tuple[str, str, str]:
     return group, str(thing.get("kind", "")), name_of(thing)
 
 
-def _loaded(path: PathLike) -> object:
+def _loaded(path: PathLike, *, images: bool) -> object:
     from_stdin = str(path) == STDIN
     name = "stdin" if from_stdin else display(path)
     data = _stdin() if from_stdin else read_data(Path(path))
     with suppress(ValueError):  # a third faster; what it does not take, the other reads or explains
-        loaded: object = parsed(data)
+        loaded: object = parsed(data, images=images)
         return loaded
     try:
         text = _stdin_text(data) if from_stdin else decoded(Path(path), data)

@@ -15,6 +15,7 @@ from bayplan.traces.files import PathLike, display
 from bayplan.traces.kubernetes.budgets import Budgets, read_budgets
 from bayplan.traces.kubernetes.gangs import Group, Member, gang_of, groups_of
 from bayplan.traces.kubernetes.gpus import Gpus
+from bayplan.traces.kubernetes.images import images_of, images_on
 from bayplan.traces.kubernetes.keys import ALIYUN_INDEX, KAI_GROUP, KAI_RESERVATIONS, KOORD_GIVEN
 from bayplan.traces.kubernetes.nodes import NodeFacts, read_node
 from bayplan.traces.kubernetes.objects import (
@@ -42,7 +43,7 @@ NO_CLAIMS = "claims of devices are not read from a dump"
 FINISHED = ("Succeeded", "Failed")
 
 
-def read_dump(paths: Sequence[PathLike]) -> Dump:
+def read_dump(paths: Sequence[PathLike], *, images: bool = False) -> Dump:
     """Read a dump; what cannot be used becomes a problem, and the rest goes on.
 
     Times are seconds relative to the newest timestamp in the dump; no clock is read.
@@ -51,6 +52,8 @@ def read_dump(paths: Sequence[PathLike]) -> Dump:
     ----------
     paths
         JSON files of one cluster, plain or gzip; ``-`` is standard input.
+    images
+        Whether to read which images nodes have and waiting pods ask for: large, and mostly unread.
 
     Raises
     ------
@@ -61,11 +64,11 @@ def read_dump(paths: Sequence[PathLike]) -> Dump:
     collects = gc.isenabled()
     gc.disable()
     try:
-        objects = read_objects(paths)
+        objects = read_objects(paths, images=images)
         if not objects.of("Node"):
             files = ", ".join(display(path) for path in paths)
             raise InputError("there is no node in the dump", file=files, fix=HOW)
-        return _dump(objects)
+        return _dump(objects, images=images)
     finally:
         if collects:
             gc.enable()
@@ -80,7 +83,7 @@ class _Pods:
     facts: list[PodFacts] = field(default_factory=list)
 
 
-def _dump(objects: Objects) -> Dump:
+def _dump(objects: Objects, *, images: bool) -> Dump:
     problems: list[Problem] = []
     pods = _members(objects, problems)
     indexed = any(shares_by_groups(member) for member, _ in pods.members)
@@ -90,13 +93,15 @@ def _dump(objects: Objects) -> Dump:
         if not facts.node.name or not facts.node.name.isprintable():
             problems.append(Problem("node", repr(facts.node.name), "metadata.name", "is no name"))
         else:
-            nodes[facts.node.name] = facts
+            nodes[facts.node.name] = _with_images(facts, thing) if images else facts
     reader = _reader(objects, nodes)
     _read_pods(pods, reader, nodes, problems)
     budgets = read_budgets(objects.of("PodDisruptionBudget"), problems)
     members = [facts.member for facts in pods.facts]
     groups = groups_of(members, objects.of("PodGroup") + objects.of("Workload"), problems)
     requests = _requests(pods.facts, reader, groups, budgets)
+    if images:
+        _add_images(requests, pods.facts)
     waiting = [facts for facts in pods.facts if not facts.node]
     newest = _newest(objects, pods)
     end = _time(newest)
@@ -205,6 +210,19 @@ def _requests(
         for facts in every
         for uid in [facts.member.uid]
     }
+
+
+def _with_images(facts: NodeFacts, thing: Object) -> NodeFacts:
+    node = replace(facts.node, images=images_on(dict_of(thing.get("status"))))
+    return replace(facts, node=node)
+
+
+def _add_images(requests: dict[str, Request], every: list[PodFacts]) -> None:
+    """Let the requests of waiting pods name their images; those of running ones are for nothing."""
+    for facts in every:
+        if not facts.node:
+            uid = facts.member.uid
+            requests[uid] = requests[uid]._replace(images=images_of(facts.member.spec))
 
 
 def _waiting_gangs(

@@ -18,12 +18,12 @@ PIECE_BYTES = 1 << 20
 
 _HEAD = re.compile(rb'\s*\{[^][{}]*"items": *\[\n( +)(?=\{)')
 _UNREAD_OF_CONTAINERS = (
-    "args", "command", "env", "envFrom", "image", "lifecycle", "livenessProbe", "readinessProbe",
+    "args", "command", "env", "envFrom", "lifecycle", "livenessProbe", "readinessProbe",
     "securityContext", "startupProbe", "volumeMounts",
 )  # fmt: skip
 
 
-def parsed(data: bytes, piece_bytes: int = PIECE_BYTES) -> Any:
+def parsed(data: bytes, piece_bytes: int = PIECE_BYTES, *, images: bool = False) -> Any:
     """Return what JSON says; of a List, pods and nodes may lack fields that are never read.
 
     Parameters
@@ -32,6 +32,8 @@ def parsed(data: bytes, piece_bytes: int = PIECE_BYTES) -> Any:
         The JSON, UTF-8.
     piece_bytes
         The least size of a piece.
+    images
+        Whether somebody reads the images of nodes and containers.
 
     Raises
     ------
@@ -41,11 +43,11 @@ def parsed(data: bytes, piece_bytes: int = PIECE_BYTES) -> Any:
     head = _HEAD.match(data)
     if head is not None:
         with suppress(ValueError):
-            return _in_pieces(data, head.end(), head[1], piece_bytes)
+            return _in_pieces(data, head.end(), head[1], piece_bytes, images=images)
     return orjson.loads(data)
 
 
-def _in_pieces(data: bytes, start: int, indent: bytes, piece_bytes: int) -> Any:
+def _in_pieces(data: bytes, start: int, indent: bytes, piece_bytes: int, *, images: bool) -> Any:
     between = b"},\n" + indent + b"{"
     last = max(start, data.rfind(between))
     end = re.compile(rb"\n {0,%d}\]" % (len(indent) - 1)).search(data, last)
@@ -55,25 +57,26 @@ def _in_pieces(data: bytes, start: int, indent: bytes, piece_bytes: int) -> Any:
     if around["items"] or b'"items"' in data[end.start() :]:
         raise ValueError("more items than these")
     view, items = memoryview(data), around["items"]
+    unread = _UNREAD_OF_CONTAINERS if images else (*_UNREAD_OF_CONTAINERS, "image")
     while start < end.start():
         cut = data.find(between, start + piece_bytes, end.start())
         stop = end.start() if cut < 0 else cut + 1
         piece = orjson.loads(b"".join((b"[", view[start:stop], b"]")))
         for item in piece:
-            _trim(item)
+            _trim(item, unread, images=images)
         items += piece
         start = stop + 1
     return around
 
 
-def _trim(item: Any) -> None:
+def _trim(item: Any, unread: tuple[str, ...], *, images: bool) -> None:
     """Drop what takes most of the room and is never read."""
     if not isinstance(item, dict):
         return
     metadata, part = item.get("metadata"), item.get("status")
     if isinstance(metadata, dict):
         metadata.pop("managedFields", None)
-    if item.get("kind") == "Node" and isinstance(part, dict):
+    if item.get("kind") == "Node" and isinstance(part, dict) and not images:
         part.pop("images", None)
     spec = item.get("spec")
     if item.get("kind") == "Pod" and isinstance(spec, dict):
@@ -81,5 +84,5 @@ def _trim(item: Any) -> None:
             containers = spec.get(name)
             for container in containers if isinstance(containers, list) else ():
                 if isinstance(container, dict):
-                    for field in _UNREAD_OF_CONTAINERS:
+                    for field in unread:
                         container.pop(field, None)

@@ -29,7 +29,6 @@ class Evict:
         self._first = first
         self._min_run_s = settings.min_run_s
         self._strict = settings.strict
-        self._checkpoint_s = settings.interruptions.checkpoint_s
 
     def is_idle(self, floor: Floor) -> bool:
         """Look each time: who runs may have to go."""
@@ -112,8 +111,8 @@ class Evict:
 
     def _note_checkpoints(self, floor: Floor) -> None:
         """Tell the cluster up to when everybody's work is safe: victims are chosen by it."""
-        every = self._checkpoint_s
         for job in floor.runners().tolist():
+            every = floor.book.period_s.item(job)
             ready = floor.book.ready_s.item(job)
             at = floor.now_s
             if every:

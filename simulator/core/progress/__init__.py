@@ -9,9 +9,12 @@ from __future__ import annotations
 from bayplan.simulator.core.plugins import Registry
 from bayplan.simulator.core.progress._base import ProgressModel, Saves
 from bayplan.simulator.core.progress.exact import Exact
+from bayplan.simulator.core.progress.saving import Saving, model_of
 
-__all__ = ["PROGRESS", "Exact", "ProgressModel", "Saves"]
+__all__ = ["PROGRESS", "Exact", "ProgressModel", "Saves", "Saving"]
 
 PROGRESS: Registry[ProgressModel] = Registry(
-    "progress model", "bayplan.progress", {"exact": lambda settings: Exact(settings.interruptions)}
+    "progress model",
+    "bayplan.progress",
+    {"exact": lambda settings: model_of(settings.interruptions)},
 )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator
-from typing import Protocol
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import simpy
@@ -12,6 +12,7 @@ import simpy
 from bayplan.scheduler.rows import stable_key
 from bayplan.simulator.core.clock import Clock, Turn
 from bayplan.simulator.core.floor import Floor
+from bayplan.simulator.core.gpus import Gpus
 from bayplan.simulator.core.machines import Machines
 
 Events = Generator[simpy.Event, None, None]
@@ -29,6 +30,10 @@ class Source(Protocol):
         """Yield what to wait for (``world.until``), and change the world in between."""
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 class World:
     """The door of sources.
 
@@ -36,8 +41,8 @@ class World:
     ----------
     floor
         To be read: the cluster, who runs, who waits.
-    machines
-        To be read; nodes are changed by the methods here, so that a pass follows.
+    machines, gpus
+        To be read; nodes and GPUs are changed by the methods here, so that a pass follows.
     """
 
     def __init__(
@@ -45,11 +50,12 @@ class World:
         clock: Clock,
         floor: Floor,
         machines: Machines,
+        gpus: Gpus,
         happened: Callable[[], None],
         stirred: Callable[[float], simpy.Event],
     ) -> None:
         self._clock = clock
-        self.floor, self.machines = floor, machines
+        self.floor, self.machines, self.gpus = floor, machines, gpus
         self._happened = happened
         self._stirred = stirred
 
@@ -101,7 +107,47 @@ class World:
         self.floor.now_s = self._clock.now
         self.machines.save(name)
 
-    def _change(self, change: Callable[[str, str], None], name: str, by: str) -> None:
+    def close_gpu(self, name: str, gpu: int, by: str = "") -> None:
+        """Let a GPU take no more pods until who does this takes it back."""
+        self._change(self.gpus.close, name, gpu, by)
+
+    def open_gpu(self, name: str, gpu: int, by: str = "") -> None:
+        """Take back the hold of somebody; a GPU that nobody holds takes pods again."""
+        self._change(self.gpus.open, name, gpu, by)
+
+    def fault(self, name: str, gpu: int, kind: str, uids: Sequence[str]) -> None:
+        """Let a fault of a GPU take some pods on it, and who shares their fate."""
+        self._change(self.gpus.fault, name, gpu, kind, uids)
+
+    def slow_gpu(self, name: str, gpu: int, factor: float) -> None:
+        """Let a GPU do ``factor`` of what a sound one does from now on; 1: it is sound."""
+        self._change(self.gpus.slow, name, gpu, factor)
+
+    def suspect(self, name: str, gpu: int) -> None:
+        """Note that somebody takes a GPU for slow."""
+        self._change(self.gpus.suspect, name, gpu)
+
+    def repair_gpu(
+        self,
+        name: str,
+        gpu: int,
+        by: str,
+        for_s: float,
+        *,
+        restart: bool = False,
+        done: Callable[[], None] = _nothing,
+    ) -> None:
+        """Close a GPU, and repair it for ``for_s`` once it is empty; then it takes pods again.
+
+        ``restart``: the jobs on it save what they have done, and wait again. ``done`` is called
+        when the repair is over.
+        """
+        self._change(self.gpus.close, name, gpu, by)
+        if restart:
+            self._change(self.gpus.restart, name, gpu)
+        self._change(self.gpus.repair, name, gpu, by, for_s, done)
+
+    def _change(self, change: Callable[..., None], *arguments: Any) -> None:
         self.floor.now_s = self._clock.now
-        change(name, by)
+        change(*arguments)
         self._happened()

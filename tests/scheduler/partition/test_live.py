@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -80,3 +82,11 @@ def test_after_the_events_the_demand_that_is_met_finds_its_instances(
     for profile, count in demand.items():
         for i in range(count - unmet.get(profile, 0)):
             assert run(cluster, f"{profile}-{i}", profile)
+
+
+def test_a_gpu_that_takes_no_new_pods_is_left_as_it_is() -> None:
+    halves = Mig(((0, "3g.40gb"), (4, "3g.40gb")))
+    cluster = Cluster([replace(node(halves, halves), unhealthy=(0,))])
+    plan, events = plan_node(cluster, "n", {"1g.10gb": 3})
+    assert {event.gpu for event in events} == {1}
+    assert not plan.unmet

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,14 +14,17 @@ from bayplan.scheduler.arrays import FloatArray, IntArray
 from bayplan.scheduler.sharing import Exclusive, Hami, Mig, Mps, Sharing, TimeSlicing
 from bayplan.scheduler.types import Node, Placement
 from bayplan.simulator.core.book import Book
+from bayplan.simulator.core.elastic.policies import ELASTICITY
 from bayplan.simulator.core.floor import Floor
 from bayplan.simulator.core.parts import Parts
 from bayplan.simulator.core.passes import PASSES, Pass
 from bayplan.simulator.core.progress import Exact
 from bayplan.simulator.core.results import Outcome
+from bayplan.simulator.core.scaling import Scaling
 from bayplan.simulator.core.settings import Interruptions, Locality, OutOfMemory, Settings
 from bayplan.simulator.core.simulation import Simulation
 from bayplan.simulator.core.sources import CHANGES, Failing, Faults, Listed, NodeChange, Source
+from bayplan.simulator.core.speeds import Speeds
 
 from .support import DEFAULTS, job, node, table
 
@@ -38,6 +41,7 @@ SHARINGS: dict[str, tuple[Sharing, ...]] = {
     "mig-clients": (Mig(((0, "3g.40gb"), (4, "3g.40gb")), Mps(clients=4)),),
 }
 PROFILES = ("", "1g.10gb", "2g.20gb", "3g.40gb")
+SCALING = Scaling({"light": ((1, 1.0), (2, 1.8), (4, 1.7)), "heavy": ((2, 3.0),)}, 0.2)
 ORDERINGS = (
     "fifo", "sjf", "srtf", "srsf", "las", "las-2d", "edf", "priority", "smallest-first",
     "drf", "fair-share", "finish-time",
@@ -158,14 +162,28 @@ def changes(draw: st.DrawFn, nodes: Sequence[Node]) -> list[NodeChange]:
     return [*found, *(NodeChange(20.0, node.name, "up") for node in nodes)]
 
 
+def bounded(draw: st.DrawFn, row: dict[str, Any]) -> dict[str, Any]:
+    """A row, elastic if it may be."""
+    if row["gang"] or not row["gpu_count"] or draw(st.integers(0, 3)) == 0:
+        return row
+    least = draw(st.integers(1, row["pods"]))
+    return row | {"min_pods": least, "max_pods": draw(st.integers(row["pods"], 6))}
+
+
 @st.composite
-def scenes(draw: st.DrawFn, *, come_and_go: bool = False) -> Scene:
-    """A scene; with ``come_and_go`` nodes change by a list, and some fail too."""
+def scenes(draw: st.DrawFn, *, come_and_go: bool = False, elastic: bool = False) -> Scene:
+    """A scene; with ``come_and_go`` nodes change by a list, and some fail too.
+
+    ``elastic``: there may be elastic jobs.
+    """
     nodes = draw(clusters())
     has_mig = any(isinstance(sharing, Mig) for each in nodes for sharing in each.sharing)
     n_jobs = draw(st.integers(1, 14))
     rows = [row for k in range(n_jobs) for row in draw(jobs(k, has_mig=has_mig))]
-    preemption = draw(st.sampled_from(PREEMPTIONS))
+    if elastic:
+        rows = [bounded(draw, row) for row in rows]
+    preemption = draw(st.sampled_from([p for p in PREEMPTIONS if not (elastic and p == "repack")]))
+    triggers = ("events", "events", "events" if elastic and come_and_go else "rounds")
     backfills = ("",) if preemption == "repack" else ("", "", "", "easy", "conservative")
     return Scene(
         nodes,
@@ -174,13 +192,19 @@ def scenes(draw: st.DrawFn, *, come_and_go: bool = False) -> Scene:
             placement=draw(st.sampled_from(("best-fit", "worst-fit", "random"))),
             ordering=draw(st.sampled_from(ORDERINGS)),
             strict=draw(st.booleans()),
-            backfill=draw(st.sampled_from(backfills)),
+            backfill="" if elastic else draw(st.sampled_from(backfills)),
             preemption=preemption,
             partitioning="none",
-            trigger=draw(st.sampled_from(("events", "events", "rounds"))),
+            elasticity=draw(st.sampled_from(ELASTICITY.names())) if elastic else "none",
+            resize_interval_s=draw(st.sampled_from((0.0, 0.0, 2.5))) if elastic else 0.0,
+            speeds=Speeds(scaling=SCALING) if elastic else Speeds(),
+            trigger=draw(st.sampled_from(triggers)),
             round_s=4.0,
             interruptions=Interruptions(
-                draw(st.sampled_from((0.0, 1.5))), draw(st.sampled_from((0.0, 0.8))), 0.3
+                draw(st.sampled_from((0.0, 1.5))),
+                draw(st.sampled_from((0.0, 0.8))),
+                0.3,
+                resize_s=draw(st.sampled_from((None, 0.0, 0.7))) if elastic else None,
             ),
             locality=Locality(0.8, 0.5),
             out_of_memory=OutOfMemory(retries=2, backoff_s=1.5, most_backoff_s=2.0),
@@ -233,6 +257,17 @@ class Watched:
         assert floor.meter.milli == int((capacity - free).sum())
         if not self.settings.backfill and self.settings.preemption == "none":
             self._nobody_else_fits(floor)
+        if self.settings.elasticity == "idle" and not self.settings.resize_interval_s:
+            self._nobody_grows(floor)
+
+    def _nobody_grows(self, floor: Floor) -> None:
+        """No elastic job that runs has room for one more pod of those that it may have."""
+        sizes = floor.sizes
+        assert sizes is not None
+        for each in floor.running:
+            if sizes.is_elastic(each) and sizes.pods(each) < sizes.most[each]:
+                gang, _ = floor.pods.grown(each, sizes.pods(each) + 1)
+                assert not floor.engine.decide_gang(gang, floor.now_s).decisions
 
     def _nobody_else_fits(self, floor: Floor) -> None:
         """Who waits has no room; strictly the first of them, where starts leave the order alone."""
@@ -252,6 +287,7 @@ class Stint:
     ready_s: float
     rates: list[tuple[float, float]] = field(default_factory=list)
     end_s: float = math.inf
+    saved_s: float = -math.inf
 
     def work(self, start_s: float, end_s: float) -> float:
         """The work done between two times."""
@@ -289,9 +325,14 @@ class Noted(Exact):
         stint.end_s = now_s
         if self.checkpoint_s and now_s > stint.ready_s:
             n = math.floor((now_s - stint.ready_s) / self.checkpoint_s)
-            lost = stint.work(stint.ready_s + n * self.checkpoint_s, now_s)
+            latest_s = max(stint.saved_s, stint.ready_s + n * self.checkpoint_s)
+            lost = stint.work(latest_s, now_s)
             self.lost[job] = self.lost.get(job, 0.0) + lost
         super().stop(book, job, now_s)
+
+    def save(self, book: Book, job: int, now_s: float) -> None:
+        self.stints[job][-1].saved_s = now_s
+        super().save(book, job, now_s)
 
     def complete(self, book: Book, job: int, now_s: float) -> None:
         self.stints[job][-1].end_s = now_s
@@ -316,7 +357,11 @@ def watch(scene: Scene, *, may_idle: bool = True) -> Run:
     noted = Noted(settings.interruptions)
     jobs = table(scene.jobs)
     parts = Parts(preemption=watched, progress=noted, sources=scene.sources)
+    if settings.elasticity != "none":
+        parts = replace(parts, preemption=None)
     simulation = Simulation(scene.nodes, jobs, settings, parts)
+    if settings.elasticity != "none":  # to be seen is what elastic jobs have in the end
+        watched.inner, simulation._pass = simulation._pass, watched
     outcome = simulation.run()
     rows: dict[str, int] = {}
     for row, (name, gang) in enumerate(zip(jobs.name, jobs.gang, strict=True)):

@@ -19,6 +19,8 @@ CPU_MILLI, MEMORY_MIB = 64_000, 100_000
 DEFAULTS: dict[str, Any] = {
     "arrival_s": 0.0,
     "pods": 1,
+    "min_pods": 0,
+    "max_pods": 0,
     "cpu_milli": 0,
     "memory_mib": 0,
     "gpu_count": 1,

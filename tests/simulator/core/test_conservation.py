@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise, zip_longest
+from collections.abc import Sequence
+from itertools import zip_longest
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from bayplan.simulator.core.results import LogEntry, Status
 from .scenes import Run, Scene, arrays_of, milli_of, scenes, watch
 
 NEAR = 1e-9
+RESIZED = ("grow", "shrink", "lose-pods")
 STOPS = ("finish", "preempt", "cancel", "kill", "lose")
 
 
@@ -46,7 +48,7 @@ def check_work(run: Run) -> None:
         stints = run.noted.stints.get(k, [])
         assert done + lost == near(sum(s.work(0.0, run.outcome.totals.end_s) for s in stints))
         assert lost == near(run.noted.lost.get(k, 0.0))
-        effective += (done + lost) * int(book.n_gpus[k])
+        effective += (done + lost) * int(book.work_gpus[k])
     assert run.outcome.totals.effective_gpu_s == near(effective)
 
 
@@ -85,7 +87,11 @@ def check_log(run: Run) -> None:
         if ran and len(stops) < len(starts):
             stops.append(run.outcome.totals.end_s)
         assert stopped_by("preempt", entries[uid]) == jobs.preemptions[row]
-        assert stopped_by("lose", entries[uid]) == jobs.failures[row]
+        lost = stopped_by("lose", entries[uid]) + stopped_by("lose-pods", entries[uid])
+        assert lost == jobs.failures[row]
+        moments = moments_of(("grow", "shrink"), entries[uid])
+        lost_at = moments_of(("lose-pods",), entries[uid])
+        assert len(moments - lost_at) == jobs.resizes[row]
         assert what.count("kill") == jobs.oom_kills[row]
         assert (what[-1:] == ["finish"]) == (jobs.status[row] == Status.FINISHED)
         assert same(first_start(entries[uid]), float(jobs.start_s[row]))
@@ -96,10 +102,18 @@ def check_log(run: Run) -> None:
 
 def stopped_by(what: str, entries: list[LogEntry]) -> int:
     """How often it stopped a job that had run: one that started at that moment was never there."""
-    return sum(
-        entry.what == what and started.time_s < entry.time_s
-        for started, entry in pairwise(e for e in entries if e.what in ("start", *STOPS))
-    )
+    return len(moments_of((what,), entries))
+
+
+def moments_of(what: Sequence[str], entries: list[LogEntry]) -> set[float]:
+    """When they befell a job that had run."""
+    started_s, found = math.nan, set()
+    for entry in entries:
+        if entry.what == "start":
+            started_s = entry.time_s
+        elif entry.what in what and started_s < entry.time_s:
+            found.add(entry.time_s)
+    return found
 
 
 def first_start(entries: list[LogEntry]) -> float:
@@ -136,7 +150,7 @@ def check_integrals(run: Run) -> None:
             job = number[entry.job]
             if entry.what == "start":
                 where[job] = []
-            elif entry.what != "arrive":
+            elif entry.what not in ("arrive", *RESIZED):
                 where.pop(job, None)
         for job in where:
             if job in run.watched.places.get(now, {}):
@@ -180,7 +194,7 @@ def check_series(run: Run) -> None:
     for k, time in enumerate(series.time_s.tolist()):
         while entries and entries[0].time_s < time:
             entry = entries.pop(0)
-            (running.add if entry.what == "start" else running.discard)(entry.job)
+            (running.add if entry.what in ("start", *RESIZED) else running.discard)(entry.job)
             comes = entry.what in ("arrive", "preempt", "lose")
             (waiting.add if comes else waiting.discard)(entry.job)
         assert series.running[k] == len(running)
@@ -207,8 +221,30 @@ def check_nodes(run: Run) -> None:
         assert totals.there_gpu_s == near(there)
 
 
+def check_sizes(run: Run) -> None:
+    """Elastic jobs have as many pods as they may, and count them as the log does."""
+    sizes, book = run.simulation.floor.sizes, run.simulation.book
+    if sizes is None:
+        return
+    for places in run.watched.places.values():
+        for job, pods in places.items():
+            if sizes.is_elastic(job):
+                assert sizes.least[job] <= len(pods) <= sizes.most[job]
+    has: dict[str, int] = {}
+    least = dict(zip(book.uid, sizes.least.tolist(), strict=True))
+    for entry in of_jobs(run):
+        if entry.what == "start":
+            has[entry.job] = least[entry.job]
+        elif entry.what in RESIZED:
+            before, _, after, *_ = entry.detail.split()
+            assert has[entry.job] == int(before)
+            assert (int(after) > int(before)) == (entry.what == "grow")
+            has[entry.job] = int(after)
+
+
 CHECKS = [
     check_times, check_work, check_cluster, check_log, check_integrals, check_series, check_nodes,
+    check_sizes,
 ]  # fmt: skip
 
 
@@ -228,8 +264,16 @@ def test_nothing_is_lost_with_a_node(scene: Scene) -> None:
         check(run)
 
 
+@settings(max_examples=settings().max_examples // 3)
+@given(scenes(elastic=True) | scenes(elastic=True, come_and_go=True))
+def test_nothing_is_lost_when_jobs_grow_and_shrink(scene: Scene) -> None:
+    run = watch(scene)
+    for check in CHECKS:
+        check(run)
+
+
 @settings(max_examples=settings().max_examples // 12)
-@given(scenes() | scenes(come_and_go=True))
+@given(scenes() | scenes(come_and_go=True) | scenes(elastic=True, come_and_go=True))
 def test_the_same_seed_gives_the_same_bytes(scene: Scene) -> None:
     once, again = watch(scene), watch(scene)
     assert arrays_of(once.outcome) == arrays_of(again.outcome)

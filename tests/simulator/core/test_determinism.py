@@ -12,6 +12,7 @@ from bayplan.scheduler.sharing import Hami, Mps
 from bayplan.scheduler.types import Node
 from bayplan.simulator.core.settings import Interruptions, Settings
 from bayplan.simulator.core.simulation import Simulation
+from bayplan.simulator.core.startup.types import Startup, Wants
 from bayplan.traces.jobs import JobTable
 
 n = 60
@@ -26,11 +27,15 @@ jobs = JobTable.of(
     job_type=["heavy" if k % 2 else "light" for k in range(n)],
 )
 nodes = [Node("a", gpu_count=4, sharing=(Mps(),)), Node("b", gpu_count=2, sharing=(Hami(),))]
+startup = Startup(
+    images={"i": 90, "j": 70}, models={"m": 300}, types={"heavy": Wants("i", "m")},
+    default=Wants("j"), container_s=0.1, node_mib_per_s=200.0, cache_mib=400.0,
+)
 digest = hashlib.blake2b()
 for ordering, preemption in (("drf", "none"), ("srtf", "repack"), ("las", "in-order")):
     settings = Settings(
         placement="random", ordering=ordering, preemption=preemption, estimate_error=0.5, seed=3,
-        interruptions=Interruptions(2.0, 0.5), log=True,
+        interruptions=Interruptions(2.0, 0.5), log=True, startup=startup,
     )
     outcome = Simulation(nodes, jobs, settings).run()
     for part in (outcome.jobs, outcome.series):

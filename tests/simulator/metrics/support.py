@@ -22,7 +22,7 @@ def results(n: int, **columns: Any) -> JobResults:
     floats = ("start_s", "finish_s", "run_s", "wait_s", "gpu_s", "work_done_s", "work_lost_s")
     values: dict[str, Any] = {name: np.zeros(n) for name in (*floats, "overhead_s")}
     values["status"] = np.full(n, Status.FINISHED, np.int8)
-    for name in ("preemptions", "oom_kills", "failures", "rate_changes"):
+    for name in ("preemptions", "oom_kills", "failures", "rate_changes", "resizes"):
         values[name] = np.zeros(n, np.int32)
     for name, given in columns.items():
         values[name] = np.array(given, values[name].dtype)

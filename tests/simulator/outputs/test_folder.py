@@ -15,10 +15,12 @@ from bayplan.scheduler.errors import InputError
 from bayplan.simulator.core.results import Outcome
 from bayplan.simulator.metrics import summarise
 from bayplan.simulator.outputs import FILES, write_outputs
-from bayplan.simulator.outputs.parquet import jobs_bytes, series_bytes
-from bayplan.traces.jobs import JOB_COLUMNS, JobTable
+from bayplan.simulator.outputs.parquet import job_frame, jobs_bytes, series_bytes
+from bayplan.traces.jobs import JOB_COLUMNS, JobTable, columns_of
 
 from ..metrics.support import results, run, series, totals  # noqa: TID252
+
+OF_ELASTIC_JOBS = ("min_pods", "max_pods", "resizes")
 
 
 def write(target: Path, seed: int = 1, **options: Any) -> None:
@@ -66,8 +68,9 @@ def test_the_job_file_has_the_table_and_what_became_of_it(tmp_path: Path) -> Non
     outcome, jobs = run()
     write(tmp_path / "a")
     frame = pl.read_parquet(tmp_path / "a" / "jobs.parquet")
-    fields = list(outcome.jobs.__dataclass_fields__)
-    assert frame.columns == [column.name for column in JOB_COLUMNS] + fields
+    fields = [name for name in outcome.jobs.__dataclass_fields__ if name != "startup_s"]
+    every = [column.name for column in JOB_COLUMNS] + fields
+    assert frame.columns == [name for name in every if name not in OF_ELASTIC_JOBS]
     assert frame["name"].to_list() == list(jobs.name)
     assert frame["gpu_count"].to_list() == jobs.gpu_count.tolist()
     assert frame["arrival_s"].to_list() == jobs.arrival_s.tolist()
@@ -76,6 +79,12 @@ def test_the_job_file_has_the_table_and_what_became_of_it(tmp_path: Path) -> Non
     assert frame["deadline_s"].null_count() == len(jobs)
     assert not frame["finish_s"].is_nan().any()
     assert frame.filter(pl.col("status") == "unfinished").height == 6
+
+
+def test_the_job_file_tells_of_elastic_jobs_where_there_are_any() -> None:
+    outcome, jobs = run()
+    elastic = JobTable(**columns_of(jobs) | {"max_pods": jobs.pods + 1})
+    assert set(OF_ELASTIC_JOBS) < set(job_frame(elastic, outcome.jobs).columns)
 
 
 def test_the_time_series_has_nulls_where_nothing_was_measured(tmp_path: Path) -> None:

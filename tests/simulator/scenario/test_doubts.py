@@ -35,5 +35,18 @@ def test_names_that_neither_cluster_nor_catalogue_has_are_told(tmp_path: Path) -
     ]
 
 
+def test_names_of_services_are_looked_at_too(tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text(
+        '[classes.c]\ntarget_s = 1\n[[services]]\nname = "s"\nclass = "c"\nrate_per_s = 1\n'
+        'until_s = 9\nper_s = 1\nmost = 1\ngpu_models = "T5|T4"\n'
+        '[[services.alternatives]]\nper_s = 1\nmig_profile = "1g.10g"\n'
+    )
+    made = Scenario().of(jobs__file="none", services__file=str(tmp_path / "s.toml"))
+    assert list(doubts(made_ready(made))) == [
+        "service s: no GPU 'T5' is known; did you mean 'T4'?",
+        "service s: no GPU has the mig_profile '1g.10g'; did you mean '1g.10gb'?",
+    ]
+
+
 def test_the_builtin_trace_leaves_no_doubts() -> None:
     assert list(doubts(made_ready(Scenario()))) == []

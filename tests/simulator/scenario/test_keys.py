@@ -18,6 +18,7 @@ from bayplan.scheduler.speed.jobs import RANGES as DEMAND_RANGES
 from bayplan.scheduler.speed.settings import RANGES as SPEED_RANGES
 from bayplan.simulator import sharing
 from bayplan.simulator.core.settings import Settings
+from bayplan.simulator.core.startup.types import MODEL_CACHES, Startup
 from bayplan.simulator.scenario import keys
 from bayplan.simulator.scenario.key import Key
 from bayplan.simulator.scenario.keys import BY_PATH, KEYS, MAIN, TABLES
@@ -31,7 +32,7 @@ from bayplan.traces.jobs.schema import MAX_PRIORITY, MIN_PRIORITY
 
 def test_the_defaults_are_those_of_the_core() -> None:
     scenario = Scenario()
-    made, core = settings_of(scenario, speeds_of(scenario, {})), Settings()
+    made, core = settings_of(scenario, speeds_of(scenario, {}), None), Settings()
     for field in fields(Settings):
         if field.name not in ("mig", "speeds"):
             assert getattr(made, field.name) == getattr(core, field.name), field.name
@@ -43,11 +44,20 @@ def test_the_defaults_are_those_of_the_core() -> None:
 
 def test_every_setting_of_the_core_can_be_reached() -> None:
     names = {key.name for key in KEYS if key.table in ("policy", "run", "jobs", "sharing")}
-    grouped = {"speeds", "interruptions", "locality", "out_of_memory"}
+    grouped = {"speeds", "interruptions", "stragglers", "locality", "out_of_memory"}
     assert "mig_path" in names
     for field in fields(Settings):
         if field.name == "grid":
-            assert {k.name for k in KEYS if k.table == "energy"} == {"measure", "co2_g_per_kwh"}
+            assert "co2_g_per_kwh" in {k.name for k in KEYS if k.table == "energy"}
+        elif field.name == "deferring":
+            own = {f.name for f in fields(Settings().deferring)}
+            assert own <= {k.name for k in KEYS if k.table == "deferral"}
+        elif field.name == "startup":
+            default = {"default": {"image", "model"}}
+            inside = set().union(*(default.get(f.name, {f.name}) for f in fields(Startup)))
+            assert {k.name for k in KEYS if k.table == "startup"} == inside
+        elif field.name == "await_series":
+            assert BY_PATH["services.end"].choices == ("jobs", "series")
         elif field.name == "reconfiguration":
             assert [f.name for f in fields(Settings().reconfiguration)] == ["path"]
         elif field.name in grouped:
@@ -70,6 +80,7 @@ def test_choices_are_those_of_the_engine() -> None:
     assert (keys.NONE, *ENGINE_BACKFILLS) == keys.BACKFILLS
     assert set(keys.MIG_RULES) == {rule.value for rule in MigRule}
     assert BY_PATH["sharing.oversubscribe"].most == sharing.MAX_OVERSUBSCRIBE
+    assert BY_PATH["startup.model_cache"].choices == MODEL_CACHES
 
 
 @pytest.mark.parametrize("path", [key.path for key in KEYS if key.names])

@@ -215,7 +215,8 @@ def test_keys_have_short_names(name: str, path: str) -> None:
     ("name", "said"),
     [
         ("file",
-         "file: several keys have this name; write cluster.file or jobs.file or speeds.file"),
+         "file: several keys have this name; write cluster.file or jobs.file or"
+         " services.file or speeds.file"),
         ("placment", "placment: there is no such key; did you mean 'placement'?"),
         ("zzz", "zzz: there is no such key; `bayplan scenario init -` lists them"),
     ],

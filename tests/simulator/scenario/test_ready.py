@@ -151,7 +151,7 @@ def test_all_files_are_looked_at_before_any_is_given_up(folder: Path) -> None:
     ]
     with pytest.raises(InputError, match="and 4 more: `bayplan scenario check` lists them"):
         made_ready(scenario(folder, cluster__file=str(folder / "bad.toml"),
-                            jobs__file="none", speeds__file=str(folder / "s.csv"),
+                            jobs__file="missing", speeds__file=str(folder / "s.csv"),
                             speeds__default_class="mediun"))  # fmt: skip
 
 
@@ -218,6 +218,9 @@ def test_a_pair_of_type_and_model_stands_once_in_a_file_of_speeds(folder: Path) 
          "jobs.synthetic.rate_per_s: jobs.synthetic.load says it too; leave one out"),
         ({"out_of_memory__backoff_s": 301.0},
          "out_of_memory.backoff_s: it is above most_backoff_s; lower it, or raise that"),
+        ({"interruptions__checkpoint": "daly"},
+         "interruptions.checkpoint: daly goes by what a checkpoint takes; set interruptions.save_s"
+         " above 0"),
         ({"jobs__synthetic__mix": ({"weight": 0.0},)},
          "jobs.synthetic.mix: all weights are 0; give one a weight"),
     ],
@@ -239,6 +242,11 @@ def test_keys_that_contradict_each_other_are_named(values: dict[str, Any], said:
         ({"policy__round_s": 3.0}, {"policy__trigger": "rounds"}),
         ({"policy__min_run_s": 3.0}, {"policy__preemption": "priority"}),
         ({"policy__half_life_s": 3.0}, {"policy__ordering": "fair-share"}),
+        ({"interruptions__save_s": 5.0}, {"interruptions__checkpoint_s": 5.0}),
+        ({"interruptions__save_s": 5.0}, {"interruptions__checkpoint": "young"}),
+        ({"interruptions__on_notice": "checkpoint"}, {"interruptions__checkpoint": "daly"}),
+        ({"stragglers__window_s": 5.0}, {"stragglers__detector": "progress"}),
+        ({"stragglers__repair_h": 5.0}, {"stragglers__detector": "progress"}),
         ({"jobs__synthetic__load": 0.5}, {"jobs__synthetic__count": 5}),
         ({"jobs__format": "philly"}, {"jobs__file": "x.csv"}),
         ({"cluster__format": "openb"}, {"cluster__file": "x.csv"}),
@@ -290,6 +298,7 @@ def test_layouts_take_time_to_change_where_demand_changes_them() -> None:
         ({"policy__strict": True}, {"policy__preemption": "repack"}),
         ({"policy__min_run_s": 5.0}, {"policy__preemption": "repack"}),
         ({"policy__backfill_depth": 3}, {"policy__backfill": "easy"}),
+        ({"interruptions__checkpoint_s": 3.0}, {"interruptions__checkpoint": "young"}),
     ],
 )
 def test_keys_that_say_nothing_beside_others_are_named(

@@ -79,11 +79,13 @@ def test_kernels_are_those_that_the_scenario_calls() -> None:
     )  # fmt: skip
     groups = kernel_groups(made_ready(busy))
     assert groups == ("decide", "gangs", "governed", "ordering", "power", "simulate")
+    elastic = kernel_groups(made_ready(Scenario().of(policy__elasticity="idle", jobs__limit=1)))
+    assert elastic == ("decide", "baselines", "elastic", "gangs", "ordering", "simulate")
 
 
-_PODS = {"pods": 2, "gpu_count": 1, "gpu_milli": 1000, "gpu_memory_mib": 0, "mig_profile": "",
-         "gpu_models": "", "cpu_milli": 0, "memory_mib": 0, "job_type": "", "priority": 0,
-         "queue": ""}  # fmt: skip
+_PODS = {"pods": 2, "min_pods": 0, "max_pods": 0, "gpu_count": 1, "gpu_milli": 1000,
+         "gpu_memory_mib": 0, "mig_profile": "", "gpu_models": "", "cpu_milli": 0,
+         "memory_mib": 0, "job_type": "", "priority": 0, "queue": ""}  # fmt: skip
 
 
 def test_a_run_is_described_by_all_keys() -> None:

@@ -6,12 +6,24 @@ from pathlib import Path
 
 import pytest
 
-from bayplan.simulator.core.sources import Failing, Faults, Listed, Reclaimed, Spot
+from bayplan.simulator.core.progress import PROGRESS, Saving
+from bayplan.simulator.core.sources import (
+    Failing,
+    FailingGpus,
+    Faults,
+    GpuFaults,
+    Listed,
+    Reclaimed,
+    Slowing,
+    Spot,
+    Stragglers,
+    Watch,
+)
 from bayplan.simulator.metrics import summarise
 from bayplan.simulator.scenario.ready import Ready, made_ready
 from bayplan.simulator.scenario.scenario import Scenario
 from bayplan.simulator.simulate.running import run
-from bayplan.simulator.simulate.sources import sources_of
+from bayplan.simulator.simulate.sources import hazards_of, sources_of
 from bayplan.traces.jobs import write_jobs
 
 from ..scenario.support import job_table  # noqa: TID252
@@ -90,3 +102,88 @@ def test_what_happens_is_in_the_log_and_in_the_figures(ready: Ready) -> None:
 
 def test_the_same_seed_gives_the_same_log(ready: Ready) -> None:
     assert run(ready)[0].log == run(ready)[0].log
+
+
+GPU_NODES = """
+[[nodes]]
+name = "g"
+count = 2
+gpus = 8
+mtbf_h = 1000
+mttr_h = 1
+gpu_mtbf_h = 400
+gpu_faults = "reset=3,bus=1"
+gpu_slow_mtbf_h = 20
+gpu_slow_h = 5
+gpu_slow_factor = 0.5
+[[nodes]]
+name = "n"
+gpus = 8
+"""
+
+
+@pytest.fixture
+def failing_gpus(tmp_path: Path) -> Ready:
+    (tmp_path / "c.toml").write_text(GPU_NODES)
+    jobs = job_table([0.0] * 12, work_s=[200_000.0] * 12, gpu_count=[2] * 12)
+    write_jobs(jobs, tmp_path / "j.csv")
+    return made_ready(
+        Scenario().of(
+            cluster__file=str(tmp_path / "c.toml"),
+            jobs__file=str(tmp_path / "j.csv"),
+            interruptions__checkpoint="daly",
+            interruptions__save_s=30.0,
+            interruptions__on_notice="checkpoint",
+            stragglers__detector="progress",
+            stragglers__on_detection="restart",
+            run__log=True,
+        )
+    )
+
+
+def test_each_gpu_has_the_faults_that_its_group_states(failing_gpus: Ready) -> None:
+    _, faults, slow, watch = sources_of(failing_gpus)
+    assert isinstance(faults, GpuFaults)
+    assert isinstance(slow, Stragglers)
+    assert isinstance(watch, Watch)
+    mix = {"reset": 3.0, "bus": 1.0}
+    assert faults.nodes == tuple(FailingGpus(name, 8, 400.0, mix=mix) for name in ("g-0", "g-1"))
+    assert slow.nodes == tuple(Slowing(name, 8, 20.0, 5.0, 0.5) for name in ("g-0", "g-1"))
+    settings = failing_gpus.settings
+    assert isinstance(PROGRESS.make("exact", settings), Saving)
+
+
+def test_hazards_are_what_the_cluster_file_states(failing_gpus: Ready) -> None:
+    # A node: one in 1000 h, and a quarter of the faults of each of 8 GPUs, one in 400 h. A GPU:
+    # the other three quarters.
+    hazards = hazards_of(failing_gpus)
+    assert hazards.per_node["g-0"] == pytest.approx((1 / 1000 + 8 / 400 / 4) / 3600)
+    assert hazards.per_gpu["g-0"] == pytest.approx(3 / 4 / 400 / 3600)
+    assert hazards.per_node["n"] == 0.0
+    assert "n" not in hazards.per_gpu
+
+
+def test_faults_of_gpus_are_in_the_log_and_in_the_figures(failing_gpus: Ready) -> None:
+    outcome, complete = run(failing_gpus)
+    assert complete
+    log = outcome.log
+    summary = summarise(outcome, failing_gpus.jobs)
+    assert summary["finished"] == 12
+    faults = [entry.detail.split()[1] for entry in log if entry.what == "fault"]
+    assert summary["gpu_faults"] == len(faults) > 0
+    for name in ("reset", "bus", "broken"):
+        assert summary[f"gpu_faults_{name}"] == faults.count(name)
+    assert summary["alarms"] == sum(entry.what == "suspect" for entry in log) > 0
+    assert summary["false_alarms"] == 0
+    # By a replay of the log.
+    closed: dict[str, float] = {}
+    total = 0.0
+    for entry in log:
+        if entry.what == "close":
+            closed[entry.detail] = entry.time_s
+        elif entry.what == "open":
+            total += entry.time_s - closed.pop(entry.detail)
+    total += sum(outcome.totals.end_s - time_s for time_s in closed.values())
+    assert summary["gpu_closed_h"] == pytest.approx(total / 3600)
+    assert 0.0 < summary["effective_time_pct"] < 100.0
+    assert run(failing_gpus)[0].log == log

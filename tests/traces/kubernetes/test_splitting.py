@@ -53,6 +53,14 @@ def test_what_is_never_read_is_dropped() -> None:
     }
 
 
+def test_images_stay_for_who_reads_them() -> None:
+    pod = {"kind": "Pod", "spec": {"containers": [{"image": "x", "env": []}]}}
+    node = {"kind": "Node", "status": {"images": [{"names": ["x"]}]}}
+    data = json.dumps({"kind": "List", "items": [node, pod]}, indent=4).encode()
+    less = parsed(data, images=True)["items"]
+    assert less == [node, {"kind": "Pod", "spec": {"containers": [{"image": "x"}]}}]
+
+
 @pytest.mark.parametrize(
     "text",
     [
