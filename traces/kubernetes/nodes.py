@@ -72,6 +72,7 @@ def read_node(thing: Object, problems: list[Problem], *, indexed: bool = False) 
         sharing=gpus.sharing,
         taints=_taints(objects_in(spec.get("taints")), found),
         gpu_island=whole_label(labels, GPU_ISLAND, 0, found),
+        unhealthy=tuple(k for k, gpu in enumerate(gpus.registered) if not gpu.healthy),
     )
     problems += [Problem("node", name, bad.field, bad.text) for bad in found]
     return NodeFacts(node, gpus)

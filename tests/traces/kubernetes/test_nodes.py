@@ -177,3 +177,11 @@ def test_what_cannot_be_used_of_a_node_is_told_and_the_rest_stays(tmp_path: Path
         "node n1: status.allocatable.cpu: '8x' is no quantity",
     ]
     assert (dump.nodes[0].cpu_milli, dump.nodes[0].gpu_count) == (0, 64)
+
+
+def test_a_gpu_that_its_register_calls_unhealthy_takes_no_new_pods(tmp_path: Path) -> None:
+    gpus = [f"GPU-{k},10,81920,100,NVIDIA-NVIDIA A100,0,{health},{k},hami-core" for k, health in
+            enumerate(("true", "false", "true"))]  # fmt: skip
+    register = ":".join(gpus) + ":"
+    made = only(tmp_path, node(annotations={"hami.io/node-nvidia-register": register}))
+    assert (made.gpu_count, made.unhealthy) == (3, (1,))
