@@ -16,10 +16,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
-from itertools import compress
-from operator import itemgetter
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -32,84 +30,64 @@ from bayplan.extender import loop
 from bayplan.extender.http.app import App
 from bayplan.extender.http.server import Server
 from bayplan.extender.http.settings import HttpSettings
+from bayplan.extender.service.calls import PodName
+from bayplan.extender.service.numbers import Numbers
+from bayplan.extender.service.service import Service
+from bayplan.extender.service.settings import Service as Settings
 from bayplan.extender.verbs import FilterAnswer, Verbs
-from bayplan.scheduler.compiled import warm
-from bayplan.scheduler.engine import Engine
-from bayplan.scheduler.events import Gone
-from bayplan.scheduler.policies import make_policy
-from bayplan.scheduler.types import Request
-from bayplan.scheduler.workload import typical_workload
-from bayplan.traces import builtin_pods, read_pods, requests_from
-from bayplan.traces.kubernetes.objects import Object, dict_of
-from bayplan.traces.kubernetes.pods import PodReader, member_of
-from decide import fill
-from measure import DATA, percentiles, write_result
+from bayplan.extender.warming import warm
+from bayplan.traces.kubernetes.objects import Object
+from measure import percentiles, write_result
 
 SIZES = (100, 1_000, 5_000, 10_000)
 KNOWN, UNSEEN, WARM = 400, 60, 40
 SERVERS = ("extender", "echo")
 GPUS = (1, 1, 2, 4)
-LEFT = 0.5
-"""The part of the pods of a full cluster that has left, so that many nodes pass."""
 
 
-class Decides:
-    """Verbs over an engine and a cluster that nobody else changes."""
+class Decides(Service):
+    """The service over a cluster of which half is in use; nothing is ever bound.
+
+    Its time goes on by more than a hold lasts at each filter, so that the cluster stays as it is.
+    """
 
     def __init__(self, n_nodes: int) -> None:
-        mix = _mix()
-        cluster = fill(n_nodes, mix, (("pods", 110),))
-        leaving = np.random.default_rng(5).random(len(cluster.pods)) < LEFT
-        for uid in [*compress(cluster.pods, leaving.tolist())]:
-            cluster.apply(Gone(uid))
-        self.engine = Engine(cluster, make_policy("fgd", typical_workload(mix)))
-        self.rows = {name_of(i): cluster.row(name) for i, name in enumerate(cluster.nodes)}
-        self.reader = PodReader([], {}, 1024)
-        self.last: tuple[Sequence[str], Any] = ((), None)
+        super().__init__(Settings(), Nobody(), lambda: self.now_s, Numbers(CollectorRegistry()))
+        self.now_s, self.warm = 0.0, True
+        rng = np.random.default_rng(5)
+        used = rng.integers(0, 9, n_nodes).tolist()
+        nodes = [_node(name_of(i)) for i in range(n_nodes)]
+        pods = [_running(i, name_of(i), n) for i, n in enumerate(used) if n]
+        for kind, things in (("Node", nodes), ("Pod", pods)):
+            self.replacing(kind)
+            self.page(kind, things)
+            self.replaced(kind)
 
     def filter(self, pod: Object, names: Sequence[str], *, holds: bool) -> FilterAnswer:
-        rows = self._rows(names)
-        fits = self.engine.feasible(self._request(pod))[rows]
-        passed = list(compress(names, fits.tolist()))
-        self.last = passed, rows[fits]
-        failed = dict.fromkeys(compress(names, (~fits).tolist()), "too few GPUs are free")
-        return FilterAnswer(passed, failed, {})
+        self.now_s += 1000.0
+        self.owner.tick(self.now_s)
+        return super().filter(pod, names, holds=holds)
 
-    def prioritize(self, pod: Object, names: Sequence[str]) -> list[tuple[str, int]]:
-        scores = self.engine.scores(self._request(pod))[self._rows(names)]
-        low, high = scores.min(), scores.max()
-        marks = np.floor(9 * (scores - low) / max(high - low, 1e-9)).astype(np.int64)
-        marks[scores.argmax()] = 10
-        return list(zip(names, marks.tolist(), strict=True))
 
-    async def bind(self, namespace: str, name: str, uid: str, node: str) -> str:
-        return ""
+class Nobody:
+    """An API server that nobody asks."""
 
-    async def explain(self, namespace: str, name: str) -> Object:
-        return {}
+    async def bind(self, pod: PodName, node: str, annotations: Mapping[str, str]) -> None: ...
 
-    def state(self) -> Object:
-        return {}
+    async def touch(self, pod: PodName, key: str, value: str) -> None: ...
 
-    def not_ready(self) -> list[str]:
-        return []
+    async def evict(self, pod: PodName) -> None: ...
 
-    def _rows(self, names: Sequence[str]) -> Any:
-        # Prioritize is asked about those that passed, in their order: comparing is faster.
-        if names == self.last[0]:
-            return self.last[1]
-        return np.array(itemgetter(*names)(self.rows), np.intp, ndmin=1)
+    async def read(self, path: str) -> Object | None: ...
 
-    def _request(self, pod: Object) -> Request:
-        facts = self.reader.read(member_of(pod), dict_of(pod.get("status")))
-        return self.reader.finished(facts, "", ())
+    def tell(self, pod: PodName, reason: str, note: str, *, warning: bool) -> None: ...
 
 
 class Echoes(Decides):
     """Verbs that decide nothing: all nodes pass with one score."""
 
     def __init__(self, n_nodes: int) -> None:
-        pass
+        super().__init__(0)
 
     def filter(self, pod: Object, names: Sequence[str], *, holds: bool) -> FilterAnswer:
         return FilterAnswer([*names], {}, {})
@@ -307,10 +285,27 @@ def _body(pod: Object, names: list[str]) -> bytes:
     return msgspec.json.encode({"Pod": pod, "Nodes": None, "NodeNames": names})
 
 
-def _mix() -> list[Request]:
-    openb = DATA / "openb" / "openb_pod_list_default.csv"
-    pods = read_pods(openb, "openb") if openb.exists() else builtin_pods()
-    return [each for each in requests_from(pods) if not any(d.models for d in each.devices)]
+def _node(name: str) -> Object:
+    """Return a node of eight whole GPUs, as the device plugin and GFD show it."""
+    amounts = {"cpu": "192", "memory": "2Ti", "pods": "110", "nvidia.com/gpu": "8"}
+    labels = {"nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3", "nvidia.com/gpu.memory": "81559"}
+    return {
+        "metadata": {"name": name, "labels": labels},
+        "spec": {},
+        "status": {"allocatable": amounts},
+    }
+
+
+def _running(k: int, node: str, gpus: int) -> Object:
+    asks = {"cpu": str(4 * gpus), "memory": f"{32 * gpus}Gi", "nvidia.com/gpu": str(gpus)}
+    return {
+        "metadata": {"name": f"runs-{k}", "namespace": "team", "uid": f"runs-{k}"},
+        "spec": {
+            "nodeName": node,
+            "containers": [{"name": "train", "resources": {"requests": asks}}],
+        },
+        "status": {"phase": "Running"},
+    }
 
 
 def _pin(core: int) -> None:

@@ -106,18 +106,17 @@ def scored(
 ) -> list[tuple[str, int]]:
     """Return a score for each candidate: the choice has 10, others from 0 to 9 by the policy."""
     scores = engine.scores(alone(mirror, seen), mask(mirror, seen, among))
-    known = among.rows >= 0
-    each = np.full(len(among.names), -np.inf)
-    each[known] = scores[among.rows[known]]
-    finite = np.isfinite(each)
-    points = np.zeros(len(among.names), np.int64)
+    rows = among.rows
+    each = (
+        np.where(rows >= 0, scores[rows], -np.inf) if scores.size else np.full(rows.size, -np.inf)
+    )
+    finite = each > -np.inf
+    points = np.zeros(rows.size, np.int64)
     if finite.any():
-        low, high = float(each[finite].min()), float(each[finite].max())
-        if high > low:
-            points[finite] = np.floor((BEST - 1) * (each[finite] - low) / (high - low))
-        else:
-            points[finite] = BEST - 1
-    points[np.flatnonzero(among.rows == mirror.cluster.row(choice))] = BEST
+        low, high = float(each[finite].min()), float(each.max())
+        share = (each - low) / (high - low) if high > low else np.ones(rows.size)
+        points = np.where(finite, np.floor((BEST - 1) * share), 0.0).astype(np.int64)
+    points[rows == mirror.cluster.row(choice)] = BEST
     return list(zip(among.names, points.tolist(), strict=True))
 
 
@@ -146,8 +145,11 @@ def _told(
     names: Sequence[str], which: BoolArray, codes: IntArray, texts: Mapping[int, str]
 ) -> dict[str, str]:
     """Return the texts of some candidates by name."""
-    chosen = compress(names, which.tolist())
-    return dict(zip(chosen, [texts[code] for code in codes[which].tolist()], strict=True))
+    found: dict[str, str] = {}
+    for code in np.unique(codes[which]).tolist():  # there are few: by reason is faster than by name
+        chosen = compress(names, (which & (codes == code)).tolist())
+        found |= dict.fromkeys(chosen, texts[code])
+    return found
 
 
 def _off(whose: str, key: str) -> str:
