@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -79,7 +79,8 @@ class JobResults:
 
     def first(self, n_rows: int) -> JobResults:
         """Return the results of the first rows alone."""
-        return JobResults(**{each.name: getattr(self, each.name)[:n_rows] for each in fields(self)})
+        every = ((each.name, getattr(self, each.name)) for each in fields(self))
+        return replace(self, **{name: array[:n_rows] for name, array in every if array is not None})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
