@@ -20,6 +20,7 @@ class Grid:
 
     ``share`` (rows, columns) in even parts of the time; ``labels`` are (row, text) of rows whose
     name is shown; ``gpus`` (rows,) is how many GPUs a row stands for, with ``names`` one a row.
+    ``away`` (rows, columns) are the shares whose node was not there; None: all always were.
     ``by_gpu`` is False where only the whole cluster is known.
     """
 
@@ -28,6 +29,7 @@ class Grid:
     labels: list[tuple[int, str]]
     gpus: IntArray
     by_gpu: bool
+    away: FloatArray | None = None
 
     @property
     def held(self) -> float:
@@ -56,19 +58,46 @@ def grid_of(run: Run, most_rows: int = MOST_ROWS) -> Grid:
     n_gpus = int(offset[-1])
     n_rows = min(n_gpus, most_rows)
     row_of = np.arange(n_gpus) * n_rows // n_gpus
-    gpus, milli, start, stop = _spans(run, offset)
+    share = _shares(run, row_of, _spans(run, offset))
+    away = _absences(run, offset)
+    names, labels = _names(run, offset, row_of, n_rows)
+    per_row = np.bincount(row_of, minlength=n_rows)
+    absent = None if away is None else _shares(run, row_of, away)
+    return Grid(share, names, labels, per_row, True, absent)
+
+
+Spans = tuple[IntArray, FloatArray, FloatArray, FloatArray]
+"""GPU of the cluster, milli, start and end of each span."""
+
+
+def _shares(run: Run, row_of: IntArray, spans: Spans) -> FloatArray:
+    """Return how much of the GPUs of each row some spans take, means over the cells."""
+    gpus, milli, start, stop = spans
+    n_rows = int(row_of[-1]) + 1
     cells = np.zeros((n_rows, COLUMNS + 2))
     levels = np.zeros((n_rows, COLUMNS + 2))
     for when, sign in ((start, 1.0), (stop, -1.0)):
         _add(cells, levels, row_of[gpus], _column(run, when), sign * milli / GPU_MILLI)
     share = (cells + np.cumsum(levels, axis=1))[:, :COLUMNS]
     per_row = np.bincount(row_of, minlength=n_rows)
-    names, labels = _names(run, offset, row_of, n_rows)
-    return Grid(np.maximum(share / per_row[:, None], 0.0), names, labels, per_row, True)
+    return np.maximum(share / per_row[:, None], 0.0)
 
 
-def _spans(run: Run, offset: IntArray) -> tuple[IntArray, FloatArray, FloatArray, FloatArray]:
-    """Return GPU of the cluster, milli, start and end of each stint.
+def _absences(run: Run, offset: IntArray) -> Spans | None:
+    """Return a span for each GPU while its node was not there; None: all always were."""
+    if run.away is None or not run.away.height:
+        return None
+    number = {name: i for i, name in enumerate(run.nodes["name"].to_list())}
+    node = np.array([number[name] for name in run.away["node"].to_list()], np.int64)
+    times = (offset[1:] - offset[:-1])[node]
+    again = np.repeat(np.arange(node.size), times)
+    nth = np.arange(again.size) - (np.cumsum(times) - times)[again]
+    start, stop = (run.away[name].to_numpy()[again] for name in ("from_s", "until_s"))
+    return offset[node][again] + nth, np.full(again.size, float(GPU_MILLI)), start, stop
+
+
+def _spans(run: Run, offset: IntArray) -> Spans:
+    """Return a span for each stint on each GPU.
 
     One on whatever GPU the device plugin picks is spread over those of its node.
     """

@@ -24,6 +24,12 @@ COLOURS = 6
 BELOW = -1
 """The look of a wide grey curve under others."""
 
+AWAY = -2
+"""The level of cells without a GPU for the most part of their time."""
+
+ABSENT = 0.5
+"""More of a cell than this is the most part."""
+
 LEVELS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.995)
 """Shares of a GPU above which the grid is a shade darker."""
 
@@ -72,7 +78,10 @@ class Plot:
 
 @dataclass(frozen=True, slots=True)
 class Heat:
-    """GPUs × time; ``levels`` are paths from light to dark in a field of ``rows`` × ``columns``."""
+    """GPUs × time; ``levels`` are paths from light to dark in a field of ``rows`` × ``columns``.
+
+    ``away`` is the path of where nodes were not there and nothing was held; empty: nowhere.
+    """
 
     id: str
     title: str
@@ -84,6 +93,7 @@ class Heat:
     note: str
     columns: int = COLUMNS
     names: tuple[str, ...] = field(default=LEVEL_NAMES)
+    away: str = ""
 
 
 def distribution(runs: Sequence[Run], column: str, title: str, what: str) -> Plot | None:
@@ -183,15 +193,17 @@ def heat(id: str, run: Run, grid: Grid) -> Heat | None:
         return None
     level = np.searchsorted(np.array(LEVELS), grid.share - 1e-9, side="right") - 1
     level[grid.share <= 1e-9] = -1
+    if grid.away is not None:
+        level[(level < 0) & (grid.away > ABSENT)] = AWAY
     paths = tuple(_cells(level, k) for k in range(len(LEVELS)))
     busy = 100.0 * grid.held
-    idle = int((level.max(axis=1) < 0).sum()) if grid.by_gpu else 0
+    idle = int((level.max(axis=1) == -1).sum()) if grid.by_gpu else 0
     about = f"{number(busy)} % of the GPUs' time is held on average."
     if idle:
         about += f" {idle:,} of {rows:,} rows are empty all the time."
     return Heat(
         id, f"GPUs over time: {run.name}", about, since(span), _labels(grid), rows, paths,
-        _heat_note(run, grid),
+        _heat_note(run, grid), away=_cells(level, AWAY),
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bayplan.scheduler.sharing import Mps
+from bayplan.simulator.core.sources import Listed, NodeChange
 from bayplan.simulator.report import Run
 from bayplan.simulator.report.grid import COLUMNS, grid_of
 from bayplan.simulator.report.plots import heat
@@ -87,3 +88,20 @@ def test_levels_are_drawn_once_and_full_is_the_last(tmp_path: Path) -> None:
     assert drawn.levels[2].count("M") == 1
     assert f"h{edge}v1" in drawn.levels[2] or f"h{edge - 1}v1" in drawn.levels[2]
     assert drawn.levels[5].count("M") == 1
+
+
+def test_what_is_not_there_is_told_from_what_is_idle(tmp_path: Path) -> None:
+    nodes = [node("x", 1), node("y", 1, gpu_model="T4")]
+    changes = [NodeChange(25.0, "x", "down"), NodeChange(75.0, "x", "up")]
+    jobs = [job("a", 100.0, gpu_models="T4")]
+    run = made(tmp_path / "r", nodes, jobs, more={"sources": [Listed(changes)]})
+    grid = grid_of(run)
+    assert grid.away is not None
+    quarter = COLUMNS // 4
+    assert grid.away[0].tolist() == [0.0] * quarter + [1.0] * 2 * quarter + [0.0] * quarter
+    assert not grid.away[1].any()
+    drawn = heat("h", run, grid)
+    assert drawn is not None
+    assert drawn.away == f"M{quarter} 0h{2 * quarter}v1h-{2 * quarter}z"
+    always = grid_of(made(tmp_path / "s", nodes, jobs))
+    assert always.away is None
