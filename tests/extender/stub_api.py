@@ -71,6 +71,8 @@ class Stub:
     url: str = ""
     stopping: bool = False
     epoch: int = 0
+    watched: set[str] = field(default_factory=set)
+    """Paths of which a watch was opened."""
     _armed: list[_Armed] = field(default_factory=list)
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
@@ -240,6 +242,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         end = time.monotonic() + float(asked.query.get("timeoutSeconds", "300"))
         epoch, sent = stub.epoch, 0
+        stub.watched.add(asked.path)
         selecting = "fieldSelector" in asked.query
         if fault.line:
             self._chunk(fault.line)

@@ -54,6 +54,8 @@ async def following(stub: Stub, folder: Path) -> AsyncIterator[Followed]:
     followed.watches.start()
     try:
         await asyncio.wait_for(followed.watches.synced(), 20)
+        # What is done to watches is done to open ones.
+        await until(lambda: stub.watched >= {paths.NODES, paths.PODS})
         yield followed
     finally:
         await followed.watches.stop()
