@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 import yaml
-from kustomizing import DEPLOY, render
 
 from bayplan.extender.config.reading import read_config
 from bayplan.extender.permissions import EVICT, NUDGE, rights
+from kustomizing import DEPLOY, render
 
 Object = dict[str, Any]
 OVERLAYS = ("base", "existing-scheduler")
@@ -53,7 +53,9 @@ def test_our_renderer_agrees_with_kubectl(overlay: str) -> None:
         [kubectl, "kustomize", str(DEPLOY / overlay)], capture_output=True, text=True, check=True
     )
     # kubectl adds a hash to the ConfigMap's name, and to where it is named.
-    text = re.sub(r"name: bayplan-config-[0-9a-z]{10}$", "name: bayplan-config", done.stdout, flags=re.M)
+    text = re.sub(
+        r"name: bayplan-config-[0-9a-z]{10}$", "name: bayplan-config", done.stdout, flags=re.M
+    )
     theirs = {(x["kind"], x["metadata"]["name"]): x for x in yaml.safe_load_all(text)}
     ours = {(x["kind"], x["metadata"]["name"]): x for x in render(DEPLOY / overlay)}
     assert ours == theirs
