@@ -1,4 +1,4 @@
-"""Every right that the extender needs, in one place: the manifests and the checks are held to it."""
+"""Every right that the extender needs: the manifests and the checks are held to it."""
 
 from __future__ import annotations
 

@@ -46,8 +46,8 @@ def of_calls(entry: Object, values: Mapping[str, object]) -> Iterator[Finding]:
         yield error("nodeCacheCapable", "is not true: whole nodes come, which is a dry run, and no"
                     " room is ever kept", "set nodeCacheCapable: true")  # fmt: skip
     if entry.get("ignorable") and entry.get("bindVerb"):
-        yield warning("ignorable", "is true: where we cannot be reached kube-scheduler places and"
-                      " binds by itself, and gangs start in part", "set ignorable: false")  # fmt: skip
+        yield warning("ignorable", "is true: where we cannot be reached kube-scheduler binds by"
+                      " itself, and gangs start in part", "set ignorable: false")  # fmt: skip
 
 
 def of_pods(entry: Object, config: Object, facts: Facts) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Reads a KubeSchedulerConfiguration (``kubescheduler.config.k8s.io/v1``), as kube-scheduler does."""
+"""Reads a KubeSchedulerConfiguration (``kubescheduler.config.k8s.io/v1``)."""
 
 from __future__ import annotations
 
