@@ -11,13 +11,15 @@ from bayplan.scheduler.errors import InputError
 IN_CLUSTER = "KUBERNETES_SERVICE_HOST"
 
 
-def connection_of(values: Values) -> Connection:
+def connection_of(values: Values, fix: str = "name a kubeconfig: api.kubeconfig") -> Connection:
     """Return the connection to the API server that a configuration names.
 
     Parameters
     ----------
     values
         The values of all keys.
+    fix
+        What to do where there is none.
 
     Raises
     ------
@@ -30,4 +32,4 @@ def connection_of(values: Values) -> Connection:
             return Connection.in_cluster()
         return Connection.from_kubeconfig(path, context)
     except ApiError as error:
-        raise InputError(str(error), fix="name a kubeconfig: api.kubeconfig") from None
+        raise InputError(str(error), fix=fix) from None

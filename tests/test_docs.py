@@ -10,7 +10,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.mark.parametrize(("function", "name"), [("page", "reference"), ("extender_page", "extender")])
+@pytest.mark.parametrize(
+    ("function", "name"), [("page", "reference"), ("extender_page", "extender")]
+)
 def test_a_page_is_what_the_generator_writes(function: str, name: str) -> None:
     # In a process of its own: the terminal libraries read their width when they are imported.
     code = f"import generate, sys; sys.stdout.write(generate.{function}())"

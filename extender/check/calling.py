@@ -8,9 +8,12 @@ from urllib.parse import urlsplit
 from bayplan.extender.check.findings import Facts, Finding, error, note, some, warning
 from bayplan.extender.check.nodes import gpu_resources
 from bayplan.extender.check.scheduler_file import seconds
+from bayplan.traces.kubernetes import keys
 from bayplan.traces.kubernetes.objects import Object, dict_of, metadata_of, objects_in
 
 VERBS = ("filter", "prioritize", "bind")
+OF_HAMI = (keys.HAMI_MEMORY, keys.HAMI_PERCENT, keys.HAMI_CORES)
+"""What pods ask of HAMi beside GPUs. No node has it: it is in the register."""
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -68,7 +71,11 @@ def of_pods(entry: Object, config: Object, facts: Facts) -> Iterator[Finding]:
     if missed:
         yield warning("managedResources", f"lacks {some(missed)}, which nodes have: pods that ask"
                       " for no other are placed without us", "add them")  # fmt: skip
-    hidden = [name for name, each in managed.items() if each.get("ignoredByScheduler")]
+    hidden = [
+        name
+        for name, each in managed.items()
+        if each.get("ignoredByScheduler") and name not in OF_HAMI
+    ]
     if hidden:
         yield warning(
             "managedResources", f"{some(hidden)} is ignoredByScheduler, in every profile:"
@@ -77,6 +84,49 @@ def of_pods(entry: Object, config: Object, facts: Facts) -> Iterator[Finding]:
         )  # fmt: skip
     yield note("managedResources", "a pod that asks by annotations alone (gpu-fraction) does not"
                " come here")  # fmt: skip
+
+
+def of_shares(entry: Object, config: Object) -> Iterator[Finding]:
+    """Yield what HAMi's pods ask for and kube-scheduler looks for on nodes, where nobody has it.
+
+    Parameters
+    ----------
+    entry, config
+        The entry of ``extenders``, and all of kube-scheduler's configuration.
+    """
+    ignored = {
+        str(each.get("name"))
+        for each in objects_in(entry.get("managedResources"))
+        if each.get("ignoredByScheduler")
+    }
+    for profile in objects_in(config.get("profiles")) or [{}]:
+        seen = [name for name in OF_HAMI if name not in ignored | _ignored_by(profile)]
+        if seen:
+            yield error(
+                "NodeResourcesFit", f"devices.hami is on, and the profile {name_of(profile)} looks"
+                f" for {some(seen)} on nodes, which have none: such pods wait for ever",
+                "name it in ignoredResources of its NodeResourcesFitArgs",
+            )  # fmt: skip
+
+
+def name_of(profile: Object) -> str:
+    """Return the schedulerName of a profile.
+
+    Parameters
+    ----------
+    profile
+        One of ``profiles``.
+    """
+    return str(profile.get("schedulerName") or "default-scheduler")
+
+
+def _ignored_by(profile: Object) -> set[str]:
+    args = (
+        dict_of(each.get("args"))
+        for each in objects_in(profile.get("pluginConfig"))
+        if each.get("name") == "NodeResourcesFit"
+    )
+    return {str(name) for each in args for name in each.get("ignoredResources") or ()}
 
 
 def _address(entry: Object, values: Mapping[str, object]) -> Iterator[Finding]:
@@ -167,7 +217,7 @@ def schedulers(config: Object) -> set[str]:
         kube-scheduler's configuration.
     """
     profiles = objects_in(config.get("profiles")) or [{}]
-    return {str(each.get("schedulerName") or "default-scheduler") for each in profiles}
+    return {name_of(each) for each in profiles}
 
 
 def _parts(entry: Object) -> tuple[str, int, str]:

@@ -44,7 +44,7 @@ def check(
     if kubeconfig is not None:
         values["api.kubeconfig"] = str(kubeconfig)
     scheduler = None if scheduler_config is None else read_scheduler(scheduler_config)
-    facts = look(connection_of(values), values, account)
+    facts = look(connection_of(values, "name a kubeconfig: --kubeconfig"), values, account)
     found = [*of_version(facts), *of_apis(facts), *of_rights(facts), *of_running(facts)]
     if facts.nodes is not None:
         found += of_nodes(facts.nodes, values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from bayplan.extender.check.calling import of_calls, of_pods, ours, schedulers
+from bayplan.extender.check.calling import name_of, of_calls, of_pods, of_shares, ours, schedulers
 from bayplan.extender.check.findings import Facts, Finding, error, note, some, warning
 from bayplan.extender.check.scheduler_file import number
 from bayplan.extender.check.scoring import least_weight
@@ -36,6 +36,8 @@ def of_scheduler(config: Object, values: Mapping[str, object], facts: Facts) -> 
         return
     yield from of_calls(entry, values)
     yield from of_pods(entry, config, facts)
+    if values["devices.hami"]:
+        yield from of_shares(entry, config)
     if entry.get("prioritizeVerb"):
         yield from _weight(config, entry)
     yield from _sampling(config, facts)
@@ -76,9 +78,8 @@ def _weight(config: Object, entry: Object) -> Iterator[Finding]:
     for profile in objects_in(config.get("profiles")) or [{}]:
         least = least_weight(profile)
         if weight < least:
-            name = profile.get("schedulerName") or "default-scheduler"
             yield warning(
-                "weight", f"is {weight:g}, and score plugins of the profile {name} can outweigh it:"
+                "weight", f"is {weight:g}, and score plugins of the profile {name_of(profile)} can outweigh it:"
                 " pods go elsewhere than we chose", f"set weight: {least}, or turn the profile's"
                 ' score plugins off (disabled: [{name: "*"}])',
             )  # fmt: skip

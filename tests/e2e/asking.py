@@ -15,6 +15,7 @@ from .controlplane.cluster import events
 from .controlplane.pods import node_of, phase, pod
 from .extender.running import SCHEDULER
 
+GIVEN, PHASE = "hami.io/vgpu-devices-to-allocate", "hami.io/bind-phase"
 SHOWN = ("nvidia.com/", "aliyun.com/")
 
 
@@ -41,9 +42,10 @@ def _place(client: Client, name: str, resources: dict[str, str]) -> int:
     print(_line(found))
     if node_of(found):
         said = found["metadata"].get("annotations", {})
-        for key in sorted(said):
-            if key.startswith("hami.io/"):
-                print(f"  {key}: {said[key]}")
+        if GIVEN in said:
+            print(f"  {GIVEN}: {said[GIVEN]}")
+            # The part of HAMi's device plugin, which KWOK's kubelets have not: it gave them.
+            client.patch("Pod", name, {"metadata": {"annotations": {PHASE: "success"}}})
         return 0
     print(f"  {events(client, name, 'FailedScheduling')[0]['message']}")
     return 1

@@ -6,6 +6,7 @@ extender beside a kube-scheduler of its own. ``make pod`` and ``make pods`` ask 
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import sys
@@ -29,23 +30,33 @@ def main() -> int:
     try:
         with running(build.binaries(modules.wanted()), folder / "plane") as plane:
             add_nodes(plane.client, plain("whole"), time_sliced("sliced", 4, gpus=2), hami("hami"))
-            with extender(plane, "extender", {"devices": {"hami": True}}) as ours:
+            devices = {"devices": {"hami": True}}
+            with extender(plane, "extender", devices, _profile()) as ours:
                 KUBECONFIG.parent.mkdir(parents=True, exist_ok=True)
                 KUBECONFIG.touch(mode=0o600)
                 KUBECONFIG.write_text(plane.kubeconfig("admin").read_text(encoding="utf-8"))
                 print(f"Kubernetes {modules.wanted()}: {plane.server}")
                 print("nodes: whole (8 GPUs), sliced (2 GPUs x 4), hami (8 GPUs)")
                 print(f"extender: {ours.address}/state, /explain/default/NAME, /metrics")
-                print(f"export KUBECONFIG={KUBECONFIG}")
+                print(f"export KUBECONFIG={os.path.relpath(KUBECONFIG)}")
                 print("Ctrl-C ends it.", flush=True)
-                signal.sigwait({signal.SIGINT, signal.SIGTERM})
+                signal.pause()
+    except KeyboardInterrupt:
+        print("\nends", flush=True)
     finally:
         KUBECONFIG.unlink(missing_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
     return 0
 
 
+def _profile() -> dict[str, object]:
+    """Return the profile of the manifests."""
+    import yaml
+
+    file = ROOT / "extender" / "deploy" / "base" / "scheduler.yaml"
+    return {"profiles": yaml.safe_load(file.read_text(encoding="utf-8"))["profiles"]}
+
+
 if __name__ == "__main__":
-    # Blocked before anything starts; sigwait takes them. Servers get theirs from us, in order.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends all, as Ctrl-C does
     sys.exit(main())

@@ -29,9 +29,7 @@ def check(plane: Plane, *words: str) -> tuple[int, list[str]]:
     return done.returncode, done.stdout.splitlines()
 
 
-def test_a_good_set_up_has_notes_only(
-    plane: Plane, client: Client, applied: list[Object]
-) -> None:
+def test_a_good_set_up_has_notes_only(plane: Plane, client: Client, applied: list[Object]) -> None:
     add_nodes(client, plain("a"), mig_mixed("b", {"1g.10gb": 56}))
     base = DEPLOY / "base"
     code, lines = check(

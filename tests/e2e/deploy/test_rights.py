@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 import pytest
 import yaml
 
+from kustomizing import DEPLOY
+
 from ..controlplane import commands
 from ..controlplane.client import Client, Object, wait_for
 from ..controlplane.cluster import add_nodes, events, gpus_used, run
-from ..controlplane.nodes import plain
+from ..controlplane.nodes import hami, plain
 from ..controlplane.plane import Plane
 from ..controlplane.pods import node_of, pod
 from ..controlplane.process import Server, free_ports
@@ -39,7 +42,7 @@ def running(
         apply(plane.client, thing)
     account = kubeconfig_of(plane, name)
     whose = account if request.param == "base" else plane.kubeconfig("scheduler")
-    with extender(plane, name, profile=idle, kubeconfig=account) as started:
+    with extender(plane, name, {"devices": {"hami": True}}, idle, account) as started:
         text = named(applied, "ConfigMap", "bayplan-config")["data"]["scheduler.yaml"]
         started.scheduler.stop()
         started.scheduler = _scheduler(plane, name, whose, yaml.safe_load(text), started.address)
@@ -77,6 +80,16 @@ def test_a_pod_and_a_gang_are_placed(client: Client, running: Extender) -> None:
     assert state["bound"] == 4
 
 
+def test_a_share_of_a_gpu_is_placed_by_the_rights_and_the_profile_of_the_manifests(
+    client: Client, running: Extender
+) -> None:
+    add_nodes(client, plain("a"), hami("h"))
+    half = pod("half", 1, scheduler=SCHEDULER, resources={"nvidia.com/gpumem": "40000"})
+    placed = run(client, half)["half"]
+    assert node_of(placed) == "h"
+    assert "GPU-" in placed["metadata"]["annotations"]["hami.io/vgpu-devices-to-allocate"]
+
+
 def test_why_a_pod_waits_is_written_as_an_event(client: Client, running: Extender) -> None:
     add_nodes(client, plain("a"))
     client.create(pod("nine", 9, scheduler=SCHEDULER))
@@ -89,6 +102,15 @@ def test_nothing_was_refused(client: Client, running: Extender) -> None:
         assert [line for line in lines if any(word in line for word in REFUSED)] == []
     codes = [line for line in running.text("/metrics").splitlines() if 'code="403"' in line]
     assert codes == []
+
+
+def test_every_metric_is_in_the_documentation(running: Extender) -> None:
+    page = (DEPLOY.parents[1] / "docs" / "extender.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"^\| `(bayplan_\w+)` \|", page, re.MULTILINE))
+    shown = set(re.findall(r"^# HELP (bayplan_\w+)", running.text("/metrics"), re.MULTILINE))
+    shown = {name for name in shown if not name.endswith("_created")}
+    assert shown - told == set()
+    assert {name for name in told - shown if "certificate" not in name} == set()
 
 
 def test_the_lease_is_held(plane: Plane, running: Extender) -> None:

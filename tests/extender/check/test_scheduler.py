@@ -38,7 +38,7 @@ def first() -> Object:
     told: Object = yaml.safe_load(
         (DEPLOY / "existing-scheduler/scheduler-extender.yaml").read_text()
     )
-    told["extenders"][0]["managedResources"] = deepcopy(GPUS)
+    told["extenders"][0]["managedResources"][:1] = deepcopy(GPUS)
     return told | {"clientConnection": {"qps": 200}}
 
 
@@ -128,6 +128,20 @@ def test_one_broken_thing_over_tls_is_one_finding(what: str) -> None:
     (each,) = [each for each in bad if text in each.line]
     assert (each.severity, each.about) == (severity, about)
     assert len(bad) == 1
+
+
+def test_with_hami_the_manifests_have_no_finding_but_notes() -> None:
+    hami = {"devices.hami": True}
+    assert found(config(), PLAIN | hami, nodes=[GPU_NODE]) == []
+    notes = found(first(), WITH_TLS | hami, nodes=[GPU_NODE])
+    assert [each.severity for each in notes] == [N]
+
+
+def test_what_only_hami_has_is_not_to_be_looked_for_on_nodes() -> None:
+    told = config(profiles=score(disabled=[{"name": "*"}]))
+    (each,) = found(told, PLAIN | {"devices.hami": True}, nodes=[GPU_NODE])
+    assert (each.severity, each.about) == (E, "NodeResourcesFit")
+    assert "nvidia.com/gpumem" in each.text
 
 
 def test_own_pods_that_come_to_us_are_named() -> None:
