@@ -79,9 +79,10 @@ def _weight(config: Object, entry: Object) -> Iterator[Finding]:
         least = least_weight(profile)
         if weight < least:
             yield warning(
-                "weight", f"is {weight:g}, and score plugins of the profile {name_of(profile)} can outweigh it:"
-                " pods go elsewhere than we chose", f"set weight: {least}, or turn the profile's"
-                ' score plugins off (disabled: [{name: "*"}])',
+                "weight", f"is {weight:g}, and score plugins of the profile {name_of(profile)} can"
+                " outweigh it: pods go elsewhere than we chose",
+                f"set weight: {least}, or turn the profile's score plugins off (disabled:"
+                ' [{name: "*"}])',
             )  # fmt: skip
 
 

@@ -11,9 +11,8 @@ def markdown() -> str:
     parts = []
     for table, text in TABLES.items():
         rows = "\n".join(_row(key) for key in KEYS if key.table == table)
-        parts.append(
-            f"### [{table}]\n\n{text}\n\n| key | default | what | values |\n|---|---|---|---|\n{rows}"
-        )
+        head = "| key | default | what | values |\n|---|---|---|---|"
+        parts.append(f"### [{table}]\n\n{text}\n\n{head}\n{rows}")
     return "\n\n".join(parts) + "\n"
 
 
