@@ -12,7 +12,7 @@ export BAYPLAN_DATA ?= $(CURDIR)/../shared/data
 # Two processes on a two-core machine; more cores are used where they are.
 TEST_WORKERS ?= auto
 
-.PHONY: help demo test lint types unit endtoend e2e recordings thorough bench reproduce docs clean
+.PHONY: help demo cluster pod pods test lint types unit endtoend e2e recordings thorough bench reproduce docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -27,6 +27,19 @@ demo: $(READY) ## the built-in trace under six ways to share GPUs and three plac
 	  $(BIN)/bayplan simulate bench/scenarios/demo.toml --set sharing=$$mode --set run.fragmentation=true \
 	    --out demo/$$mode --quiet || exit; done
 	@$(BIN)/bayplan report demo/exclusive demo/mig-dynamic demo/mps --out demo/report.html
+
+cluster: $(CONTROLPLANE) ## a Kubernetes cluster with the extender, until Ctrl-C; builds it first (15 minutes, 6 GB, once)
+	PYTHONPATH=tests $(BIN)/python -m e2e.controlplane.build
+	$(BIN)/python -m bayplan.kernels.warm
+	PYTHONPATH=tests $(BIN)/python -m e2e.cluster
+
+NAME ?= train
+GPU ?= nvidia.com/gpu=1
+pod: $(CONTROLPLANE) ## a pod on that cluster: make pod NAME=half GPU="nvidia.com/gpu=1 nvidia.com/gpumem=40000"
+	@PYTHONPATH=tests $(BIN)/python -m e2e.asking pod $(NAME) $(GPU)
+
+pods: $(CONTROLPLANE) ## what is on that cluster
+	@PYTHONPATH=tests $(BIN)/python -m e2e.asking pods
 
 test: lint types unit ## all checks: lint, import contracts, types, tests
 

@@ -1,10 +1,11 @@
-"""Write docs/reference.md, docs/metrics.md, and the keys in docs/{scenario,services}.md.
+"""Write docs/reference.md, docs/metrics.md, and the keys in docs/{scenario,services,extender}.md.
 
 Run by ``make docs``; a test fails when a page is not what this writes.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 import os
@@ -15,6 +16,8 @@ PAGE = Path(__file__).parent / "reference.md"
 METRICS_PAGE = Path(__file__).parent / "metrics.md"
 SCENARIO_PAGE = Path(__file__).parent / "scenario.md"
 SERVICES_PAGE = Path(__file__).parent / "services.md"
+EXTENDER_PAGE = Path(__file__).parent / "extender.md"
+EXTENDER_HEADING = "## Metrics\n\nWritten by `make docs`, from what is registered.\n\n"
 KEYS_HEADING = "## All keys\n\nWritten by `make docs`.\n\n"
 COMMANDS = (
     (),
@@ -39,6 +42,11 @@ COMMANDS = (
     ("traces", "convert"),
     ("traces", "fetch"),
     ("traces", "synth"),
+    ("extender",),
+    ("extender", "serve"),
+    ("extender", "config"),
+    ("extender", "check"),
+    ("extender", "probe"),
 )
 WIDTH = "80"
 
@@ -144,6 +152,46 @@ def services_page() -> str:
 
     by_hand = SERVICES_PAGE.read_text(encoding="utf-8").partition(KEYS_HEADING)[0]
     return by_hand + KEYS_HEADING + markdown()
+def extender_page() -> str:
+    """Return the text of the page of the extender: by hand, its metrics, and its keys."""
+    from bayplan.extender.config.markdown import markdown
+
+    by_hand = EXTENDER_PAGE.read_text(encoding="utf-8").partition(EXTENDER_HEADING)[0]
+    metrics = asyncio.run(_extender_metrics())
+    return by_hand + EXTENDER_HEADING + metrics + "\n## Configuration\n\n" + markdown()
+
+
+async def _extender_metrics() -> str:
+    """Return a table of what the parts of the extender register."""
+    from prometheus_client import CollectorRegistry
+
+    from bayplan.extender.api import Client, Connection, Recorder
+    from bayplan.extender.http.metrics import HttpMetrics, TlsMetrics
+    from bayplan.extender.service.numbers import Numbers
+    from bayplan.extender.watch.kinds import KINDS
+    from bayplan.extender.watch.telling import Counters
+
+    registry = CollectorRegistry()
+    client = Client(Connection(_no_cluster), registry)
+    recorder = Recorder(client, registry)
+    Numbers(registry)
+    Counters(registry, [kind.name for kind in KINDS])
+    HttpMetrics(registry)
+    TlsMetrics(registry)
+    rows = sorted(
+        f"| `{each.name}{'_total' if each.type == 'counter' else ''}` | {each.type} |"
+        f" {each.documentation.rstrip('.')} |"
+        for each in registry.collect()
+    )
+    await recorder.close()
+    await client.close()
+    return "\n".join(["| metric | type | what |", "|---|---|---|", *rows]) + "\n"
+
+
+def _no_cluster() -> object:
+    from kubernetes import client
+
+    return client.Configuration(host="http://127.0.0.1:1")
 
 
 if __name__ == "__main__":
@@ -152,6 +200,7 @@ if __name__ == "__main__":
         (METRICS_PAGE, metrics_page()),
         (SCENARIO_PAGE, scenario_page()),
         (SERVICES_PAGE, services_page()),
+        (EXTENDER_PAGE, extender_page()),
     )
     for path, text in pages:
         path.write_text(text, encoding="utf-8")

@@ -29,15 +29,37 @@ def probe(path: str, config: Path | None) -> int:
     InputError
         The configuration cannot be used.
     """
-    connection = _connection(read_config(config))
     try:
-        connection.request("GET", path)
-        reply = connection.getresponse()
-        sys.stdout.write(reply.read().decode(errors="replace").rstrip() + "\n")
-        return 0 if reply.status == http.client.OK else 1
+        status, text = ask(path, read_config(config))
     except OSError as error:
         sys.stderr.write(f"bayplan: no answer: {error.strerror or error}\n")
         return 1
+    sys.stdout.write(text.rstrip() + "\n")
+    return 0 if status == http.client.OK else 1
+
+
+def ask(path: str, values: Values) -> tuple[int, str]:
+    """Return status and text of a page of the extender of this machine.
+
+    Parameters
+    ----------
+    path
+        The page.
+    values
+        The extender's configuration.
+
+    Raises
+    ------
+    OSError
+        Nobody answers, or not in HTTP.
+    """
+    connection = _connection(values)
+    try:
+        connection.request("GET", path)
+        reply = connection.getresponse()
+        return reply.status, reply.read().decode(errors="replace")
+    except http.client.HTTPException as error:
+        raise OSError(f"no HTTP: {error!r}") from None
     finally:
         connection.close()
 

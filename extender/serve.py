@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,9 +13,10 @@ from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTO
 
 from bayplan import __version__
 from bayplan.extender import logs, loop
-from bayplan.extender.api import ApiError, Client, Connection, Recorder
+from bayplan.extender.api import Client, Recorder
 from bayplan.extender.config.reading import Values, read_config
 from bayplan.extender.config.settings import http_settings, service_settings
+from bayplan.extender.connecting import connection_of
 from bayplan.extender.http.app import App
 from bayplan.extender.http.server import Server
 from bayplan.extender.service.api import ApiCalls
@@ -24,11 +24,8 @@ from bayplan.extender.service.numbers import Numbers
 from bayplan.extender.service.service import Service
 from bayplan.extender.warming import warm
 from bayplan.extender.watch import Watches
-from bayplan.scheduler.errors import InputError
 
 LOG = logging.getLogger("bayplan.extender")
-
-IN_CLUSTER = "KUBERNETES_SERVICE_HOST"
 
 
 def serve(config: Path | None) -> int:
@@ -53,7 +50,7 @@ async def _serve(values: Values) -> int:
     registry = CollectorRegistry()
     for collector in (GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR):
         registry.register(collector)
-    connection = _connection(values)
+    connection = connection_of(values)
     client = Client(
         connection, registry, qps=float(values["api.qps"]), burst=int(values["api.burst"])
     )
@@ -90,16 +87,6 @@ async def _start(service: Service, watches: Watches) -> None:
     await watches.synced()
     loop.settle()
     LOG.info("in step", extra={"seconds": round(time.monotonic() - start_s, 3)})
-
-
-def _connection(values: Values) -> Connection:
-    path, context = str(values["api.kubeconfig"]), str(values["api.context"])
-    try:
-        if not path and not context and os.environ.get(IN_CLUSTER):
-            return Connection.in_cluster()
-        return Connection.from_kubeconfig(path, context)
-    except ApiError as error:
-        raise InputError(str(error), fix="name a kubeconfig: api.kubeconfig") from None
 
 
 def _steady_clock() -> Callable[[], float]:

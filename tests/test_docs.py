@@ -5,12 +5,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 
 
-def test_the_reference_page_is_what_the_generator_writes() -> None:
+@pytest.mark.parametrize(
+    ("function", "name"), [("page", "reference"), ("extender_page", "extender")]
+)
+def test_a_page_is_what_the_generator_writes(function: str, name: str) -> None:
     # In a process of its own: the terminal libraries read their width when they are imported.
-    code = "import generate, sys; sys.stdout.write(generate.page())"
+    code = f"import generate, sys; sys.stdout.write(generate.{function}())"
     written = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT / "docs",
@@ -20,7 +25,7 @@ def test_the_reference_page_is_what_the_generator_writes() -> None:
         encoding="utf-8",
         check=True,
     ).stdout
-    assert written == (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    assert written == (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
 
 
 def test_the_python_example_of_the_readme_runs() -> None:

@@ -67,7 +67,7 @@ def template() -> str:
         for key in KEYS:
             if key.table == table:
                 choices = f" ({', '.join(key.choices)})" if key.choices else ""
-                lines += [f"# {key.text}{choices}", f"{key.name} = {_written(key.default)}"]
+                lines += [f"# {key.text}{choices}", f"{key.name} = {written(key.default)}"]
     return "\n".join(lines) + "\n"
 
 
@@ -112,7 +112,14 @@ def _unknown(path: Path, name: str, known: list[str], what: str) -> str:
     return f"{path}: there is no {what} {name}; {fix}"
 
 
-def _written(value: Value) -> str:
+def written(value: Value) -> str:
+    """Return a value as TOML has it.
+
+    Parameters
+    ----------
+    value
+        The value of a key.
+    """
     if isinstance(value, bool):
         return str(value).lower()
     return f'"{value}"' if isinstance(value, str) else str(value)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from bayplan.extender.service.calls import CallFailed, Calls
 from bayplan.traces.kubernetes.objects import Object, dict_of, metadata_of, objects_in
 
-_PATHS: dict[str, tuple[str, str]] = {
+PATHS: dict[str, tuple[str, str]] = {
     "Job": ("batch/v1", "jobs"),
     "JobSet": ("jobset.x-k8s.io/v1alpha2", "jobsets"),
     "PyTorchJob": ("kubeflow.org/v1", "pytorchjobs"),
@@ -48,11 +48,11 @@ async def size_of(calls: Calls, pod: Object) -> int | None:
     for _ in range(MOST_STEPS):
         reference = _controller(thing)
         kind = str(reference.get("kind") or "")
-        if kind not in _PATHS:
+        if kind not in PATHS:
             break
         namespace = str(metadata_of(pod).get("namespace") or "default")
-        version = str(reference.get("apiVersion") or _PATHS[kind][0])
-        path = f"/apis/{version}/namespaces/{namespace}/{_PATHS[kind][1]}/{reference.get('name')}"
+        version = str(reference.get("apiVersion") or PATHS[kind][0])
+        path = f"/apis/{version}/namespaces/{namespace}/{PATHS[kind][1]}/{reference.get('name')}"
         owner = await calls.read(path)
         if owner is None:
             break

@@ -63,3 +63,32 @@ def probe(*, path: str = "/readyz", config: Path = Path("/etc/bayplan/extender.t
     from bayplan.extender.probing import probe as run
 
     return run(path, config if config.exists() else None)
+
+
+@extender.command
+def check(
+    *,
+    config: Path | None = None,
+    scheduler_config: Path | None = None,
+    kubeconfig: Path | None = None,
+    account: str = "",
+) -> int:
+    """Say what is wrong with a cluster's set-up; nothing is changed.
+
+    Exit code 0: nothing but notes; 1: errors or warnings.
+
+    Parameters
+    ----------
+    config
+        The extender's configuration file; without it all defaults.
+    scheduler_config
+        The file that kube-scheduler has as --config (YAML).
+    kubeconfig
+        How the cluster is reached; without it as the configuration says.
+    account
+        Service account that the extender runs as, namespace/name: its rights are looked at.
+        Without it, those of who asks.
+    """
+    from bayplan.extender.check.run import check as run
+
+    return run(config, scheduler_config, kubeconfig, account)

@@ -1,0 +1,72 @@
+"""Every right that the extender needs: the manifests and the checks are held to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from bayplan.extender.service.owners import PATHS
+from bayplan.extender.watch.kinds import KINDS
+
+EVICT, NUDGE = "gangs.rollback", "state.nudge"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Right:
+    """Leave to do something with a kind of objects, in all namespaces.
+
+    ``group`` is empty for the core API; ``part`` is a subresource. ``optional``: only where the
+    API server has the kind. ``wanted_by`` is the key of the configuration that makes it necessary,
+    empty where it always is. ``why`` says what stands still without it.
+    """
+
+    group: str
+    resource: str
+    verb: str
+    part: str = ""
+    optional: bool = False
+    wanted_by: str = ""
+    why: str = ""
+
+    @property
+    def name(self) -> str:
+        """Return it as rules of RBAC name the resource, such as ``pods/binding``."""
+        return f"{self.resource}/{self.part}" if self.part else self.resource
+
+
+def rights() -> tuple[Right, ...]:
+    """Return all rights, those that only some configurations need included."""
+    return (*_reading(), *_WRITING)
+
+
+def needed(values: Mapping[str, object]) -> tuple[Right, ...]:
+    """Return the rights that a configuration needs.
+
+    Parameters
+    ----------
+    values
+        The values of the configuration's keys, by path.
+    """
+    on = {EVICT: values[EVICT] == "evict", NUDGE: bool(values[NUDGE])}
+    return tuple(right for right in rights() if on.get(right.wanted_by, True))
+
+
+def _reading() -> Iterator[Right]:
+    for kind in KINDS:
+        for verb in ("list", "watch"):
+            why = f"it is not known what {kind.plural} there are"
+            yield Right(kind.group, kind.plural, verb, optional=kind.optional, why=why)
+    yield Right("", "pods", "get", why="a bind whose answer was lost is not cleared up")
+    for version, plural in PATHS.values():
+        group = version.partition("/")[0]
+        why = "the size of gangs that it owns is not known"
+        yield Right(group, plural, "get", optional=group != "batch", why=why)
+
+
+_WRITING = (
+    Right("", "pods", "create", "binding", why="no pod is bound"),
+    Right("events.k8s.io", "events", "create", why="nobody is told why pods wait"),
+    Right("events.k8s.io", "events", "patch", why="Events that repeat are not counted"),
+    Right("", "pods", "create", "eviction", wanted_by=EVICT, why="gangs stay bound in part"),
+    Right("", "pods", "patch", wanted_by=NUDGE, why="pods wait for up to five minutes"),
+)

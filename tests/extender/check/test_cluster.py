@@ -1,0 +1,141 @@
+"""What follows from a cluster's version, APIs, nodes and rights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bayplan.extender.check.findings import Facts, Severity, code_of, note, report, warning
+from bayplan.extender.check.nodes import gpu_resources, of_nodes
+from bayplan.extender.check.rights import of_rights, of_running
+from bayplan.extender.check.versions import of_apis, of_version
+from bayplan.extender.config.reading import read_config
+from bayplan.extender.permissions import EVICT, NUDGE, needed, rights
+from e2e.controlplane.nodes import gpushare, hami, mig_mixed, mps, plain, time_sliced
+
+E, W, N = Severity.ERROR, Severity.WARNING, Severity.NOTE
+VALUES = dict(read_config(None))
+NATIVE = "PodGroup.scheduling.k8s.io"
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        ((1, 33), [(W, "older than 1.34"), (N, "whole GPUs")]),
+        ((1, 34), [(N, "whole GPUs")]),
+        ((1, 35), [(N, "OpportunisticBatching"), (N, "whole GPUs")]),
+        ((1, 37), [(N, "OpportunisticBatching"), (N, "whole GPUs")]),
+        ((1, 38), [(N, "newer than 1.37"), (N, "OpportunisticBatching"), (N, "no preempt verb")]),
+    ],
+)
+def test_what_follows_from_the_version(
+    version: tuple[int, int], said: list[tuple[Severity, str]]
+) -> None:
+    found = list(of_version(Facts(version)))
+    assert [each.severity for each in found] == [severity for severity, _ in said]
+    assert all(text in each.text for each, (_, text) in zip(found, said, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("gate", "served", "said"),
+    [
+        (True, {}, [E, N]),
+        (True, {NATIVE: "v1beta1"}, [N]),
+        (False, {}, [N]),
+    ],
+)
+def test_a_gate_whose_api_is_not_served_is_an_error(
+    gate: bool, served: dict[str, str], said: list[Severity]
+) -> None:
+    found = list(of_apis(Facts((1, 37), {"GenericWorkload": gate}, served)))
+    assert [each.severity for each in found] == said
+    if served:
+        assert "scheduling.k8s.io/v1beta1" in found[0].text
+
+
+def labelled(node: dict[str, Any], **labels: str) -> dict[str, Any]:
+    told = {key.replace("__", "/").replace("_", "."): text for key, text in labels.items()}
+    node["metadata"]["labels"] |= {f"nvidia.com/{key}": text for key, text in told.items()}
+    return node
+
+
+def without_product() -> dict[str, Any]:
+    node = plain("n")
+    del node["metadata"]["labels"]["nvidia.com/gpu.product"]
+    return node
+
+
+@pytest.mark.parametrize(
+    ("node", "values", "said"),
+    [
+        (plain("n"), {}, [(N, "can be split by MIG")]),
+        (mig_mixed("n", {"1g.10gb": 7}), {}, []),
+        (without_product(), {}, [(W, "no label nvidia.com/gpu.product"), (N, "split")]),
+        (time_sliced("n", 16, gpus=8), {}, [(W, "128 GPUs or replicas; 64 count"), (N, "split")]),
+        (time_sliced("n", 4), {}, [(N, "split")]),
+        (mps("n", 4), {}, [(N, "split")]),
+        (hami("n"), {}, [(W, "devices.hami is off")]),
+        (hami("n"), {"devices.hami": True}, []),
+        (mig_mixed("n", {"1g.10gb": 7}), {"devices.hami": True}, [(W, "runs on no node")]),
+        (gpushare("n"), {}, [(W, "devices.gpushare is off")]),
+        (gpushare("n"), {"devices.gpushare": True}, []),
+        (labelled(plain("n"), mig_config="all-1g.10gb"), {}, [(W, "nobody can ask for them")]),
+        (labelled(plain("n"), mig_config="all-disabled"), {}, [(N, "split")]),
+        (labelled(mig_mixed("n", {"1g.10gb": 7}), mig_config_state="failed"), {},
+         [(W, "MIG manager")]),
+        (plain("n", count=0), {}, [(W, "none has GPUs"), (N, "split")]),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_node(
+    node: dict[str, Any], values: dict[str, Any], said: list[tuple[Severity, str]]
+) -> None:
+    found = list(of_nodes([node], VALUES | values))
+    assert [each.severity for each in found] == [severity for severity, _ in said]
+    assert all(text in each.line for each, (_, text) in zip(found, said, strict=True))
+
+
+def test_many_nodes_are_one_finding() -> None:
+    (each,) = of_nodes([hami(f"n{k}") for k in range(5)], VALUES)
+    assert each.about == "node n0, n1, n2 and 2 more"
+
+
+def test_gpu_resources_are_those_with_some() -> None:
+    nodes = [mig_mixed("a", {"1g.10gb": 7}), gpushare("b")]
+    assert gpu_resources(nodes) == [
+        "aliyun.com/gpu-count", "aliyun.com/gpu-mem", "nvidia.com/mig-1g.10gb",
+    ]  # fmt: skip
+
+
+def test_missing_rights_are_named_by_resource() -> None:
+    denied = [each for each in rights() if each.resource in ("nodes", "rayclusters")]
+    found = list(of_rights(Facts((1, 37), denied=denied)))
+    assert [(each.severity, each.about) for each in found] == [
+        (E, "may not list, watch nodes"),
+        (W, "may not get rayclusters.ray.io"),
+    ]
+
+
+def test_a_configuration_needs_rights_of_its_own() -> None:
+    names = {(each.name, each.verb) for each in needed(VALUES)}
+    assert ("pods/binding", "create") in names
+    assert {("pods/eviction", "create"), ("pods", "patch")}.isdisjoint(names)
+    more = needed(VALUES | {EVICT: "evict", NUDGE: True})
+    extra = {(each.name, each.verb) for each in more} - names
+    assert extra == {("pods/eviction", "create"), ("pods", "patch")}
+
+
+@pytest.mark.parametrize(
+    ("ready", "said"),
+    [(None, [N]), ((200, "ok"), []), ((503, "Node: not listed yet\n"), [W])],
+)
+def test_what_a_running_extender_says(ready: tuple[int, str] | None, said: list[Severity]) -> None:
+    assert [each.severity for each in of_running(Facts((1, 37), ready=ready))] == said
+
+
+def test_a_report_has_the_worst_first_and_a_total() -> None:
+    found = [note("b", "is so"), warning("a", "is bad", "mend it")]
+    assert report(found) == (
+        "warning: a: is bad; mend it\nnote: b: is so\n0 errors, 1 warning, 1 note\n"
+    )
+    assert (code_of(found), code_of(found[:1]), code_of([])) == (1, 0, 0)

@@ -1,0 +1,112 @@
+"""A configuration file: what is wrong with it is said by key, and the template says nothing new."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from bayplan.extender.config.keys import KEYS, TABLES
+from bayplan.extender.config.reading import read_config, template
+from bayplan.extender.config.settings import http_settings, service_settings
+from bayplan.extender.live.settings import Rollback
+from bayplan.scheduler.errors import InputError
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "extender.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_the_template_is_the_defaults(tmp_path: Path) -> None:
+    assert read_config(written(tmp_path, template())) == read_config(None)
+    tables = tomllib.loads(template())
+    assert list(tables) == list(TABLES)
+    assert [f"{t}.{k}" for t, keys in tables.items() for k in keys] == [key.path for key in KEYS]
+
+
+def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
+    values = read_config(written(tmp_path, "[server]\nport = 8443\n[devices]\nhami = true\n"))
+    assert values == dict(read_config(None)) | {"server.port": 8443, "devices.hami": True}
+    assert read_config(written(tmp_path, "")) == read_config(None)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[sever]\nport = 1", "there is no table sever; did you mean server?"),
+        ("port = 1", "there is no table port"),
+        ("server = 3", "there is no table server"),
+        ("[server]\nprot = 1", "there is no key server.prot; did you mean port?"),
+        ("[log]\nzzz = 1", "there is no key log.zzz; known are format, level"),
+        ("[server]\nport = '1'", "server.port is '1'; write a whole number"),
+        ("[server]\nport = 1.5", "server.port is 1.5; write a whole number"),
+        ("[server]\nport = true", "server.port is True; write a whole number"),
+        ("[devices]\nhami = 1", "devices.hami is 1; write true or false"),
+        ("[server]\nport = 65536", "server.port is 65536; write 0 to 65,535"),
+        ("[gangs]\nhold_s = 0.5", "gangs.hold_s is 0.5; write 1 to 86,400"),
+        ("[server]\nhttp_timeout_s = nan", "server.http_timeout_s is nan; write 1 to 3,600"),
+        ("[server]\nhttp_timeout_s = inf", "server.http_timeout_s is inf; write 1 to 3,600"),
+        ("[gangs]\nrollback = 'kill'", "gangs.rollback is 'kill'; choose from report, evict"),
+        ("[tls]\ncertificate = 'c'", "tls has only one of certificate and key"),
+        ("[tls]\nkey = 'k'", "tls has only one of certificate and key"),
+        ("[tls]\nclient_ca = 'c'", "tls.client_ca without a certificate"),
+        ("[server]\nprefix = 'scheduler'", "server.prefix is 'scheduler'; such as /scheduler"),
+        ("[server]\nprefix = '/a/'", "server.prefix is '/a/'; such as /scheduler"),
+        ("[server]\nprefix = ''", "server.prefix is ''; such as /scheduler"),
+        ("[server\n", "no TOML"),
+    ],
+)
+def test_what_is_wrong_is_said_by_key_on_one_line(text: str, said: str, tmp_path: Path) -> None:
+    file = written(tmp_path, text)
+    with pytest.raises(InputError) as caught:
+        read_config(file)
+    message = str(caught.value)
+    assert message.startswith(f"{file}: ")
+    assert said in message
+    assert "\n" not in message
+
+
+def test_all_problems_are_said_at_once(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        read_config(written(tmp_path, "[log]\nlevel = 3\nx = 1\n[tls]\nkey = 'k'\n"))
+    assert len(str(caught.value).splitlines()) == 3
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=re.escape(f"{tmp_path / 'none'}: cannot be read")):
+        read_config(tmp_path / "none")
+    (tmp_path / "latin").write_bytes(b"[log]\nlevel = '\xe9'\n")
+    with pytest.raises(InputError, match="is no UTF-8"):
+        read_config(tmp_path / "latin")
+
+
+def test_settings_follow_from_the_time_limit(tmp_path: Path) -> None:
+    values = read_config(written(tmp_path, "[server]\nhttp_timeout_s = 8\nmax_body_mib = 2\n"))
+    http, service = http_settings(values), service_settings(values)
+    assert (http.call_s, http.max_body_bytes, http.tls) == (7.5, 2 * 1024**2, None)
+    assert (service.bind_wait_s, service.live.hold_s) == (4.0, 16.0)
+
+
+def test_settings_are_what_the_file_says(tmp_path: Path) -> None:
+    text = """
+[tls]
+certificate = "c"
+key = "k"
+client_ca = "ca"
+[placement]
+hold_s = 3
+[gangs]
+rollback = "evict"
+[devices]
+gpushare = true
+"""
+    values = read_config(written(tmp_path, text))
+    tls, live = http_settings(values).tls, service_settings(values).live
+    assert tls is not None
+    assert (str(tls.certificate), str(tls.key), str(tls.client_ca)) == ("c", "k", "ca")
+    assert (live.hold_s, live.hami, live.gpushare) == (3.0, False, True)
+    assert live.gangs.rollback is Rollback.EVICT
