@@ -37,11 +37,13 @@ def gang_of(pod: Object) -> str:
 
 def asks_of(pod: Object) -> dict[str, int]:
     """Return the devices that a pod asks for, by resource."""
+    from kubernetes.utils.quantity import parse_quantity  # the plain tests run without it
+
     asks: dict[str, int] = defaultdict(int)
     for container in pod["spec"]["containers"]:
         for name, amount in container["resources"].get("requests", {}).items():
             if "/" in name:
-                asks[name] += int(amount)
+                asks[name] += int(parse_quantity(amount))
     return dict(asks)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import http.client
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread, local
+from threading import Lock, Thread
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -54,7 +54,7 @@ class Heard:
 @contextmanager
 def listening(address: str) -> Iterator[tuple[str, Heard]]:
     """Forward calls to an address; return where to call instead, and what is heard there."""
-    heard, target, own = Heard(), urlsplit(address), local()
+    heard, target = Heard(), urlsplit(address)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -62,21 +62,23 @@ def listening(address: str) -> Iterator[tuple[str, Heard]]:
 
         def do_POST(self) -> None:
             data = self.rfile.read(int(self.headers["Content-Length"]))
-            if not hasattr(own, "calls"):
-                own.calls = http.client.HTTPConnection(str(target.hostname), target.port)
-            own.calls.request("POST", self.path, data, {"Content-Type": "application/json"})
-            reply = own.calls.getresponse()
-            answer = reply.read()
-            if reply.status == 200:
+            status, answer = self.forward(data)
+            if status == 200:
                 heard.hear(self.path.rpartition("/")[2], json.loads(data), json.loads(answer))
-            self.send_response(reply.status)
+            self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
             self.wfile.write(answer)
 
+        def forward(self, data: bytes) -> tuple[int, bytes]:
+            self.calls.request("POST", self.path, data, {"Content-Type": "application/json"})
+            reply = self.calls.getresponse()
+            return reply.status, reply.read()
+
         def handle(self) -> None:
-            with suppress(ConnectionError):  # a scheduler that ends resets its connections
+            self.calls = http.client.HTTPConnection(str(target.hostname), target.port)
+            with closing(self.calls), suppress(ConnectionError):  # a scheduler that ends resets
                 super().handle()
 
         def log_message(self, format: str, *args: Any) -> None:
