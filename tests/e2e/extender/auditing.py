@@ -1,7 +1,7 @@
 """What happened to pods, event by event: whether a node was ever given more than it has.
 
 A watch tells of every change in the order in which it was made, so that nothing between two looks
-is missed. It goes on where it was when an API server dies.
+is missed. Only a new API server does not tell what was before it: then all pods are listed anew.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ import json
 import ssl
 import urllib.request
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from threading import Event, Thread
 from time import monotonic
 
@@ -73,6 +74,16 @@ class Audit:
                 self._look_at(node)
         self._count(gang_of(pod), now_s)
 
+    def replace(self, pods: Iterable[Object], now_s: float) -> None:
+        """Let pods be as a whole list shows them."""
+        listed = {each["metadata"]["uid"]: each for each in pods}
+        gone = [uid for uid in self._held if uid not in listed]
+        gangs = {self._held.pop(uid).gang for uid in gone}
+        for gang in sorted(gangs):
+            self._count(gang, now_s)
+        for each in listed.values():
+            self.see("ADDED", each, now_s)
+
     def in_part_s(self, now_s: float) -> dict[str, float]:
         """Return how long gangs have been bound in part that are so now."""
         return {gang: now_s - since_s for gang, since_s in self._begun_s.items()}
@@ -108,8 +119,7 @@ def audited(plane: Plane, least: Mapping[str, int] | None = None) -> Iterator[Au
     found = Audit(room_of(plane.client), dict(least or {}))
     ended = Event()
     listed = plane.client.call("GET", "api/v1/pods")
-    for each in listed["items"]:
-        found.see("ADDED", each, monotonic())
+    found.replace(listed["items"], monotonic())
     version = str(listed["metadata"]["resourceVersion"])
     thread = Thread(target=_watch, args=(plane, found, version, ended), daemon=True)
     thread.start()
@@ -139,15 +149,20 @@ def _watch(plane: Plane, audit: Audit, version: str, ended: Event) -> None:
         urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trust)
     )
     while not ended.is_set():
-        query = f"watch=1&resourceVersion={version}&timeoutSeconds=2"
         try:
+            if not version:  # an API server that is new does not know what was before
+                with opener.open(f"{plane.server}/api/v1/pods", timeout=READ_S) as reply:
+                    listed = json.loads(reply.read())
+                audit.replace(listed["items"], monotonic())
+                version = listed["metadata"]["resourceVersion"]
+            query = f"watch=1&resourceVersion={version}&timeoutSeconds=2"
             with opener.open(f"{plane.server}/api/v1/pods?{query}", timeout=READ_S) as lines:
                 for line in lines:
                     event = json.loads(line)
                     if event["type"] == "ERROR":
-                        audit.overbooked.append(f"the watch lost events: {event['object']}")
-                        return
+                        version = ""
+                        break
                     audit.see(event["type"], event["object"], monotonic())
                     version = event["object"]["metadata"]["resourceVersion"]
-        except (OSError, ValueError):  # the API server died, perhaps within a line
+        except (OSError, HTTPException, ValueError):  # it died, perhaps within a line
             ended.wait(0.1)

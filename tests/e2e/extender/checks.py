@@ -34,10 +34,11 @@ def check(client: Client, extender: Extender, names: Iterable[str],
         What a watch saw meanwhile.
     """
     pods = {each["metadata"]["name"]: each for each in client.list("Pod", "default")}
-    assert set(names) - set(pods) == set(), "pods are lost"
+    lost = sorted(set(names) - set(pods))
+    assert not lost, f"{len(lost)} pods are lost: {', '.join(lost[:9])}"
     _nothing_is_given_twice(client, list(pods.values()))
     if audit is not None:
-        assert audit.overbooked == []
+        assert not audit.overbooked, audit.overbooked[:5]
     _state_follows_from_what_is_there(client, extender)
     return pods
 

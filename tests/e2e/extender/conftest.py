@@ -28,3 +28,4 @@ def client(plane: Plane) -> Iterator[Client]:
     """Return a client of an empty cluster; what a test makes goes when it ends."""
     yield plane.client
     clear(plane.client)
+    plane.client.delete_all("Event", "default")  # of pods whose names others have next
