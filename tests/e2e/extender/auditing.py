@@ -86,7 +86,7 @@ class Audit:
 
     def in_part_s(self, now_s: float) -> dict[str, float]:
         """Return how long gangs have been bound in part that are so now."""
-        return {gang: now_s - since_s for gang, since_s in self._begun_s.items()}
+        return {gang: now_s - since_s for gang, since_s in list(self._begun_s.items())}
 
     def _look_at(self, node: str) -> None:
         used: dict[str, int] = defaultdict(int)

@@ -12,7 +12,8 @@ from .asking import gang, gang_of, ours
 from .auditing import Audit
 from .running import Extender
 
-MEMBERS, GPUS = 4, 4
+MEMBERS, GPUS = 16, 1
+"""So many that a death meets some of a gang at the barrier, or between two bindings."""
 IN_PART_S = 60.0
 """How long a gang may be bound in part: a limit of a hold, a kill and a start of Python."""
 

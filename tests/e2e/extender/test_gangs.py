@@ -148,7 +148,9 @@ def define_pod_groups(client: Client) -> None:
         "storage": True,
         "schema": {"openAPIV3Schema": schema},
     }
-    approved = {"api-approved.kubernetes.io": "https://github.com/kubernetes-sigs/scheduler-plugins"}
+    approved = {
+        "api-approved.kubernetes.io": "https://github.com/kubernetes-sigs/scheduler-plugins"
+    }
     crd: Object = {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -169,5 +171,3 @@ def define_pod_groups(client: Client) -> None:
         return any(each["type"] == "Established" for each in conditions)
 
     wait_for("the kind PodGroup", is_established)
-
-

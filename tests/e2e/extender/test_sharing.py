@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from threading import Event, Thread
 
 import pytest
+
+from bayplan.scheduler.hardware import product_named
 
 from ..controlplane import nodes
 from ..controlplane.client import Client, wait_for
@@ -92,7 +95,7 @@ def test_hami_gives_the_gpus_that_were_chosen(client: Client, shared: Extender) 
 
 def test_gpushare_packs_memory_by_gpu(client: Client, shared: Extender) -> None:
     add_nodes(client, nodes.gpushare("a", gpus=2), nodes.gpushare("b", gpus=1))
-    size = nodes.product_named(nodes.H100).memory_mib // 1024
+    size = product_named(nodes.H100).memory_mib // 1024
     half = str(size // 2 + 1)  # two of them do not fit on one GPU
     asks = {"aliyun.com/gpu-mem": half}
     placed = run(client, *(ours(f"half-{k}", resources=asks) for k in range(3)))
@@ -104,11 +107,11 @@ def test_gpushare_packs_memory_by_gpu(client: Client, shared: Extender) -> None:
 
 REFUSED = {
     "hami": (
-        {"resources": {"nvidia.com/gpumem": "1000"}, "gpus": 1},
+        ours("hami", 1, resources={"nvidia.com/gpumem": "1000"}),
         "HAMi's device plugin is not registered there",
     ),
     "kai": (
-        {"annotations": {"gpu-fraction": "0.5"}},
+        ours("kai", annotations={"gpu-fraction": "0.5"}),
         "nothing on the nodes enforces it, KAI's binder would",
     ),
 }
@@ -118,11 +121,11 @@ REFUSED = {
 def test_what_nothing_enforces_is_refused_by_name(
     client: Client, shared: Extender, way: str
 ) -> None:
-    more, said = REFUSED[way]
+    thing, said = REFUSED[way]
     add_nodes(client, nodes.plain("a"), nodes.plain("b"))
-    client.create(ours(way, **more))
+    client.create(thing)
     for reason in ("FailedScheduling", "BayplanPending"):  # kube-scheduler's, and our own
-        told = wait_for(reason, lambda reason=reason: events(client, way, reason))
+        told = wait_for(reason, partial(events, client, way, reason))
         assert said in told[0]["message"]
     assert phase(client.get("Pod", way)) == "Pending"
     check(client, shared, [way])

@@ -355,7 +355,7 @@ def test_a_round_that_fails_is_logged_and_the_next_one_comes(
 ) -> None:
     async def main() -> None:
         held = pod("held", 8)
-        service, api, time = service_of(
+        service, _, time = service_of(
             node("a"), pods=(held,), tick_s=0.0, recompute_s=0.0, live=Live(hold_s=5.0)
         )
         service.filter(held, ["a"], holds=True)
@@ -367,7 +367,7 @@ def test_a_round_that_fails_is_logged_and_the_next_one_comes(
                 raise failures.pop()
             look_at(*arguments)
 
-        service.numbers.look_at = fails_once  # type: ignore[method-assign]
+        service.numbers.look_at = fails_once  # type: ignore[method-assign, assignment]
         looking_after = asyncio.create_task(service.run())
         for _ in range(10):
             await asyncio.sleep(0)
