@@ -12,7 +12,7 @@ export BAYPLAN_DATA ?= $(CURDIR)/../shared/data
 # Two processes on a two-core machine; more cores are used where they are.
 TEST_WORKERS ?= auto
 
-.PHONY: help demo cluster pod pods test lint types unit endtoend e2e recordings thorough bench reproduce docs clean
+.PHONY: help demo cluster pod pods test lint types unit endtoend e2e soak recordings thorough bench reproduce docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -64,6 +64,12 @@ endtoend: $(EXTRAS) ## sweeps on a Ray cluster of its own, MLflow, notebooks; in
 e2e: $(CONTROLPLANE) ## builds a Kubernetes control plane with Go (15 minutes, 6 GB, once) and tests on it
 	PYTHONPATH=tests $(BIN)/python -m e2e.controlplane.build || test -z "$$BAYPLAN_REQUIRE_CONTROLPLANE"
 	$(BIN)/pytest -m controlplane tests/e2e
+
+KILLS ?= 200
+RESTARTS ?= 50
+soak: $(CONTROLPLANE) ## kills the extender 200 times and the API server 50 times while gangs come and go
+	PYTHONPATH=tests $(BIN)/python -m e2e.controlplane.build
+	PYTHONPATH=tests $(BIN)/python -m e2e.extender.soak --kills $(KILLS) --restarts $(RESTARTS)
 
 recordings: $(CONTROLPLANE) ## writes tests/extender/recorded/ anew, from a real kube-scheduler's calls
 	PYTHONPATH=tests $(BIN)/python -m e2e.controlplane.build

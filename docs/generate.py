@@ -152,6 +152,8 @@ def services_page() -> str:
 
     by_hand = SERVICES_PAGE.read_text(encoding="utf-8").partition(KEYS_HEADING)[0]
     return by_hand + KEYS_HEADING + markdown()
+
+
 def extender_page() -> str:
     """Return the text of the page of the extender: by hand, its metrics, and its keys."""
     from bayplan.extender.config.markdown import markdown

@@ -140,20 +140,14 @@ class Service:
         next_recompute_s = self.clock() + self.settings.recompute_s
         while True:
             await asyncio.sleep(self.settings.tick_s)
-            now_s = self.clock()
-            self.owner.tick(now_s)
-            self.binder.barrier.end_all_but(self.owner.plans.plans)
-            self.numbers.look_at(self.owner, len(self.binder.barrier))
-            await self._nudge()
-            for group, uids in self.owner.partial(now_s):
-                await self._roll_back(group.name, uids)
-            if (
-                self.settings.recompute_s
-                and now_s >= next_recompute_s
-                and self.owner.mirror.started
-            ):
-                await self.recompute()
-                next_recompute_s = self.clock() + self.settings.recompute_s
+            try:
+                await self._look_after(self.clock())
+                due = self.settings.recompute_s and self.clock() >= next_recompute_s
+                if due and self.owner.mirror.started:
+                    await self.recompute()
+                    next_recompute_s = self.clock() + self.settings.recompute_s
+            except Exception:  # what was promised has an end, whatever went wrong once
+                LOG.exception("a round of looking after what was promised failed")
 
     async def recompute(self) -> list[str]:
         """Work the state out anew, elsewhere, and say where it differs from the live one."""
@@ -163,6 +157,14 @@ class Service:
         for line in found:
             LOG.error("the live state differs from what was seen", extra={"what": line})
         return found
+
+    async def _look_after(self, now_s: float) -> None:
+        self.owner.tick(now_s)
+        self.binder.barrier.end_all_but(self.owner.plans.plans)
+        self.numbers.look_at(self.owner, len(self.binder.barrier))
+        await self._nudge()
+        for group, uids in self.owner.partial(now_s):
+            await self._roll_back(group.name, uids)
 
     async def _roll_back(self, name: str, uids: Sequence[str]) -> None:
         """Let a gang that stays in part be told of, and evicted where that is wished."""
@@ -204,8 +206,8 @@ class Service:
             return
         for key in list(self._waits)[:MOST_NUDGED]:
             seen = self.owner.mirror.pods.get(key)
-            self._waits.pop(key)  # its reason is told again, if it waits on
-            if seen is None or seen.node:
+            # Its reason is told again, if it waits on; it may not, since another was touched.
+            if self._waits.pop(key, None) is None or seen is None or seen.node:
                 continue
             pod = pod_of(key, seen.api_uid)
             try:

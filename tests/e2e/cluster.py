@@ -17,7 +17,7 @@ from .controlplane import build, modules
 from .controlplane.cluster import add_nodes
 from .controlplane.nodes import hami, plain, time_sliced
 from .controlplane.plane import running
-from .extender.running import extender
+from .extender.running import Setup, extender
 
 ROOT = Path(__file__).parents[2]
 KUBECONFIG = ROOT / ".cache" / "kubeconfig"
@@ -30,8 +30,8 @@ def main() -> int:
     try:
         with running(build.binaries(modules.wanted()), folder / "plane") as plane:
             add_nodes(plane.client, plain("whole"), time_sliced("sliced", 4, gpus=2), hami("hami"))
-            devices = {"devices": {"hami": True}}
-            with extender(plane, "extender", devices, _profile()) as ours:
+            setup = Setup({"devices": {"hami": True}}, _profile())
+            with extender(plane, "extender", setup) as ours:
                 KUBECONFIG.parent.mkdir(parents=True, exist_ok=True)
                 KUBECONFIG.touch(mode=0o600)
                 KUBECONFIG.write_text(plane.kubeconfig("admin").read_text(encoding="utf-8"))

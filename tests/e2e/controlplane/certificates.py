@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,12 +33,15 @@ class Certificates:
     def key(self, name: str) -> Path:
         return self.folder / f"{name}.key"
 
-    def issue(self, name: str, *identities: str, user: str = "", group: str = "") -> None:
+    def issue(self, name: str, *identities: str, user: str = "", group: str = "",
+              not_before: datetime | None = None, not_after: datetime | None = None,
+              ) -> None:  # fmt: skip
         """Write a certificate and its key: a server's, a client's, or that of a signer."""
         names = identities or (f"{name}.test",)  # Go refuses a certificate that has none
         issued = self.authority.issue_cert(
-            *names, common_name=user or name, organization_name=group or None
-        )
+            *names, common_name=user or name, organization_name=group or None,
+            not_before=not_before, not_after=not_after,
+        )  # fmt: skip
         issued.cert_chain_pems[0].write_to_path(self.certificate(name))
         issued.private_key_pem.write_to_path(self.key(name))
         self.key(name).chmod(0o600)

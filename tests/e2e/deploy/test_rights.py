@@ -19,7 +19,7 @@ from ..controlplane.nodes import hami, plain
 from ..controlplane.plane import Plane
 from ..controlplane.pods import node_of, pod
 from ..controlplane.process import Server, free_ports
-from ..extender.running import SCHEDULER, Extender, extender
+from ..extender.running import SCHEDULER, Extender, Setup, extender
 from .conftest import alone, apply, kubeconfig_of, named, place
 
 pytestmark = pytest.mark.controlplane
@@ -42,7 +42,8 @@ def running(
         apply(plane.client, thing)
     account = kubeconfig_of(plane, name)
     whose = account if request.param == "base" else plane.kubeconfig("scheduler")
-    with extender(plane, name, {"devices": {"hami": True}}, idle, account) as started:
+    setup = Setup({"devices": {"hami": True}}, idle, kubeconfig=account)
+    with extender(plane, name, setup) as started:
         text = named(applied, "ConfigMap", "bayplan-config")["data"]["scheduler.yaml"]
         started.scheduler.stop()
         started.scheduler = _scheduler(plane, name, whose, yaml.safe_load(text), started.address)

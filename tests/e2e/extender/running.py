@@ -3,34 +3,40 @@
 from __future__ import annotations
 
 import json
+import ssl
 import sys
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..controlplane.certificates import Certificates
 from ..controlplane.plane import Plane
 from ..controlplane.process import Server, free_ports
+from .between import Heard, listening
 
 Object = dict[str, Any]
 
 SCHEDULER = "bayplan"
 """The schedulerName of pods that our engine places."""
 
-USER = "system:serviceaccount:bayplan:bayplan"
-TIMEOUT_S = 30
+TIMEOUT_S = 30.0
+NOT_COUNTED = ("nvidia.com/gpumem", "nvidia.com/gpumem-percentage", "nvidia.com/gpucores")
+"""Resources of HAMi that no node shows to kube-scheduler."""
 
 
 @dataclass(slots=True)
 class Extender:
-    """A running extender and its kube-scheduler."""
+    """A running extender and its kube-scheduler; ``heard``: what a proxy between them noted."""
 
     plane: Plane
     process: Server
     scheduler: Server
     address: str
+    heard: Heard | None = None
+    trust: ssl.SSLContext | None = None
 
     def page(self, path: str) -> Object:
         """Return what a page shows, as JSON."""
@@ -38,8 +44,7 @@ class Extender:
 
     def text(self, path: str) -> str:
         """Return what a page shows."""
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(self.address + path, timeout=10) as reply:
+        with _opener(self.trust).open(self.address + path, timeout=10) as reply:
             return str(reply.read().decode())
 
     def metric(self, name: str) -> float:
@@ -51,11 +56,42 @@ class Extender:
             if line.startswith((f"{name} ", f"{name}{{"))
         )
 
+    def restart(self) -> None:
+        """Kill the extender as a crash does, and start it again."""
+        self.process.kill()
+        self.process.start()
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """How an extender of a test differs from the default install.
+
+    Attributes
+    ----------
+    config
+        Tables of the extender's configuration, over those for tests.
+    scheduler
+        Keys of kube-scheduler's configuration, over those of the base.
+    timeout_s
+        httpTimeout of kube-scheduler.
+    kubeconfig
+        Who the extender is; a user who may do all where it is left out.
+    heard
+        Whether a proxy notes what is said.
+    tls
+        Whether both sides have certificates, that of the extender by the name ``server``.
+    """
+
+    config: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    scheduler: Mapping[str, object] = field(default_factory=dict)
+    timeout_s: float = TIMEOUT_S
+    kubeconfig: Path | None = None
+    heard: bool = False
+    tls: bool = False
+
 
 @contextmanager
-def extender(plane: Plane, name: str, config: Mapping[str, Mapping[str, object]] | None = None,
-             profile: Mapping[str, object] | None = None, kubeconfig: Path | None = None,
-             ) -> Iterator[Extender]:  # fmt: skip
+def extender(plane: Plane, name: str, setup: Setup | None = None) -> Iterator[Extender]:
     """Start an extender and its kube-scheduler, and end both.
 
     Parameters
@@ -64,58 +100,86 @@ def extender(plane: Plane, name: str, config: Mapping[str, Mapping[str, object]]
         The control plane.
     name
         Of the servers, their logs and files.
-    config
-        Tables of the extender's configuration, over those for tests.
-    profile
-        Keys of the scheduler's profile and configuration, over those of the base.
-    kubeconfig
-        Who the extender is; a user who may do all where it is left out.
+    setup
+        How they differ from the default install.
     """
+    setup = setup or Setup()
     (port,) = free_ports(1)
-    tables: dict[str, dict[str, object]] = {
-        "server": {"port": port, "http_timeout_s": float(TIMEOUT_S), "grace_s": 2},
-        "api": {"kubeconfig": str(kubeconfig or plane.kubeconfig("admin")), "qps": 5000.0,
-                "burst": 5000},
-        "state": {"recompute_s": 0.0},
-        "log": {"level": "info"},
-    }  # fmt: skip
-    for table, keys in (config or {}).items():
-        tables.setdefault(table, {}).update(keys)
+    made = plane.certificates
+    if setup.tls:
+        made.issue("server", "127.0.0.1")
     file = plane.folder / f"{name}.toml"
-    file.write_text(_toml(tables), encoding="utf-8")
-    address = f"http://127.0.0.1:{port}"
+    file.write_text(_toml(_tables(plane, setup, port)), encoding="utf-8")
+    address = f"{'https' if setup.tls else 'http'}://127.0.0.1:{port}"
+    trust = _client(made) if setup.tls else None
     command = [sys.executable, "-m", "bayplan", "extender", "serve", "--config", str(file)]
-    process = Server(name, command, plane.folder / f"{name}.log", lambda: _is_ready(address))
-    process.start()
-    scheduler = None
-    try:
-        scheduler = plane.start_scheduler(f"{name}-scheduler", configuration(address, profile))
-        yield Extender(plane, process, scheduler, address)
-    finally:
-        if scheduler is not None:
-            scheduler.stop()
-        process.stop()
+    process = Server(name, command, plane.folder / f"{name}.log", lambda: _is_ready(address, trust))
+    with ExitStack() as ends:
+        ends.callback(process.stop)
+        process.start()
+        called, heard = address, None
+        if setup.heard:
+            called, heard = ends.enter_context(listening(address))
+        config = configuration(called, setup.timeout_s, made if setup.tls else None)
+        config |= setup.scheduler
+        scheduler = plane.start_scheduler(f"{name}-scheduler", config)
+        ends.callback(scheduler.stop)
+        yield Extender(plane, process, scheduler, address, heard, trust)
 
 
-def configuration(address: str, profile: Mapping[str, object] | None = None) -> Object:
+def configuration(
+    address: str, timeout_s: float = TIMEOUT_S, certificates: Certificates | None = None
+) -> Object:
     """Return the configuration of ``extender/deploy/base`` for an extender at an address."""
+    extender: Object = {
+        "urlPrefix": f"{address}/scheduler",
+        "filterVerb": "filter",
+        "prioritizeVerb": "prioritize",
+        "bindVerb": "bind",
+        "weight": 1,
+        "httpTimeout": f"{timeout_s}s",
+        "nodeCacheCapable": True,
+    }
+    if certificates is not None:
+        extender["enableHTTPS"] = True
+        extender["tlsConfig"] = {
+            "caFile": str(certificates.ca),
+            "certFile": str(certificates.certificate("scheduler")),
+            "keyFile": str(certificates.key("scheduler")),
+        }
+    fits = {"name": "NodeResourcesFit", "args": {"ignoredResources": list(NOT_COUNTED)}}
     return {
         "percentageOfNodesToScore": 100,
+        "podMaxBackoffSeconds": 2,  # a test does not wait ten seconds
         "profiles": [
-            {"schedulerName": SCHEDULER, "plugins": {"score": {"disabled": [{"name": "*"}]}}}
-        ],
-        "extenders": [
             {
-                "urlPrefix": f"{address}/scheduler",
-                "filterVerb": "filter",
-                "prioritizeVerb": "prioritize",
-                "bindVerb": "bind",
-                "weight": 1,
-                "httpTimeout": f"{TIMEOUT_S}s",
-                "nodeCacheCapable": True,
+                "schedulerName": SCHEDULER,
+                "plugins": {"score": {"disabled": [{"name": "*"}]}},
+                "pluginConfig": [fits],
             }
         ],
-    } | dict(profile or {})
+        "extenders": [extender],
+    }
+
+
+def _tables(plane: Plane, setup: Setup, port: int) -> dict[str, dict[str, object]]:
+    kubeconfig = str(setup.kubeconfig or plane.kubeconfig("admin"))
+    tables: dict[str, dict[str, object]] = {
+        "server": {"port": port, "http_timeout_s": setup.timeout_s, "grace_s": 2},
+        "api": {"kubeconfig": kubeconfig, "qps": 5000.0, "burst": 5000},
+        "state": {"recompute_s": 0.5},
+        "log": {"level": "info"},
+    }
+    if setup.tls:
+        made = plane.certificates
+        tables["tls"] = {
+            "certificate": str(made.certificate("server")),
+            "key": str(made.key("server")),
+            "client_ca": str(made.ca),
+        }
+    for table, keys in setup.config.items():
+        tables.setdefault(table, {}).update(keys)
+    return tables
 
 
 def _toml(tables: Mapping[str, Mapping[str, object]]) -> str:
@@ -126,7 +190,21 @@ def _toml(tables: Mapping[str, Mapping[str, object]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _is_ready(address: str) -> bool:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(f"{address}/readyz", timeout=5) as reply:
+def _client(made: Certificates) -> ssl.SSLContext:
+    """Return what calls a server whose certificate may have expired."""
+    trust = ssl.create_default_context(cafile=str(made.ca))
+    trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
+    trust.load_cert_chain(made.certificate("admin"), made.key("admin"))
+    return trust
+
+
+def _opener(trust: ssl.SSLContext | None) -> urllib.request.OpenerDirector:
+    handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
+    if trust is not None:
+        handlers.append(urllib.request.HTTPSHandler(context=trust))
+    return urllib.request.build_opener(*handlers)
+
+
+def _is_ready(address: str, trust: ssl.SSLContext | None) -> bool:
+    with _opener(trust).open(f"{address}/readyz", timeout=5) as reply:
         return bool(reply.status == 200)

@@ -325,3 +325,60 @@ def test_explain_says_what_is_asked_why_it_waits_and_the_gang() -> None:
         assert service.state()["nodes"] == 1
 
     run(main())
+
+
+def test_a_pod_that_is_bound_while_another_is_touched_is_not_touched_itself() -> None:
+    async def main() -> None:
+        held, first, second = pod("held", 8), pod("first", 4), pod("second", 4)
+        service, api, _ = service_of(node("a"), pods=(held, first, second), nudge=True)
+        service.filter(held, ["a"], holds=True)
+        service.prioritize(held, ["a"])
+        for thing in (first, second):
+            assert not service.filter(thing, ["a"], holds=True).passed
+        touch = api.touch
+
+        async def touch_and_bind(pod: PodName, key: str, value: str) -> None:
+            await touch(pod, key, value)
+            assert await schedule(service, second, ["a"]) == ""
+
+        api.touch = touch_and_bind  # type: ignore[method-assign]
+        service.deleted("Pod", held)
+        await service._nudge()
+        assert api.touched == ["first"]
+        assert api.bound == [("second", "a")]
+
+    run(main())
+
+
+def test_a_round_that_fails_is_logged_and_the_next_one_comes(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def main() -> None:
+        held = pod("held", 8)
+        service, _, time = service_of(
+            node("a"), pods=(held,), tick_s=0.0, recompute_s=0.0, live=Live(hold_s=5.0)
+        )
+        service.filter(held, ["a"], holds=True)
+        service.prioritize(held, ["a"])
+        look_at, failures = service.numbers.look_at, [ValueError("once")]
+
+        def fails_once(*arguments: Any) -> None:
+            if failures:
+                raise failures.pop()
+            look_at(*arguments)
+
+        service.numbers.look_at = fails_once  # type: ignore[method-assign, assignment]
+        looking_after = asyncio.create_task(service.run())
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not failures
+        time.now_s += 5.0
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not service.owner.mirror.holds
+        looking_after.cancel()
+
+    run(main())
+    assert [each.message for each in caplog.records if each.levelname == "ERROR"] == [
+        "a round of looking after what was promised failed"
+    ]

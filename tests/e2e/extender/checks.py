@@ -1,0 +1,93 @@
+"""What holds at the end of every test, whatever happened in it."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+
+from ..controlplane.client import Client, Object, wait_for
+from ..controlplane.pods import node_of, phase
+from .asking import asks_of, gpushare_of, hami_of
+from .auditing import Audit, room_of
+from .running import Extender
+
+DRIFT = "the live state differs"
+"""What the extender logs when a recompute finds another state."""
+
+REGISTER = "hami.io/node-nvidia-register"
+
+
+def check(client: Client, extender: Extender, names: Iterable[str],
+          audit: Audit | None = None) -> dict[str, Object]:  # fmt: skip
+    """Check the shared promises and return the pods by name.
+
+    Parameters
+    ----------
+    client
+        The API server.
+    extender
+        Who placed the pods.
+    names
+        The pods that must be there.
+    audit
+        What a watch saw meanwhile.
+    """
+    pods = {each["metadata"]["name"]: each for each in client.list("Pod", "default")}
+    lost = sorted(set(names) - set(pods))
+    assert not lost, f"{len(lost)} pods are lost: {', '.join(lost[:9])}"
+    _nothing_is_given_twice(client, list(pods.values()))
+    if audit is not None:
+        assert not audit.overbooked, audit.overbooked[:5]
+    _state_follows_from_what_is_there(client, extender)
+    return pods
+
+
+def _nothing_is_given_twice(client: Client, pods: list[Object]) -> None:
+    used: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for each in pods:
+        if node_of(each) and phase(each) in ("Pending", "Running"):
+            for resource, amount in asks_of(each).items():
+                used[node_of(each)][resource] += amount
+    for node, has in room_of(client).items():
+        over = {r: (used[node][r], n) for r, n in has.items() if used[node][r] > n}
+        assert over == {}, f"{node}: {over}"
+    registers: dict[str, Object] = {}
+    sizes: dict[str, int] = {}
+    for thing in client.list("Node"):
+        metadata, has = thing["metadata"], thing["status"]["allocatable"]
+        if text := metadata.get("annotations", {}).get(REGISTER):
+            registers |= {gpu["id"]: gpu for gpu in json.loads(text)}
+        if gpus := int(has.get("aliyun.com/gpu-count", 0)):
+            sizes[metadata["name"]] = int(has["aliyun.com/gpu-mem"]) // gpus
+    for gpu, (n, mib, percent) in hami_of(pods).items():
+        of = registers[gpu]
+        assert (n <= of["count"], mib <= of["devmem"], percent <= of["devcore"]) == (True,) * 3, gpu
+    for (node, index), gib in gpushare_of(pods).items():
+        assert gib <= sizes[node], f"{node}: {gib} GiB of GPU {index}"
+
+
+def _state_follows_from_what_is_there(client: Client, extender: Extender) -> None:
+    """Wait until the extender has seen what is there, then for two recomputes without a word."""
+
+    def differs() -> str:
+        state, pods = extender.page("/state"), _alive(client)
+        bound = [each for each in pods if node_of(each)]
+        has = (state["nodes"], state["pods"], state["bound"], state["assumed"])
+        wanted = (len(client.list("Node")), len(pods), len(bound), 0)
+        return "" if has == wanted else f"nodes, pods, bound, assumed: {has} and not {wanted}"
+
+    wait_for("a state as the API server has it", lambda: not differs() or None, 30.0)
+    n = extender.metric("bayplan_state_recomputes_total")
+    wait_for(
+        "two recomputes",
+        lambda: extender.metric("bayplan_state_recomputes_total") >= n + 2,
+    )
+    assert extender.metric("bayplan_state_drift_nodes") == 0
+    log = extender.process.log.read_text(errors="replace")
+    assert DRIFT not in log, next(line for line in log.splitlines() if DRIFT in line)
+    assert "Traceback" not in log, log[log.index("Traceback") :][:3000]
+
+
+def _alive(client: Client) -> list[Object]:
+    return [each for each in client.list("Pod") if phase(each) in ("Pending", "Running")]
