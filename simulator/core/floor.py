@@ -10,6 +10,7 @@ import numpy as np
 from bayplan.scheduler.arrays import BoolArray, IntArray
 from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.events import Bound, Gone
+from bayplan.scheduler.health import may_return
 from bayplan.scheduler.policies import uses_images
 from bayplan.scheduler.types import GPU_MILLI, Decision, MigInstances, Node, Placement
 from bayplan.simulator.core.book import Book, State
@@ -244,6 +245,14 @@ class Floor:
         if view.kinds.unhealthy:
             return int(view.idle_milli[: view.n_rows].sum())
         return self.capacity_milli - self.meter.milli
+
+    def may_come_back(self, job: int) -> bool:
+        """Whether new pods may come to all places of a running job, so that it could go back."""
+        cluster = self.cluster
+        return not self.node_changes or all(
+            may_return(cluster.view, cluster.row(place.node), cluster.nodes[place.node], place)
+            for place in self.placements[job]
+        )
 
     def least_milli(self, job: int) -> int:
         """Return at least how much a job takes: of instances, that depends on the GPU."""
