@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from bayplan.simulator.core.services.outcome import ServiceTotals
 from bayplan.simulator.core.services.replicas import with_replicas
 from bayplan.simulator.core.settings import Interruptions, Settings
 from bayplan.simulator.core.simulation import Simulation
-from bayplan.simulator.core.sources import Autoscaler, Listed, NodeChange
+from bayplan.simulator.core.sources import Autoscaler, Events, Listed, NodeChange, World
 from bayplan.traces.services import Alternative, Latency, Load, Scaling, Service
 
 from .support import job, node, table, told
@@ -446,3 +447,35 @@ def test_no_request_gets_lost_whatever_happens(
         assert totals.offered == pytest.approx(gone, abs=1e-6)
     allocated = outcome.totals.allocated_gpu_s - float(outcome.jobs.gpu_s.sum())
     assert allocated / 3600.0 == pytest.approx(sum(t.gpu_h for t in outcome.services.totals))
+
+
+@pytest.mark.parametrize("models", ["", "A100-80GB"])
+@pytest.mark.parametrize(("slow_s", "sound_s", "slow_for_s"), [(0.0, 600.0, 600.0), (200.0, 600.0, 400.0)])
+def test_a_replica_on_a_slow_gpu_serves_less(
+    models: str, slow_s: float, sound_s: float, slow_for_s: float
+) -> None:
+    """Two a second alone, half of it while the GPU is slow, whenever that began."""
+
+    class Slow:
+        def run(self, world: World) -> Events:
+            for at_s, factor in ((slow_s, 0.5), (sound_s, 1.0)):
+                yield world.until(at_s)
+                world.slow_gpu("n", 0, factor)
+
+    one = service(pieces=[(0.0, 0.5)], alternatives=[replace(GPU, gpu_models=models)])
+    parts = Parts(sources=[Slow()], services=[one])
+    outcome = Simulation([node("n")], table([]), Settings(sample_s=1000.0), parts).run()
+    assert outcome.services is not None
+    (mean,) = outcome.services.series.capacity_per_s.tolist()
+    assert mean == pytest.approx((slow_for_s + 2.0 * (1000.0 - slow_for_s)) / 1000.0)
+
+
+@pytest.mark.parametrize("models", ["", "A100-80GB"])
+@pytest.mark.parametrize("checkpoint", ["fixed", "young"])
+def test_replicas_save_nothing(models: str, checkpoint: str) -> None:
+    one = service(alternatives=[replace(GPU, gpu_models=models)])
+    costs = Interruptions(checkpoint_s=100.0, save_s=100.0, checkpoint=checkpoint)
+    changes = [(500.0, "n", "down"), (500.0, "n", "up")]  # it is stopped as well
+    outcome = run([node("n")], [one], changes=changes, interruptions=costs)
+    assert outcome.services is not None
+    assert set(outcome.services.series.capacity_per_s.tolist()) == {2.0}
