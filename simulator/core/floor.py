@@ -342,6 +342,7 @@ class Floor:
         if job in self.waiting:
             self.waiting.remove(job)
         book.reclass(job, number)
+        book.work_gpus[job] = book.n_gpus[job]
         if book.state.item(job) == State.COMING:
             self.waiting.renew(job, self.now_s)
             book.arrival_s[job] = self.now_s
