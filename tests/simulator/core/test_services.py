@@ -517,3 +517,13 @@ def test_a_replica_goes_where_it_costs_least_now() -> None:
         [zoned("b", "zb", 1), zoned("a", "za", 1)], [service()], grid=grid, deferral="carbon"
     )
     assert "0 start s-0 a" in told(outcome)
+
+
+def test_a_replica_that_asks_for_something_else_is_placed_by_repack() -> None:
+    outcome = run(
+        [node("n")], [service(alternatives=[GPU, CPU], priority=-1)], [job("j", 2000.0)],
+        preemption="repack", ordering="priority",
+    )  # fmt: skip
+    assert told(outcome)[-4:] == [
+        "60 ask s-0", "60 start s-0 n", "1000 leave s-0", "2000 finish j",
+    ]  # fmt: skip
