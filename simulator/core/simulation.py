@@ -518,7 +518,9 @@ class Simulation:
                 floor.give_up(job)
                 self._count(job)
                 continue
-            wait_s = min(limits.most_backoff_s, limits.backoff_s * 2.0 ** min(kills - 1, MOST_DOUBLINGS))
+            wait_s = min(
+                limits.most_backoff_s, limits.backoff_s * 2.0 ** min(kills - 1, MOST_DOUBLINGS)
+            )
             self._away += 1
             self._clock.at(floor.now_s + wait_s, partial(self._come_back, job), Turn.RETURN)
         floor.short.clear()

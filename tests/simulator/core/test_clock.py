@@ -3,7 +3,6 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
-
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -450,7 +450,9 @@ def test_no_request_gets_lost_whatever_happens(
 
 
 @pytest.mark.parametrize("models", ["", "A100-80GB"])
-@pytest.mark.parametrize(("slow_s", "sound_s", "slow_for_s"), [(0.0, 600.0, 600.0), (200.0, 600.0, 400.0)])
+@pytest.mark.parametrize(
+    ("slow_s", "sound_s", "slow_for_s"), [(0.0, 600.0, 600.0), (200.0, 600.0, 400.0)]
+)
 def test_a_replica_on_a_slow_gpu_serves_less(
     models: str, slow_s: float, sound_s: float, slow_for_s: float
 ) -> None:
