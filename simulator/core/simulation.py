@@ -44,6 +44,9 @@ VAIN_PASSES = 1_000
 VAIN_CHANGES = 10_000
 """Changes of nodes in a row while nobody runs or comes, after which it is over."""
 
+MOST_DOUBLINGS = 100
+"""Of a backoff: replicas are killed as often as it happens, and floats have an end."""
+
 REPORT_EVERY = 64
 """Passes between two reports of how far a simulation is."""
 
@@ -515,7 +518,9 @@ class Simulation:
                 floor.give_up(job)
                 self._count(job)
                 continue
-            wait_s = min(limits.most_backoff_s, limits.backoff_s * 2.0 ** (kills - 1))
+            wait_s = min(
+                limits.most_backoff_s, limits.backoff_s * 2.0 ** min(kills - 1, MOST_DOUBLINGS)
+            )
             self._away += 1
             self._clock.at(floor.now_s + wait_s, partial(self._come_back, job), Turn.RETURN)
         floor.short.clear()

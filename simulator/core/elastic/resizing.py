@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bayplan.scheduler.arrays import IntArray
+from bayplan.scheduler.errors import Conflict
 from bayplan.scheduler.events import Bound, Gone
 from bayplan.scheduler.types import Decision, Placement
 from bayplan.simulator.core.elastic.change import Change
@@ -135,10 +136,16 @@ class Resizer:
     def _reprieve(
         self, floor: Floor, job: int, gone: list[tuple[int, int, Placement]], kept: Kept
     ) -> None:
-        """Put back pods that need not have gone, the last to go first."""
+        """Put back pods that need not have gone, the last to go first.
+
+        Those that no new pods may follow to their places stay away.
+        """
         for each, number, place in reversed(gone):
             request = floor.pods.numbered(each, number)
-            floor.cluster.apply(Bound(Decision(request, floor.now_s, place), floor.now_s))
+            try:
+                floor.cluster.apply(Bound(Decision(request, floor.now_s, place), floor.now_s))
+            except Conflict:
+                continue
             if floor.decide(job) is None:
                 floor.cluster.apply(Gone(request.uid))
             else:
