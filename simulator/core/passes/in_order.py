@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from bayplan.scheduler.events import Bound, Gone
-from bayplan.scheduler.types import Decision
+from bayplan.scheduler.events import Gone, Returned
 from bayplan.simulator.core.floor import Floor
 
 
@@ -101,9 +100,8 @@ def _reprieve(floor: Floor, job: int, gone: list[int]) -> list[int]:
     victims = []
     for each in reversed(gone):
         uids = floor.pods.uids(each)
-        for index, placement in enumerate(floor.placements[each]):
-            request = floor.pods.request(each, index)
-            floor.cluster.apply(Bound(Decision(request, floor.now_s, placement), floor.now_s))
+        for uid in uids:
+            floor.cluster.apply(Returned(uid))
         if floor.decide(job) is None:
             for uid in uids:
                 floor.cluster.apply(Gone(uid))
