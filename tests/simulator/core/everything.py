@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +19,8 @@ from bayplan.simulator.core.grid import Grid
 from bayplan.simulator.core.groups import Group
 from bayplan.simulator.core.hazards import Hazards
 from bayplan.simulator.core.parts import Parts
-from bayplan.simulator.core.results import Outcome
+from bayplan.simulator.core.results import JobResults, Outcome, Series
+from bayplan.simulator.core.services.outcome import ServiceOutcome, ServiceSeries
 from bayplan.simulator.core.settings import (
     Deferring,
     Interruptions,
@@ -45,6 +47,7 @@ from bayplan.simulator.core.sources import (
     Watch,
 )
 from bayplan.simulator.core.speeds import Speeds
+from bayplan.simulator.core.stints import Stints
 from bayplan.simulator.core.startup.types import MODEL_CACHES, Startup, Wants
 from bayplan.simulator.core.zones import ZONE_LABEL
 from bayplan.traces.services import Alternative, Latency, Load, Scaling, Service
@@ -374,6 +377,22 @@ def see(scene: Everything, look: Callable[[Simulation, Moment], None] | None = N
     for row, (name, gang) in enumerate(zip(jobs_of.name, jobs_of.gang, strict=True)):
         rows.setdefault(gang or name, row)
     return Seen(simulation, outcome, moments, list(rows.values()))
+
+
+def digest_of(outcome: Outcome) -> str:
+    """Everything that a simulation leaves behind, as a hash of bytes."""
+    digest = hashlib.blake2b()
+    parts: list[Any] = [outcome]
+    for part in parts:
+        for name in type(part).__dataclass_fields__:
+            value = getattr(part, name)
+            if isinstance(value, np.ndarray):
+                digest.update(value.tobytes())
+            elif isinstance(value, (JobResults, Series, Stints, ServiceOutcome, ServiceSeries)):
+                parts.append(value)
+            else:
+                digest.update(repr(value).encode())
+    return digest.hexdigest()
 
 
 def milli_held(places: Sequence[Placement]) -> int:
