@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from bayplan.scheduler.errors import Conflict
-from bayplan.scheduler.events import Bound, Gone
-from bayplan.scheduler.types import Decision
+from bayplan.scheduler.events import Gone, Returned
 from bayplan.simulator.core.floor import Floor
 
 
@@ -67,7 +65,7 @@ def make_room(floor: Floor, job: int, candidates: list[int]) -> bool:
 
     Returns False, and changes nothing, when all of them are not enough. Those from whose places
     new pods are kept are among them only when the others are not enough: they leave little that
-    anybody may have, and could not go back.
+    anybody may have.
     """
     back = [each for each in candidates if floor.may_come_back(each)]
     victims = _victims(floor, job, back)
@@ -110,23 +108,11 @@ def _reprieve(floor: Floor, job: int, gone: list[int]) -> list[int]:
     """Put back whoever leaves enough room, the last to go first; return who stays away."""
     victims = []
     for each in reversed(gone):
-        if not _comes_back(floor, each):
-            victims.append(each)
-        elif floor.decide(job) is None:
-            for uid in floor.pods.uids(each):
+        uids = floor.pods.uids(each)
+        for uid in uids:
+            floor.cluster.apply(Returned(uid))
+        if floor.decide(job) is None:
+            for uid in uids:
                 floor.cluster.apply(Gone(uid))
             victims.append(each)
     return victims[::-1]
-
-
-def _comes_back(floor: Floor, job: int) -> bool:
-    """Put a job back where it was; False, and nothing changes, where new pods may not come."""
-    try:
-        with floor.cluster.trial() as trial:
-            for index, placement in enumerate(floor.placements[job]):
-                request = floor.pods.request(job, index)
-                floor.cluster.apply(Bound(Decision(request, floor.now_s, placement), floor.now_s))
-            trial.keep()
-    except Conflict:
-        return False
-    return True

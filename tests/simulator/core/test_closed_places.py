@@ -78,13 +78,13 @@ def test_of_anonymous_gpus_two_have_to_go_where_one_more_is_closed_than_is_free(
 @pytest.mark.parametrize(
     ("nodes", "source", "shrinks"),
     [
-        # Two of four leave, the last ones; the third had to leave too where it is on a closed GPU.
+        # Two of four leave, none of them the one on a closed GPU, which helps nobody.
         ([node("a", 4)], closed(0), "10 shrink e 4 to 2 a"),
-        ([node("a", 4)], closed(3), "10 shrink e 4 to 1 a"),
-        ([node("a", 2), node("b", 2)], cordoned("b"), "10 shrink e 4 to 1 a"),
+        ([node("a", 4)], closed(3), "10 shrink e 4 to 2 a"),
+        ([node("a", 2), node("b", 2)], cordoned("b"), "10 shrink e 4 to 3 a b"),
     ],
 )
-def test_elastic_jobs_give_pods_that_cannot_come_back(
+def test_elastic_jobs_keep_pods_where_nobody_may_follow_them(
     nodes: Sequence[Any], source: At, shrinks: str
 ) -> None:
     jobs = [
