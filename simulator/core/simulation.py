@@ -270,6 +270,16 @@ class Simulation:
         """
         return tuple((self.book.uid[job], why) for job, why in self._hopeless())
 
+    def misfits(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Return the services, by name, each with why no node could ever hold a replica.
+
+        A reason for each alternative, empty where it fits. To be asked before it runs.
+        """
+        if self._fleet is None or not self._keeps:
+            return ()
+        self._fleet.check(self.floor, self._engine_of_all())
+        return tuple((crew.service.name, crew.never) for crew in self._fleet.crews)
+
     def _look(self, holding: Holding) -> None:
         """Let those go who were held back and for whom there may be no room later."""
         self._events += holding.look()
