@@ -214,9 +214,7 @@ def test_a_capacity_that_shrank_only_in_a_trial_leaves_no_mark(cluster: Cluster)
     "shut", [{"schedulable": False}, {"unhealthy": (0,)}, {"unhealthy": (0, 1)}], ids=str
 )
 @pytest.mark.parametrize("anonymous", [False, True])
-def test_a_pod_comes_back_to_where_nobody_may_come(
-    shut: dict[str, Any], anonymous: bool
-) -> None:
+def test_a_pod_comes_back_to_where_nobody_may_come(shut: dict[str, Any], anonymous: bool) -> None:
     gpus = node("a", 2, anonymous_gpus=anonymous)
     cluster = Cluster([gpus])
     engine = first_fit(cluster)

@@ -209,9 +209,7 @@ def everything(draw: st.DrawFn) -> Everything:
     )
     hours = scale / HOUR_S
     gpus = [each for each in every if each.gpu_count]
-    failing = tuple(
-        Failing(n.name, 40.0 * hours, 3.0 * hours) for n in there if often(draw, 4)
-    )
+    failing = tuple(Failing(n.name, 40.0 * hours, 3.0 * hours) for n in there if often(draw, 4))
     failing_gpus = tuple(
         FailingGpus(
             n.name, n.gpu_count, 60.0 * hours, 0.5 * scale, 2.0 * scale, 4.0 * hours,
@@ -413,8 +411,6 @@ def looks_right(simulation: Simulation, moment: Moment) -> None:
         assert {place.node for place in places} <= moment.nodes
         for uid, place in zip(floor.pods.uids(job), places, strict=True):
             assert floor.cluster.pods[uid].placement == place
-
-
 
 
 def spans(seen: Seen) -> Sequence[tuple[Moment, float, float]]:
