@@ -142,7 +142,7 @@ def services(draw: st.DrawFn, number: int, scale: float, *, has_mig: bool) -> Se
     shapes = [s for s in SHAPES if has_mig or not s.mig_profile]
     pieces = draw(st.lists(st.sampled_from((0.0, 0.5, 1.0, 4.0, 9.0)), min_size=1, max_size=4))
     first_s = scale * draw(st.sampled_from((0.0, 2.0, 5.5)))
-    starts_s = first_s + scale * 3.0 * np.arange(len(pieces))
+    starts_s = np.array([first_s + scale * 3.0 * k for k in range(len(pieces))], np.float64)
     least = draw(st.integers(0, 2))
     return Service(
         f"s{number}",
@@ -175,7 +175,7 @@ def services(draw: st.DrawFn, number: int, scale: float, *, has_mig: bool) -> Se
 
 
 @st.composite
-def everything(draw: st.DrawFn) -> Everything:
+def everything(draw: st.DrawFn) -> Everything:  # noqa: PLR0915 - a line for each feature
     """A scene in which each thing is, or is not."""
     scale = draw(st.sampled_from((1.0, 600.0)))
     models = draw(st.sampled_from(((), ("A100-80GB", "V100-32GB"))))
@@ -263,7 +263,7 @@ def everything(draw: st.DrawFn) -> Everything:
         )  # fmt: skip
     endless = any(each.load.end_s == math.inf for each in served)
     if not rows and not served:
-        rows = [row for row in draw(jobs(0, has_mig=has_mig))]
+        rows = list(draw(jobs(0, has_mig=has_mig)))
     partitioning = "demand" if often(draw, 6) else "none"
     # Jobs may wait in vain for what replicas keep or no layout holds, which ends after long.
     is_cut = endless or partitioning == "demand" or often(draw, 6)
@@ -352,7 +352,8 @@ class Seen:
 def see(scene: Everything, look: Callable[[Simulation, Moment], None] | None = None) -> Seen:
     """Run a scene to its end, and look at it after each event."""
     simulation = scene.simulation()
-    clock, moments, steps = simulation._clock, [], 0
+    clock, steps = simulation._clock, 0
+    moments: list[Moment] = []
     step = clock.step
 
     def stepped() -> None:

@@ -29,7 +29,13 @@ from .everything import (
 )  # fmt: skip
 
 NEAR = 1e-9
-ENDS = ("finish", "cancel", "reject", "fail")
+STOPS = ("finish", "preempt", "kill", "lose")
+RESIZED = ("grow", "shrink", "lose-pods")
+ENDED = {
+    Status.FINISHED: "finish", Status.CANCELLED: "cancel", Status.REJECTED: "reject",
+    Status.FAILED: "fail",
+}  # fmt: skip
+ENDS = tuple(ENDED.values())
 
 
 def near(value: float, scale: float = 0.0) -> object:
@@ -147,7 +153,7 @@ def check_energy(seen: Seen) -> None:
     assert grid is not None
     known = seen.simulation.machines.known
     first_s = floor.meter.first_s
-    idle = active = grams = price = 0.0
+    idle = grams = price = 0.0
     energy = floor.energy
     for moment, a, b in cut_at_hours(seen, first_s):
         hour = int(a // HOUR_S)
@@ -182,54 +188,46 @@ def cut_at_hours(seen: Seen, first_s: float) -> list[tuple[Moment, float, float]
     return found
 
 
-def check_log(seen: Seen) -> None:
-    """Times never go back, who starts starts where he may, each job ends once."""
-    log, book = seen.outcome.log, seen.simulation.book
+def check_nodes(seen: Seen) -> None:
+    """Times never go back, and who starts or grows does so on nodes that take pods."""
+    log, known = seen.outcome.log, seen.simulation.machines.known
     times = [entry.time_s for entry in log]
     assert times == sorted(times)
-    known = seen.simulation.machines.known
-    here = set(seen.simulation.machines.known) - {n for n in known if n.startswith("g")}
+    here = set(known) - {name for name in known if name.startswith("g")}
     shut: set[str] = set()
-    closed: set[str] = set()
-    state: dict[str, str] = {}
-    ended: dict[str, str] = {}
     for entry in log:
         what, where = entry.what, entry.detail
-        if what == "start" or what == "grow":
-            nodes = where.split()[3 if what == "grow" else 0 :]
-            assert here.issuperset(nodes)
-            assert what == "grow" or not shut.intersection(nodes)
-        elif what == "up":
-            here.add(where)
-            shut.discard(where)
-        elif what == "down":
-            here.discard(where)
+        if what == "start":
+            assert not shut.intersection(where.split())
+        if what in ("start", *RESIZED):
+            assert here.issuperset(where.split()[0 if what == "start" else 3 :])
+        elif what in ("up", "down"):
+            (here.add if what == "up" else here.discard)(where)
             shut.discard(where)
         elif what in ("cordon", "drain"):
             shut.add(where)
-        elif what in ("close", "open"):
-            (closed.add if what == "close" else closed.discard)(where)
-        if not entry.job:
-            continue
-        assert entry.job not in ended, f"{entry} after {ended[entry.job]}"
-        before = state.get(entry.job, "")
-        if what in ENDS:
-            ended[entry.job] = what
-        runs = before in ("start", "grow", "shrink", "lose-pods", "pull")
-        if what in ("finish", "preempt", "kill", "lose", "grow", "shrink", "lose-pods"):
-            assert runs, f"{entry} after {before}"
-        if what == "start":
-            assert not runs, f"{entry} after {before}"
-        if what != "pull":
-            state[entry.job] = what
     assert here == set(seen.simulation.floor.cluster.nodes)
-    names = {
-        Status.FINISHED: "finish", Status.CANCELLED: "cancel", Status.REJECTED: "reject",
-        Status.FAILED: "fail",
-    }  # fmt: skip
-    for job, row in enumerate(seen.first):
-        status = Status(int(seen.outcome.jobs.status[row]))
-        assert ended.get(book.uid[job]) == names.get(status)
+
+
+def check_states(seen: Seen) -> None:
+    """Who runs has started, who starts does not run, each job ends once, as its status says."""
+    runs: set[str] = set()
+    ended: dict[str, str] = {}
+    for entry in seen.outcome.log:
+        what, job = entry.what, entry.job
+        assert job not in ended, f"{entry} after {ended[job]}"
+        if what in STOPS or what in RESIZED:
+            assert job in runs, entry
+        if what == "start":
+            assert job not in runs, entry
+            runs.add(job)
+        elif what in (*STOPS, *ENDS, "leave"):
+            runs.discard(job)
+        if what in ENDS:
+            ended[job] = what
+    status = seen.outcome.jobs.status
+    for uid, row in zip(seen.simulation.book.uid, seen.first, strict=False):
+        assert ended.get(uid) == ENDED.get(Status(int(status[row])))
 
 
 def check_cluster(seen: Seen) -> None:
@@ -248,8 +246,8 @@ def check_cluster(seen: Seen) -> None:
 
 
 CHECKS = [
-    check_gpu_seconds, check_replicas, check_work, check_times, check_energy, check_log,
-    check_cluster,
+    check_gpu_seconds, check_replicas, check_work, check_times, check_energy, check_nodes,
+    check_states, check_cluster,
 ]  # fmt: skip
 
 

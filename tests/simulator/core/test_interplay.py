@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from bayplan.simulator.core.settings import Interruptions
 from bayplan.simulator.core.sources import Events, World
 
 from .support import job, node, run, told
@@ -71,3 +72,12 @@ def test_pods_where_nobody_may_come_go_back_to_who_made_room(
         "2 shrink e 3 to 2 n0 n1", "2 start j n0", "8 finish j", "8 grow e 2 to 3 n0 n1",
         "12 finish e",
     ]  # fmt: skip
+
+
+def test_saves_of_who_still_runs_are_overhead() -> None:
+    # a saves for 1 s every 5 s: 2 of the 10 s until the end of time. b waits for it.
+    costs = Interruptions(checkpoint_s=4.0, save_s=1.0)
+    jobs = [job("a", 20.0), job("b", 20.0)]
+    outcome = run([node()], jobs, interruptions=costs, until_s=10.0)
+    assert outcome.jobs.work_done_s.tolist() == [8.0, 0.0]
+    assert outcome.jobs.overhead_s.tolist() == [2.0, 0.0]
