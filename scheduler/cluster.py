@@ -28,8 +28,9 @@ from bayplan.scheduler.events import (
     NodeGone,
     NodeUp,
     Repartitioned,
+    Returned,
 )
-from bayplan.scheduler.health import mark
+from bayplan.scheduler.health import is_unhealthy, mark
 from bayplan.scheduler.ledger import change, moved
 from bayplan.scheduler.rows import Rows, smaller
 from bayplan.scheduler.sharing import sharing_of
@@ -331,6 +332,33 @@ class Cluster:
             raise self._no_longer(decision, row)
         return self._add_pod(pod, own, shared)
 
+    def _returned(self, event: Returned) -> Touched:
+        uid = event.uid
+        if uid in self._pods:
+            raise Duplicate(f"pod {uid} is there already")
+        for undo, arguments in reversed(self._journal or ()):
+            if undo == self._add_pod and arguments[0].request.uid == uid:
+                pod, own, claims = arguments
+                if claims or not self._is_vacant(own):
+                    raise Conflict(f"pod {uid}: what it had may be another's by now; decide again")
+                touched: Touched = self._add_pod(pod, own, claims)
+                return touched
+        raise Unknown(f"no trial took pod {uid} away")
+
+    def _is_vacant(self, own: Tenancy) -> bool:
+        """Whether nobody else has what a pod had; GPUs that take no new pods are taken by none."""
+        view, row = self.view, own.row
+        return bool(
+            view.alive.item(row)
+            and view.cpu_free_milli.item(row) >= own.cpu
+            and view.memory_free_mib.item(row) >= own.memory
+            and all(
+                is_unhealthy(view, slot)
+                or (view.slot_free_milli[slot] >= milli and view.slot_free_mib[slot] >= mib)
+                for slot, milli, mib, _ in own.taken
+            )
+        )
+
     def _no_longer(self, decision: Decision, row: int) -> Conflict:
         name = self.name(row)
         why = (
@@ -439,4 +467,5 @@ _HANDLERS: dict[type, Callable[[Cluster, Any], Touched]] = {
     HoldExpired: Cluster._hold_expired,
     Checkpointed: Cluster._checkpointed,
     Gone: Cluster._gone,
+    Returned: Cluster._returned,
 }

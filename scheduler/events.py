@@ -102,6 +102,17 @@ class Gone:
     uid: str
 
 
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A pod that the open trial took away is back where it was, as if it had never left.
+
+    Its node, and its GPUs, need take no new pods. Refused when others may have its room by now, or
+    it uses a claim.
+    """
+
+    uid: str
+
+
 Event = (
     NodeUp
     | NodeChanged
@@ -113,4 +124,5 @@ Event = (
     | HoldExpired
     | Checkpointed
     | Gone
+    | Returned
 )

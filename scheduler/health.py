@@ -13,13 +13,31 @@ import numpy as np
 from bayplan.scheduler.arrays import IntArray
 from bayplan.scheduler.kinds import NodeSlots, slots_of
 from bayplan.scheduler.tenancy import Tenancy
-from bayplan.scheduler.types import Node
+from bayplan.scheduler.types import Node, Placement
 from bayplan.scheduler.view import NO_KIND, View
 
 
 def is_unhealthy(view: View, slot: int) -> bool:
     """Whether a slot, by its flat number (below 0: none), takes no new pods."""
     return slot >= 0 and view.slot_kind.item(slot) in view.kinds.unhealthy
+
+
+def may_return(view: View, row: int, node: Node, placement: Placement) -> bool:
+    """Whether a pod that is on a row might be put where it is again, were it to leave.
+
+    That is while the row takes pods, and no GPU that the pod has is unhealthy. Where the device
+    plugin picks GPUs, it is while no unhealthy one is in use.
+    """
+    if not view.schedulable.item(row):
+        return False
+    grants = [grant for each in placement.grants for grant in each]
+    if not (node.unhealthy and grants):
+        return True
+    if not node.anonymous_gpus:
+        return not any(grant.slot.gpu in node.unhealthy for grant in grants)
+    start = view.slot_start.item(row)
+    own = range(start, start + view.slot_count.item(row))
+    return not any(view.slot_used.item(slot) and is_unhealthy(view, slot) for slot in own)
 
 
 def kinds_of(view: View, row: int, node: Node, slots: NodeSlots) -> IntArray:

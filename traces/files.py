@@ -129,9 +129,7 @@ def _read_bytes(path: PathLike) -> bytes:
     except FileNotFoundError:
         raise InputError("no such file", file=display(path), fix=_similar(Path(path))) from None
     except IsADirectoryError:
-        raise InputError(
-            "this is a folder", file=display(path), fix="name a CSV file in it"
-        ) from None
+        raise InputError("this is a folder", file=display(path), fix="name a file in it") from None
     except PermissionError:
         raise InputError(
             "no permission to read it", file=display(path), fix="allow it with chmod +r"

@@ -50,6 +50,7 @@ class Book:
     def __init__(self, table: JobTable, settings: Settings, n_replicas: int = 0) -> None:
         self.table = table
         self._checkpoint_s = float(settings.interruptions.checkpoint_s)
+        self._save_s = float(settings.interruptions.save_s)
         first, self.rows = _jobs_of(table)
         self.n_jobs = first.size
         self.n_batch = self.n_jobs - n_replicas
@@ -158,6 +159,10 @@ class Book:
         run = self.run_s + np.where(running, now_s - self.stint_s, 0.0)
         idle = np.maximum(np.minimum(now_s, self.ready_s) - self.stint_s, 0.0)
         until = np.where(np.isnan(self.finish_s), now_s, self.finish_s)
+        if self._save_s:  # what saves take is booked at the end of a stint
+            worked = np.maximum(now_s - np.maximum(self.ready_s, self.stint_s), 0.0)
+            saves = self.period_s > 0.0
+            idle += np.divide(worked * self._save_s, self.period_s, out=0.0 * worked, where=saves)
         wait = np.maximum(until - self.arrival_s, 0.0) - run
         job_of_row = self._job_of_row()
         return JobResults(

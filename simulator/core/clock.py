@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from enum import IntEnum
 from heapq import heappush
@@ -20,6 +21,15 @@ class Turn(IntEnum):
     CHANGE = 4
     ARRIVE = 5
     PASS = 6
+
+
+def next_multiple(step_s: float, time_s: float) -> float:
+    """Return the first multiple of a step after a time.
+
+    A quotient that was rounded may be one step off: the product is then no later than the time.
+    """
+    at_s = (math.floor(time_s / step_s) + 1) * step_s
+    return at_s if at_s > time_s else at_s + step_s
 
 
 class Clock(simpy.Environment):

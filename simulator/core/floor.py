@@ -10,6 +10,7 @@ import numpy as np
 from bayplan.scheduler.arrays import BoolArray, IntArray
 from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.events import Bound, Gone
+from bayplan.scheduler.health import may_return
 from bayplan.scheduler.policies import uses_images
 from bayplan.scheduler.types import GPU_MILLI, Decision, MigInstances, Node, Placement
 from bayplan.simulator.core.book import Book, State
@@ -245,6 +246,14 @@ class Floor:
             return int(view.idle_milli[: view.n_rows].sum())
         return self.capacity_milli - self.meter.milli
 
+    def may_come_back(self, job: int) -> bool:
+        """Whether new pods may come to all places of a running job, so that it could go back."""
+        cluster = self.cluster
+        return not self.node_changes or all(
+            may_return(cluster.view, cluster.row(place.node), cluster.nodes[place.node], place)
+            for place in self.placements[job]
+        )
+
     def least_milli(self, job: int) -> int:
         """Return at least how much a job takes: of instances, that depends on the GPU."""
         roles = self._classes[self._class_of[job]].roles
@@ -333,6 +342,7 @@ class Floor:
         if job in self.waiting:
             self.waiting.remove(job)
         book.reclass(job, number)
+        book.work_gpus[job] = book.n_gpus[job]
         if book.state.item(job) == State.COMING:
             self.waiting.renew(job, self.now_s)
             book.arrival_s[job] = self.now_s

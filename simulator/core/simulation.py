@@ -44,6 +44,9 @@ VAIN_PASSES = 1_000
 VAIN_CHANGES = 10_000
 """Changes of nodes in a row while nobody runs or comes, after which it is over."""
 
+MOST_DOUBLINGS = 100
+"""Of a backoff: replicas are killed as often as it happens, and floats have an end."""
+
 REPORT_EVERY = 64
 """Passes between two reports of how far a simulation is."""
 
@@ -266,6 +269,16 @@ class Simulation:
         To be asked before it runs, or after.
         """
         return tuple((self.book.uid[job], why) for job, why in self._hopeless())
+
+    def misfits(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Return the services, by name, each with why no node could ever hold a replica.
+
+        A reason for each alternative, empty where it fits. To be asked before it runs.
+        """
+        if self._fleet is None or not self._keeps:
+            return ()
+        self._fleet.check(self.floor, self._engine_of_all())
+        return tuple((crew.service.name, crew.never) for crew in self._fleet.crews)
 
     def _look(self, holding: Holding) -> None:
         """Let those go who were held back and for whom there may be no room later."""
@@ -515,7 +528,9 @@ class Simulation:
                 floor.give_up(job)
                 self._count(job)
                 continue
-            wait_s = min(limits.most_backoff_s, limits.backoff_s * 2.0 ** (kills - 1))
+            wait_s = min(
+                limits.most_backoff_s, limits.backoff_s * 2.0 ** min(kills - 1, MOST_DOUBLINGS)
+            )
             self._away += 1
             self._clock.at(floor.now_s + wait_s, partial(self._come_back, job), Turn.RETURN)
         floor.short.clear()

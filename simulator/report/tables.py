@@ -112,14 +112,15 @@ def _plain(value: Any) -> Any:
 
 def _written(value: Any) -> str:
     match value:
-        case None | "" | [] | {}:
+        case None | "" | []:
             return "–"
         case bool():
             return "yes" if value else "no"
         case float():
             return f"{value:g}"
         case Mapping() | list():
-            return f"{len(value)} entries"
+            entries = "1 entry" if len(value) == 1 else f"{len(value)} entries"
+            return entries if value else "–"
     return str(value)
 
 

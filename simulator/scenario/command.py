@@ -56,8 +56,8 @@ def show(path: Path | None, settings: Sequence[tuple[str, str]]) -> int:
 def check(path: Path | None, settings: Sequence[tuple[str, str]]) -> int:
     """Print all that is wrong with a scenario and return 2, or else what it is made of.
 
-    Jobs that no node could ever hold are told on stderr: a run would reject them and go on. So
-    are names that nothing knows.
+    Jobs and replicas that no node could ever hold are told on stderr: a run would go on without
+    them. So are names that nothing knows.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def check(path: Path | None, settings: Sequence[tuple[str, str]]) -> int:
     from bayplan.simulator.compiling import compile_kernels
     from bayplan.simulator.scenario.doubts import doubts
     from bayplan.simulator.scenario.ready import try_ready, with_known_names, wrong_with
-    from bayplan.simulator.simulate.notes import about_rejections
+    from bayplan.simulator.simulate.notes import about_misfits, about_rejections
     from bayplan.simulator.simulate.running import kernel_groups, simulation_of
 
     scenario, problems = read_scenario(path, settings)
@@ -81,13 +81,17 @@ def check(path: Path | None, settings: Sequence[tuple[str, str]]) -> int:
     for doubt in doubts(ready):
         print(f"bayplan: warning: {doubt}", file=sys.stderr)
     compile_kernels(kernel_groups(ready))
-    for note in about_rejections(simulation_of(ready).rejections()):
+    simulation = simulation_of(ready)
+    notes = *about_rejections(simulation.rejections()), *about_misfits(simulation.misfits())
+    for note in notes:
         print(f"bayplan: warning: {note}", file=sys.stderr)
     gpus = sum(node.gpu_count for node in ready.nodes)
     more = f" and up to {len(ready.spare):,} more" if ready.spare else ""
+    n_services = len(ready.services)
+    beside = f", {n_services:,} service{'' if n_services == 1 else 's'}" if n_services else ""
     print(
         f"{scenario.file or 'the defaults'}: nothing wrong; {len(ready.nodes):,} nodes with"
-        f" {gpus:,} GPUs{more}, {len(ready.jobs):,} rows of jobs"
+        f" {gpus:,} GPUs{more}, {len(ready.jobs):,} rows of jobs{beside}"
     )
     return 0
 

@@ -87,10 +87,11 @@ def _about_startup(ready: Ready) -> Iterator[str]:
                 " image; see [startup]"
             )
         return
-    types = set(ready.jobs.job_type)
+    types = {*ready.jobs.job_type, *(each.job_type for each in ready.services)}
     for name in startup.types:
         if name not in types:
-            yield f"startup.types: no job is of type {name!r}{_perhaps(name, sorted(types))}"
+            perhaps = _perhaps(name, sorted(types))
+            yield f"startup.types: no job or service is of type {name!r}{perhaps}"
 
 
 def _about_deferral(ready: Ready) -> Iterator[str]:

@@ -96,15 +96,25 @@ def about_services(outcome: Outcome) -> Iterator[str]:
     outcome
         What a simulation found.
     """
-    if outcome.services is None:
-        return
-    for service in outcome.services.totals:
-        several = len(service.never) > 1
-        for number, why in enumerate(service.never):
+    if outcome.services is not None:
+        yield from about_misfits([(each.name, each.never) for each in outcome.services.totals])
+
+
+def about_misfits(misfits: Sequence[tuple[str, Sequence[str]]]) -> Iterator[str]:
+    """Yield a line for each way in which a service's replicas fit no node of the empty cluster.
+
+    Parameters
+    ----------
+    misfits
+        Services by name, and why not for each of their alternatives; empty where it fits.
+    """
+    for service, never in misfits:
+        several = len(never) > 1
+        for number, why in enumerate(never):
             if why:
                 how = f" as alternative {number}" if number else " as it asks first"
                 yield (
-                    f"service {service.name}: a replica{how if several else ''} fits no node even"
+                    f"service {service}: a replica{how if several else ''} fits no node even"
                     f" of the empty cluster ({why})"
                 )
 

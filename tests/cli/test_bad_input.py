@@ -76,7 +76,7 @@ def test_a_missing_file_and_a_folder_are_named(refused: Callable[..., str], fold
     assert line == "pod.csv: no such file; did you mean pods.csv?"
     (folder / "d").mkdir()
     line = refused("replay", *files, "d", *OUT)
-    assert line == "d: this is a folder; name a CSV file in it"
+    assert line == "d: this is a folder; name a file in it"
 
 
 EXAMPLE = "give whole numbers and ranges, such as 42-51 or 1,2,7-9"

@@ -118,3 +118,22 @@ def test_check_warns_of_jobs_that_could_never_start(bayplan: Bayplan, folder: Pa
         "bayplan: warning: 1 job fits no node even of the empty cluster: wide"
         " (too few GPUs, or each too small)\n"
     )
+
+
+def test_check_warns_of_services_that_could_never_start(bayplan: Bayplan, folder: Path) -> None:
+    services = "".join(
+        f'[[services]]\nname = "{name}"\nclass = "c"\nrate_per_s = 1\nuntil_s = 9\nper_s = 1\n'
+        f"most = 1\ngpu_count = {gpus}\n"
+        for name, gpus in (("fits", 1), ("wide", 16))
+    )
+    (folder / "services.toml").write_text(f"[classes.c]\ntarget_s = 1\n{services}")
+    (folder / "s.toml").write_text(
+        '[cluster]\nfile = "nodes.csv"\n[jobs]\nfile = "none"\n[services]\nfile = "services.toml"\n'
+    )
+    code, out, err = bayplan("scenario", "check", "s.toml")
+    said = "s.toml: nothing wrong; 2 nodes with 3 GPUs, 0 rows of jobs, 2 services\n"
+    assert (code, out) == (0, said)
+    assert err == (
+        "bayplan: warning: service wide: a replica fits no node even of the empty cluster"
+        " (too few GPUs, or each too small)\n"
+    )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 
 from bayplan.scheduler.cluster import Cluster
-from bayplan.scheduler.errors import Conflict, Unknown
+from bayplan.scheduler.errors import Conflict, Duplicate, Unknown
 from bayplan.scheduler.events import (
     Bound,
     Checkpointed,
@@ -17,6 +20,7 @@ from bayplan.scheduler.events import (
     NodeChanged,
     NodeGone,
     NodeUp,
+    Returned,
 )
 
 from .support import bind, first_fit, node, refusal, sharer, snapshot, where, whole
@@ -204,3 +208,46 @@ def test_a_capacity_that_shrank_only_in_a_trial_leaves_no_mark(cluster: Cluster)
     with cluster.trial():
         cluster.apply(NodeChanged(node("b", cpu_milli=20_000)))
     assert cluster.shrunk == frozenset()
+
+
+@pytest.mark.parametrize(
+    "shut", [{"schedulable": False}, {"unhealthy": (0,)}, {"unhealthy": (0, 1)}], ids=str
+)
+@pytest.mark.parametrize("anonymous", [False, True])
+def test_a_pod_comes_back_to_where_nobody_may_come(shut: dict[str, Any], anonymous: bool) -> None:
+    gpus = node("a", 2, anonymous_gpus=anonymous)
+    cluster = Cluster([gpus])
+    engine = first_fit(cluster)
+    for uid in ("x", "y"):
+        bind(engine, whole(uid))
+    cluster.apply(NodeChanged(replace(gpus, **shut)))
+    before = snapshot(cluster)
+    with cluster.trial():
+        cluster.apply(Gone("x"))
+        cluster.apply(Gone("y"))
+        cluster.apply(Returned("x"))
+        cluster.check()
+        cluster.apply(Returned("y"))
+        cluster.check()
+        assert snapshot(cluster) == before
+    assert snapshot(cluster) == before
+
+
+def test_a_pod_does_not_come_back_where_another_is_or_it_never_was(cluster: Cluster) -> None:
+    engine = first_fit(cluster)
+    with pytest.raises(Duplicate):
+        cluster.apply(Returned("bound"))
+    with pytest.raises(Unknown):
+        cluster.apply(Returned("ghost"))
+    with cluster.trial():
+        cluster.apply(Gone("bound"))
+        bind(engine, whole("other", 2))
+        with pytest.raises(Conflict):
+            cluster.apply(Returned("bound"))
+    with cluster.trial():
+        cluster.apply(Gone("user"))
+        with pytest.raises(Conflict):  # its claim may have other users by now
+            cluster.apply(Returned("user"))
+    cluster.apply(Gone("bound"))
+    with pytest.raises(Unknown):
+        cluster.apply(Returned("bound"))

@@ -40,7 +40,7 @@ def test_a_missing_file_suggests_the_nearest() -> None:
 
 def test_a_folder_is_no_file() -> None:
     Path("d").mkdir()
-    assert problem("d") == "d: this is a folder; name a CSV file in it"
+    assert problem("d") == "d: this is a folder; name a file in it"
 
 
 def test_a_file_without_permission_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

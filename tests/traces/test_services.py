@@ -156,6 +156,12 @@ def test_a_series_may_be_cut_off() -> None:
                                          " raise that"]),
         (CLASS + LEAST + "wait_s = 6\n", ["[[services]] 1: wait_s says nothing without"
                                           " alternatives; remove it"]),
+        (CLASS + LEAST + "season_s = 6\n", ["[[services]] 1: season_s says nothing under scaler"
+                                            " 'reactive'; remove it"]),
+        (CLASS + LEAST + 'lead_s = 6\nscaler = "fixed"\n', [
+            "[[services]] 1: lead_s says nothing under scaler 'fixed'; remove it"]),
+        (CLASS + LEAST + "cooldown_s = 6\n", ["[[services]] 1: cooldown_s says nothing where least"
+                                              " is 1; remove it, or write least = 0"]),
         (CLASS + LEAST + "max_skew = 6\n", ["[[services]] 1: max_skew says nothing without spread;"
                                             " remove it"]),
         (CLASS + LEAST + 'spread = "node"\n', ["[[services]] 1: spread is 'node'; it may be zone,"
@@ -168,6 +174,8 @@ def test_a_series_may_be_cut_off() -> None:
         ]),
         (CLASS + LEAST + LEAST, ["[[services]] 2: 's' is already [[services]] 1; rename one of"
                                  " them"]),
+        ("[class]\n" + CLASS + LEAST, ["there is no table 'class' in a services file;"
+                                       " did you mean 'classes'?"]),
         ("[nodes]\n" + CLASS + LEAST, ["there is no table 'nodes' in a services file; remove it"]),
     ],
 )  # fmt: skip

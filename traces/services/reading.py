@@ -29,6 +29,12 @@ from bayplan.traces.services.loads import constant, diurnal, from_rates
 from bayplan.traces.services.types import Alternative, Latency, Load, Scaling, Service, ServiceFile
 
 _ALTERNATIVES = "alternatives"
+_TABLES = ("classes", "services")
+_OF_SCALERS: dict[str, tuple[str, ...]] = {
+    "season_s": ("seasonal",),
+    "lead_s": ("seasonal", "holt"),
+}
+"""Keys of forecasts, and the scalers that look at them."""
 _OF_LOADS: dict[str, tuple[str, ...]] = {
     "scale": ("requests",),
     "bin_s": ("requests", "peak_per_s"),
@@ -73,9 +79,9 @@ def read_services(path: PathLike) -> ServiceFile:
     name = display(path)
     tables = toml_tables(name, read_text(path))
     problems = [
-        f"there is no table {shown(key)} in a services file; remove it"
+        f"there is no table {shown(key)} in a services file; {_table_fix(key)}"
         for key in tables
-        if key not in ("classes", "services")
+        if key not in _TABLES
     ]
     classes, wrong = _classes(tables.get("classes", {}))
     problems += wrong
@@ -178,6 +184,12 @@ class _Table:
             yield "wait_s says nothing without alternatives; remove it"
         if "max_skew" in table and "spread" not in table:
             yield "max_skew says nothing without spread; remove it"
+        scaler = table.get("scaler", "reactive")
+        for key, scalers in _OF_SCALERS.items():
+            if key in table and scaler not in scalers:
+                yield f"{key} says nothing under scaler {shown(scaler)}; remove it"
+        if "cooldown_s" in table and least:
+            yield f"cooldown_s says nothing where least is {least}; remove it, or write least = 0"
 
     def service(self, classes: Mapping[str, Latency]) -> Service:
         """Return what it says.
@@ -263,6 +275,11 @@ def _wrong(keys: Sequence[GroupKey], table: Mapping[str, Any]) -> list[str]:
         if choices and isinstance(value, str) and value not in choices:
             found.append(f"{key.name} is {shown(value)}; {_nearest(value, choices)}")
     return found
+
+
+def _table_fix(given: str) -> str:
+    near = difflib.get_close_matches(given, _TABLES, n=1)
+    return f"did you mean {near[0]!r}?" if near else "remove it"
 
 
 def _nearest(given: str, names: Sequence[str] | Mapping[str, Any]) -> str:

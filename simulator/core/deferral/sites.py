@@ -84,7 +84,7 @@ class Sites:
     def _in_order(self, job: int, places: Sequence[int]) -> list[int]:
         book, now = self._floor.book, self._floor.now_s
         left_s = max(0.0, book.estimate_s.item(job) - book.done_s.item(job))
-        if math.isinf(left_s):  # a replica of a service: where it is best now
+        if job >= book.n_batch:  # a replica of a service: where it is best now
             left_s = NOW_S
         until_s = now + max(1.0, left_s / self._floor.places.slowest(book.job_type[job]))
         return sorted(places, key=lambda place: (self._hourly[place].between(now, until_s), place))

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from bayplan.scheduler.arrays import IntArray
-from bayplan.scheduler.events import Bound, Gone
-from bayplan.scheduler.types import Decision, Placement
+from bayplan.scheduler.events import Bound, Gone, Returned
+from bayplan.scheduler.types import Placement
 from bayplan.simulator.core.elastic.change import Change
 from bayplan.simulator.core.elastic.policies import Elasticity
 from bayplan.simulator.core.elastic.shares import Shares, last_to_keep, targets
@@ -137,10 +137,10 @@ class Resizer:
     ) -> None:
         """Put back pods that need not have gone, the last to go first."""
         for each, number, place in reversed(gone):
-            request = floor.pods.numbered(each, number)
-            floor.cluster.apply(Bound(Decision(request, floor.now_s, place), floor.now_s))
+            uid = floor.pods.uid(each, number)
+            floor.cluster.apply(Returned(uid))
             if floor.decide(job) is None:
-                floor.cluster.apply(Gone(request.uid))
+                floor.cluster.apply(Gone(uid))
             else:
                 kept[each] = sorted([*kept[each], (number, place)], key=lambda pod: pod[0])
 

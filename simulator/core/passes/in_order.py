@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from bayplan.scheduler.events import Bound, Gone
-from bayplan.scheduler.types import Decision
+from bayplan.scheduler.events import Gone, Returned
 from bayplan.simulator.core.floor import Floor
 
 
@@ -64,22 +63,31 @@ class InOrder:
 def make_room(floor: Floor, job: int, candidates: list[int]) -> bool:
     """Stop as few of the candidates, the first ones first, as a job needs to start; start it.
 
-    Returns False, and changes nothing, when all of them are not enough.
+    Returns False, and changes nothing, when all of them are not enough. Those from whose places
+    new pods are kept are among them only when the others are not enough: they leave little that
+    anybody may have.
     """
-    book = floor.book
-    free = floor.free_milli() + sum(book.held_milli.item(each) for each in candidates)
-    if free < floor.least_milli(job):
+    back = [each for each in candidates if floor.may_come_back(each)]
+    victims = _victims(floor, job, back)
+    if victims is None and len(back) < len(candidates):
+        victims = _victims(floor, job, candidates)
+    if victims is None:
         return False
-    with floor.cluster.trial():
-        gone = _until_it_fits(floor, job, candidates)
-        if gone is None:
-            return False
-        victims = _reprieve(floor, job, gone)
     for victim in victims:
         floor.stop(victim)
     started = floor.try_start(job)
     assert started, "the trial found room"
     return True
+
+
+def _victims(floor: Floor, job: int, candidates: list[int]) -> list[int] | None:
+    book = floor.book
+    free = floor.free_milli() + sum(book.held_milli.item(each) for each in candidates)
+    if free < floor.least_milli(job):
+        return None
+    with floor.cluster.trial():
+        gone = _until_it_fits(floor, job, candidates)
+        return None if gone is None else _reprieve(floor, job, gone)
 
 
 def _until_it_fits(floor: Floor, job: int, candidates: list[int]) -> list[int] | None:
@@ -101,9 +109,8 @@ def _reprieve(floor: Floor, job: int, gone: list[int]) -> list[int]:
     victims = []
     for each in reversed(gone):
         uids = floor.pods.uids(each)
-        for index, placement in enumerate(floor.placements[each]):
-            request = floor.pods.request(each, index)
-            floor.cluster.apply(Bound(Decision(request, floor.now_s, placement), floor.now_s))
+        for uid in uids:
+            floor.cluster.apply(Returned(uid))
         if floor.decide(job) is None:
             for uid in uids:
                 floor.cluster.apply(Gone(uid))

@@ -88,8 +88,13 @@ class Saving(Exact):
         return self.checkpoint_s
 
     def begin(self, book: Book, job: int, now_s: float) -> None:
-        """Work out the interval, and slow the job down by what its saves take."""
+        """Work out the interval, and slow the job down by what its saves take.
+
+        Replicas of services have nothing to save.
+        """
         super().begin(book, job, now_s)
+        if job >= book.n_batch:
+            return
         interval_s = min(self._interval(self._save_s, book.mttf_s.item(job)), NEVER_S)
         book.period_s[job] = interval_s + self._save_s
         book.base[job] *= interval_s / (interval_s + self._save_s)
@@ -128,6 +133,8 @@ class Saving(Exact):
 
     def _book_overhead(self, book: Book, job: int, now_s: float) -> None:
         super()._book_overhead(book, job, now_s)
+        if job >= book.n_batch:
+            return
         worked_s = now_s - max(book.ready_s.item(job), book.stint_s.item(job))
         if worked_s > 0.0:
             book.overhead_s[job] += worked_s * self._save_s / book.period_s.item(job)

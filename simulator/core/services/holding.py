@@ -110,7 +110,8 @@ class Holding:
         placements = floor.placements[job]
         slow = floor.seats.slow_alone(book.job_type[job], placements)
         named = bool(self._service.alternatives[number].gpu_models)
-        self._alone[k] = (book.base.item(job) if named else 1.0) / slow
+        sound = floor.places.speed(book.job_type[job], placements) if named else 1.0
+        self._alone[k] = sound / slow
         self._stint_s[k] = book.stint_s.item(job)
         self._price[k] = self._part(floor, job, placements[0])
 

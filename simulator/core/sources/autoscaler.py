@@ -9,6 +9,7 @@ from heapq import heappop, heappush
 import numpy as np
 
 from bayplan.scheduler.errors import InputError
+from bayplan.simulator.core.clock import next_multiple
 from bayplan.simulator.core.groups import Group
 from bayplan.simulator.core.sources._base import Events, World
 from bayplan.simulator.core.sources.sizing import sizing
@@ -78,8 +79,7 @@ class Autoscaler:
 
     def _look_after(self, time_s: float) -> float:
         """Return the time of the first look after a time."""
-        at_s = (math.floor(time_s / self._scan_s) + 1) * self._scan_s
-        return at_s if at_s > time_s else at_s + self._scan_s
+        return next_multiple(self._scan_s, time_s)
 
     def _look_from(self, time_s: float) -> float:
         """Return the time of the first look at a time or after it."""

@@ -6,6 +6,7 @@ import math
 from functools import partial
 
 from bayplan.scheduler.errors import InputError
+from bayplan.simulator.core.clock import next_multiple
 from bayplan.simulator.core.detectors import Detector
 from bayplan.simulator.core.settings import Watching
 from bayplan.simulator.core.sources._base import Events, World
@@ -50,7 +51,7 @@ class Watch:
             if not world.floor.running:
                 yield world.stirred()
                 continue
-            yield world.until((math.floor(world.now_s / every_s) + 1) * every_s)
+            yield world.until(next_multiple(every_s, world.now_s))
             world.floor.now_s = world.now_s
             for name, gpu in self._detector.suspects(world.floor, rng):
                 if world.gpus.is_closed(name, gpu):

@@ -3,8 +3,10 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from bayplan.simulator.core.clock import Clock, Turn
+from bayplan.simulator.core.clock import Clock, Turn, next_multiple
 
 
 def test_events_come_at_their_very_time_in_their_turn() -> None:
@@ -32,3 +34,10 @@ def test_nothing_happens_in_the_past() -> None:
     clock.step()
     with pytest.raises(ValueError, match="already"):
         clock.at(1.0, lambda _: None, Turn.FINISH)
+
+
+@given(step_s=st.floats(0.01, 1e5), k=st.integers(0, 100_000))
+def test_the_next_multiple_is_later_and_no_more_than_a_step(step_s: float, k: int) -> None:
+    time_s = k * step_s
+    found = next_multiple(step_s, time_s)
+    assert time_s < found <= time_s + 1.001 * step_s

@@ -117,6 +117,17 @@ def test_a_fault_of_the_application_leaves_the_gpu_as_it_is(draws: dict[str, Dra
     assert done.totals.closed_gpu_s == 0.0
 
 
+def test_who_was_stopped_by_a_fault_is_placed_anew_by_repack(draws: dict[str, Drawn]) -> None:
+    # Nothing but x itself is another one than in the pass before.
+    draws["gpu-faults/a/0"] = Drawn(1.0)
+    jobs = [job("x", 5000.0), job("y", 100.0)]
+    done = run(jobs, failing("application"), preemption="repack")
+    assert told(done) == [
+        "0 arrive x", "0 arrive y", "0 start x a", "3600 fault a/0 application", "3600 lose x a",
+        "3600 start x a", "5000 finish x", "5000 start y a", "5100 finish y",
+    ]  # fmt: skip
+
+
 def test_an_idle_gpu_has_no_application_to_lose(draws: dict[str, Drawn]) -> None:
     draws["gpu-faults/a/1"] = Drawn(0.5)
     done = run([job("x", 4000.0)], failing("application", 2), gpus=2)

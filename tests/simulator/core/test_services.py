@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bayplan.scheduler.errors import InputError
-from bayplan.scheduler.sharing import Mps
+from bayplan.scheduler.sharing import Mps, TimeSlicing
 from bayplan.scheduler.types import Node
 from bayplan.simulator.core.grid import Grid
 from bayplan.simulator.core.groups import Group
@@ -19,9 +20,9 @@ from bayplan.simulator.core.parts import Parts
 from bayplan.simulator.core.results import Outcome
 from bayplan.simulator.core.services.outcome import ServiceTotals
 from bayplan.simulator.core.services.replicas import with_replicas
-from bayplan.simulator.core.settings import Interruptions, Settings
+from bayplan.simulator.core.settings import Interruptions, OutOfMemory, Settings
 from bayplan.simulator.core.simulation import Simulation
-from bayplan.simulator.core.sources import Autoscaler, Listed, NodeChange
+from bayplan.simulator.core.sources import Autoscaler, Events, Listed, NodeChange, World
 from bayplan.traces.services import Alternative, Latency, Load, Scaling, Service
 
 from .support import job, node, table, told
@@ -446,3 +447,85 @@ def test_no_request_gets_lost_whatever_happens(
         assert totals.offered == pytest.approx(gone, abs=1e-6)
     allocated = outcome.totals.allocated_gpu_s - float(outcome.jobs.gpu_s.sum())
     assert allocated / 3600.0 == pytest.approx(sum(t.gpu_h for t in outcome.services.totals))
+
+
+@pytest.mark.parametrize("models", ["", "A100-80GB"])
+@pytest.mark.parametrize(
+    ("slow_s", "sound_s", "slow_for_s"), [(0.0, 600.0, 600.0), (200.0, 600.0, 400.0)]
+)
+def test_a_replica_on_a_slow_gpu_serves_less(
+    models: str, slow_s: float, sound_s: float, slow_for_s: float
+) -> None:
+    """Two a second alone, half of it while the GPU is slow, whenever that began."""
+
+    class Slow:
+        def run(self, world: World) -> Events:
+            for at_s, factor in ((slow_s, 0.5), (sound_s, 1.0)):
+                yield world.until(at_s)
+                world.slow_gpu("n", 0, factor)
+
+    one = service(pieces=[(0.0, 0.5)], alternatives=[replace(GPU, gpu_models=models)])
+    parts = Parts(sources=[Slow()], services=[one])
+    outcome = Simulation([node("n")], table([]), Settings(sample_s=1000.0), parts).run()
+    assert outcome.services is not None
+    (mean,) = outcome.services.series.capacity_per_s.tolist()
+    assert mean == pytest.approx((slow_for_s + 2.0 * (1000.0 - slow_for_s)) / 1000.0)
+
+
+@pytest.mark.parametrize("models", ["", "A100-80GB"])
+@pytest.mark.parametrize("checkpoint", ["fixed", "young"])
+def test_replicas_save_nothing(models: str, checkpoint: str) -> None:
+    one = service(alternatives=[replace(GPU, gpu_models=models)])
+    costs = Interruptions(checkpoint_s=100.0, save_s=100.0, checkpoint=checkpoint)
+    changes = [(500.0, "n", "down"), (500.0, "n", "up")]  # it is stopped as well
+    outcome = run([node("n")], [one], changes=changes, interruptions=costs)
+    assert outcome.services is not None
+    assert set(outcome.services.series.capacity_per_s.tolist()) == {2.0}
+
+
+def test_a_replica_that_finds_no_memory_is_killed_as_often_as_it_comes_back() -> None:
+    # It comes back after half a second each time: 2000 times, and 2 ** 1024 is no float.
+    big = job("j", 1000.0, gpu_milli=100, gpu_memory_mib=60_000)
+    shape = replace(GPU, gpu_milli=100, gpu_memory_mib=60_000)
+    outcome = run(
+        [node("n", 1, TimeSlicing(replicas=4, check_memory=False))],
+        [service(pieces=[(1.0, 1.0)], alternatives=[shape])],
+        [big],
+        out_of_memory=OutOfMemory(backoff_s=0.5, most_backoff_s=0.5),
+    )
+    # At 1, 1.5, ... 999.5: at 1000 the service is over.
+    assert only(outcome).oom_kills == 1998
+
+
+def test_samples_count_the_gpus_of_the_alternative_that_a_replica_has() -> None:
+    # The job has one of the two GPUs of n, so that after 60 s the replica asks for one, not two.
+    wide = replace(GPU, gpu_count=2)
+    outcome = run(
+        [node("n", 2)],
+        [service(alternatives=[wide, GPU], end_s=1000.0)],
+        [job("j", 2000.0)],
+        sample_s=500.0,
+    )
+    series = outcome.series
+    assert dict(zip(series.time_s.tolist(), series.effective_milli.tolist(), strict=True)) == {
+        0.0: 0.0, 500.0: 2000.0, 1000.0: 2000.0, 1500.0: 1000.0, 2000.0: 1000.0,
+    }  # fmt: skip
+
+
+def test_a_replica_goes_where_it_costs_least_now() -> None:
+    # za is clean in the first of three hours, and the dirtier of the two on the whole.
+    grid = Grid(zones={"za": (100.0, 900.0, 900.0), "zb": (200.0,)})
+    outcome = run(
+        [zoned("b", "zb", 1), zoned("a", "za", 1)], [service()], grid=grid, deferral="carbon"
+    )
+    assert "0 start s-0 a" in told(outcome)
+
+
+def test_a_replica_that_asks_for_something_else_is_placed_by_repack() -> None:
+    outcome = run(
+        [node("n")], [service(alternatives=[GPU, CPU], priority=-1)], [job("j", 2000.0)],
+        preemption="repack", ordering="priority",
+    )  # fmt: skip
+    assert told(outcome)[-4:] == [
+        "60 ask s-0", "60 start s-0 n", "1000 leave s-0", "2000 finish j",
+    ]  # fmt: skip

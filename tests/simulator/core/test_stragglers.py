@@ -12,6 +12,7 @@ import pytest
 from bayplan.scheduler.errors import InputError
 from bayplan.scheduler.sharing import Mps
 from bayplan.simulator.core.detectors import DETECTORS
+from bayplan.simulator.core.floor import Floor
 from bayplan.simulator.core.parts import Parts
 from bayplan.simulator.core.results import Outcome
 from bayplan.simulator.core.settings import Interruptions, Settings, Watching
@@ -202,6 +203,27 @@ def test_it_is_found_when_it_is_behind_by_more_than_the_threshold(
 
 
 @pytest.mark.usefixtures("means")
+class Looks:
+    """A detector that suspects nobody, and notes when it looks."""
+
+    every_s = 1.1
+
+    def __init__(self) -> None:
+        self.at_s: list[float] = []
+
+    def suspects(self, floor: Floor, rng: np.random.Generator) -> list[tuple[str, int]]:
+        assert floor.now_s not in self.at_s, "the clock stands still"
+        self.at_s.append(floor.now_s)
+        return []
+
+
+def test_it_looks_once_at_a_time_whatever_is_rounded() -> None:
+    # 15 x 1.1 / 1.1 is less than 15 as floats: the next multiple was the very same time.
+    looks = Looks()
+    run([job("x", 22.0)], Watch(looks, Watching("progress")))
+    assert looks.at_s == pytest.approx([1.1 * k for k in range(1, 20)])
+
+
 def test_nobody_is_looked_at_before_a_whole_window() -> None:
     done = run([job("x", 3000.0, arrival_s=700.0)], Slow((0, 0, 0.5)), gpus=1, watching=FOUND)
     # It starts at 700 s: of the looks, that at 1800 s is the first with a whole window.

@@ -232,3 +232,16 @@ def test_the_settings_of_a_run_are_those_that_were_set(tmp_path: Path) -> None:
     assert differing([second]) == []
     assert differing([first]) == [("policy.placement", ["fgd"])]
     assert differing([first, second]) == [("policy.placement", ["fgd", "best-fit"])]
+
+
+def test_tables_that_were_set_are_counted(tmp_path: Path) -> None:
+    made_of = Scenario().of(
+        startup__images={"a": 1.0, "b": 2.0}, startup__models={"m": 3.0}, startup__image="a"
+    )
+    run = replace(one(tmp_path / "r"), settings=json.loads(json.dumps(described(made_of))))
+    none = replace(run, settings=json.loads(json.dumps(described(Scenario()))))
+    assert differing([run, none]) == [
+        ("startup.images", ["2 entries", "–"]),
+        ("startup.models", ["1 entry", "–"]),
+        ("startup.image", ["a", "–"]),
+    ]

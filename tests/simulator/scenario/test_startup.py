@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -107,5 +108,17 @@ def test_types_that_no_job_has_and_a_policy_without_images_are_told() -> None:
     scenario, problems = scenario_of({"jobs": {"synthetic": synthetic}, "startup": startup})
     assert problems == []
     assert list(doubts(made_ready(scenario.of(policy__placement="image-locality")))) == [
-        "startup.types: no job is of type 'trian'; did you mean 'train'?"
+        "startup.types: no job or service is of type 'trian'; did you mean 'train'?"
     ]
+
+
+def test_types_of_services_are_types_too(tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text(
+        '[classes.c]\ntarget_s = 1\n[[services]]\nname = "s"\nclass = "c"\nrate_per_s = 1\n'
+        'per_s = 2\nmost = 1\njob_type = "llm"\n'
+    )
+    startup = {"models": {"m": 1}, "types": {"llm": {"model": "m"}}}
+    file = str(tmp_path / "s.toml")
+    scenario, problems = scenario_of({"startup": startup, "services": {"file": file}})
+    assert problems == []
+    assert list(doubts(made_ready(scenario))) == []
