@@ -23,7 +23,7 @@ from .running import Extender, Setup
 
 pytestmark = pytest.mark.controlplane
 
-SETUP = Setup(config={"devices": {"hami": True, "gpushare": True}})
+SETUP = Setup(config={"devices": {"hami": True, "gpushare": True}, "state": {"nudge": True}})
 PHASE = "hami.io/bind-phase"
 
 
