@@ -43,7 +43,7 @@ class Mirror:
     holds
         Until when room is kept for a pod that is not bound.
     n_released, n_node_changes
-        How often room was given back, and nodes came or left.
+        How often there may have been room that was not, and nodes came or left.
     provisional
         Pods that a call has shown and the watch has not, yet, each with when to forget it.
     """
@@ -180,17 +180,20 @@ class Mirror:
         """Let a node be as it was read."""
         node = self._as_open_as(facts.node)
         before = self.cluster.nodes.get(node.name)
+        if before == node:
+            return
+        self.n_released += self.started
         if before is None:
             self.n_node_changes += 1
             self.cluster.apply(NodeUp(node))
             self._place_all(node.name, now_s)
-        elif before != node:
-            try:
-                self.cluster.apply(NodeChanged(node))
-            except Conflict:  # other GPUs, while some are in use
-                self._replace_node(node, now_s)
-            else:
-                self._uncrowd(node.name, now_s)
+            return
+        try:
+            self.cluster.apply(NodeChanged(node))
+        except Conflict:  # other GPUs, while some are in use
+            self._replace_node(node, now_s)
+        else:
+            self._uncrowd(node.name, now_s)
 
     def _as_open_as(self, node: Node) -> Node:
         """Return a node as it may take pods: not where it cannot be told what is free."""

@@ -197,9 +197,10 @@ class Service:
             LOG.info("waits", extra={"pod": pod.key, "why": note})
 
     async def _nudge(self) -> None:
-        """Touch some pods that wait, now that room is free that nobody outside knows of.
+        """Touch some pods that wait, now that room is free.
 
-        kube-scheduler looks again at a pod that has changed; that a hold is over it cannot see.
+        kube-scheduler looks again at a pod that has changed. That a hold is over it cannot see, and
+        what it saw before we did (a pod that left, a node that came) it has asked for in vain.
         """
         n_released, self._n_released = self._n_released, self.owner.mirror.n_released
         if not self.settings.nudge or n_released == self._n_released:

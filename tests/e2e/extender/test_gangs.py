@@ -167,7 +167,7 @@ def define_pod_groups(client: Client) -> None:
 
     def is_established() -> bool:
         found = client.call("GET", f"{path}/podgroups.scheduling.x-k8s.io")
-        conditions = found.get("status", {}).get("conditions", [])
+        conditions = found.get("status", {}).get("conditions") or []
         return any(each["type"] == "Established" for each in conditions)
 
     wait_for("the kind PodGroup", is_established)

@@ -23,7 +23,7 @@ from .running import Extender, Setup
 
 pytestmark = pytest.mark.controlplane
 
-SETUP = Setup(config={"devices": {"hami": True, "gpushare": True}})
+SETUP = Setup(config={"devices": {"hami": True, "gpushare": True}, "state": {"nudge": True}})
 PHASE = "hami.io/bind-phase"
 
 
@@ -89,7 +89,7 @@ def test_hami_gives_the_gpus_that_were_chosen(client: Client, shared: Extender) 
         client.create(ours("more", 1, resources=share))
         wait_for("its event", lambda: events(client, "more", "FailedScheduling"))
         client.delete("Pod", "share-3")
-        wait_for("its room", lambda: node_of(client.get("Pod", "more")))
+        wait_for("its room", lambda: node_of(client.get("Pod", "more")), 30.0)
         check(client, shared, [*set(placed) - {"share-3"}, "more"], audit)
 
 

@@ -382,3 +382,25 @@ def test_a_round_that_fails_is_logged_and_the_next_one_comes(
     assert [each.message for each in caplog.records if each.levelname == "ERROR"] == [
         "a round of looking after what was promised failed"
     ]
+
+
+@pytest.mark.parametrize("kind", ["pod", "node", "uncordoned"])
+def test_pods_that_were_asked_for_before_the_watch_showed_room_are_touched(kind: str) -> None:
+    async def main() -> None:
+        busy, waits = pod("busy", 8, at="a"), pod("waits", 8)
+        service, api, _ = service_of(
+            node("a"), node("b", cordoned=True), pods=(busy, waits), nudge=True
+        )
+        await service._nudge()
+        names = ["a", "c"] if kind == "node" else ["a", "b"]
+        assert not service.filter(waits, names, holds=True).passed
+        await service._nudge()
+        assert api.touched == []
+        if kind == "pod":
+            service.deleted("Pod", busy)
+        else:
+            service.changed("Node", node("c" if kind == "node" else "b"))
+        await service._nudge()
+        assert api.touched == ["waits"]
+
+    run(main())
