@@ -18,8 +18,9 @@ def summary(answer: FilterAnswer) -> str:
     n = sum(counts.values())
     if not n:
         return "there was no node to choose from"
+    nodes = "1 node" if n == 1 else f"{n:,} nodes"
     ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     if len(ordered) == 1:
-        return f"{n:,} nodes: {ordered[0][0]}"[:MOST]
+        return f"{nodes}: {ordered[0][0]}"[:MOST]
     parts = "; ".join(f"{k:,} × {text}" for text, k in ordered)
-    return f"{n:,} nodes: {parts}"[:MOST]
+    return f"{nodes}: {parts}"[:MOST]
