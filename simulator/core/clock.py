@@ -40,6 +40,9 @@ class Clock(simpy.Environment):
     was predicted for.
     """
 
+    def __init__(self) -> None:
+        super().__init__(0.0)  # SimPy begins with a whole number, which kernels are not made for
+
     def at(self, time_s: float, call: Callable[[Any], None], turn: Turn) -> None:
         """Call ``call(event)`` at a time, now or later, in its turn."""
         if time_s < self._now:
@@ -49,7 +52,7 @@ class Clock(simpy.Environment):
     def until(self, time_s: float, turn: Turn) -> simpy.Event:
         """Return an event at a time, now or later, that a process can wait for."""
         event = _Call(self, [])
-        self._add(max(time_s, self._now), turn, event)
+        self._add(max(float(time_s), self._now), turn, event)
         return event
 
     def pending(self) -> simpy.Event:

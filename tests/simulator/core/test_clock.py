@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Generator
 from functools import partial
 
 import pytest
+import simpy
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,3 +43,18 @@ def test_the_next_multiple_is_later_and_no_more_than_a_step(step_s: float, k: in
     time_s = k * step_s
     found = next_multiple(step_s, time_s)
     assert time_s < found <= time_s + 1.001 * step_s
+
+
+def test_time_is_a_float_from_the_beginning_and_whatever_is_asked_for() -> None:
+    clock = Clock()
+    seen: list[object] = [clock.now]
+
+    def process() -> Generator[simpy.Event, None, None]:
+        for time_s in (-5, 3):
+            yield clock.until(time_s, Turn.CHANGE)
+            seen.append(clock.now)
+
+    clock.process(process())
+    clock.run()
+    assert seen == [0.0, 0.0, 3.0]
+    assert all(type(each) is float for each in seen)
