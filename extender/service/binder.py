@@ -23,6 +23,9 @@ ALLOCATION_S = 300.0
 ASK_AGAIN_S = 2.0
 """How often it is asked where a pod is whose binding may have happened."""
 
+IN_FLIGHT_S = 12.0
+"""So long a request that was sent may arrive after nobody waits for it: a client's deadline."""
+
 _LOOK_S = 0.05
 
 
@@ -68,8 +71,12 @@ class Binder:
         if there(plan) >= plan.least:
             self.barrier.open(plan)
             return ""
-        if await self.barrier.wait(plan, self._settings.bind_wait_s):
-            return ""
+        try:
+            if await self.barrier.wait(plan, self._settings.bind_wait_s):
+                return ""
+        except asyncio.CancelledError:  # the call was given up: its pod is there no longer
+            plan.arrived.discard(pod.key)
+            raise
         if self._owner.plans.plans.get(plan.name) is not plan:
             return f"gang {plan.name}: its plan is over; it is planned anew"
         n = there(plan)
@@ -118,6 +125,9 @@ class Binder:
             await self._calls.bind(pod, node, self._annotations(pod, ready))
         except CallFailed as failed:
             return await self._after_failure(pod, node, failed)
+        except asyncio.CancelledError:  # the call was given up; what was sent may arrive yet
+            self._spawn(self._settle(pod, node, IN_FLIGHT_S))
+            raise
         return ""
 
     def _annotations(self, pod: PodName, ready: Ready) -> dict[str, str]:
@@ -135,15 +145,20 @@ class Binder:
             if at == node:
                 return ""
             if at is None:  # the room stays until somebody can tell
-                self._spawn(self._settle(pod, node))
+                self._spawn(self._settle(pod, node, ASK_AGAIN_S))
                 return f"{failed}; whether the pod is bound is not known yet"
         self._owner.take_back(pod.key, self._clock())
         return str(failed)
 
-    async def _settle(self, pod: PodName, node: str) -> None:
-        """Ask until it is known where a pod is, unless the watch shows it before."""
+    async def _settle(self, pod: PodName, node: str, first_s: float) -> None:
+        """Ask until it is known where a pod is, unless the watch shows it before.
+
+        ``first_s``: after how long it is asked first.
+        """
+        wait_s = first_s
         while pod.key in self._owner.mirror.assumed:
-            await asyncio.sleep(ASK_AGAIN_S)
+            await asyncio.sleep(wait_s)
+            wait_s = ASK_AGAIN_S
             at = await self._where(pod)
             if at is not None:
                 if at != node:

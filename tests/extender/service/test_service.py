@@ -7,18 +7,15 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import pytest
-
-from extender_things import bound, gang_pod, hami_node, listed, node, pod, pod_group
-
-pytest.importorskip("prometheus_client")
-
 from prometheus_client import CollectorRegistry
 
 from bayplan.extender.live.settings import Gangs, Live, Rollback
+from bayplan.extender.service import binder
 from bayplan.extender.service.calls import CallFailed, PodName, Sure
 from bayplan.extender.service.numbers import Numbers
 from bayplan.extender.service.service import Service
 from bayplan.extender.service.settings import Service as Settings
+from extender_things import bound, gang_pod, hami_node, listed, node, pod, pod_group
 
 Object = dict[str, Any]
 
@@ -35,10 +32,11 @@ class Api:
         self.evicted: list[str] = []
         self.told: list[tuple[str, str, str]] = []
         self.touched: list[str] = []
+        self.delay_s = 0.0
         self.watch: Callable[[str, Object], None] = lambda kind, thing: None
 
     async def bind(self, pod: PodName, node: str, annotations: Mapping[str, str]) -> None:
-        await asyncio.sleep(0)
+        await asyncio.sleep(self.delay_s)
         failures = self.fails.get(pod.name, [])
         failed = failures.pop(0) if failures else None
         if failed is None or (failed.happened is Sure.MAYBE and "done" in str(failed)):
@@ -196,6 +194,48 @@ def test_a_binding_that_may_have_happened_is_looked_up(done: bool) -> None:
         why = await schedule(service, thing, ["a"])
         assert why == ("" if done else "reset")
         assert bool(service.owner.mirror.assumed) is done
+        assert await service.recompute() == []
+
+    run(main())
+
+
+def test_a_call_that_is_given_up_at_the_barrier_does_not_count_as_there() -> None:
+    async def main() -> None:
+        pods = gang()
+        service, api, _ = service_of(node("a"), node("b"), pods=pods)
+        waiting = [asyncio.create_task(schedule(service, each, ["a", "b"])) for each in pods[:3]]
+        await asyncio.sleep(0.02)
+        waiting.pop(0).cancel()
+        await asyncio.sleep(0.02)
+        waiting.append(asyncio.create_task(schedule(service, pods[3], ["a", "b"])))
+        await asyncio.sleep(0.02)
+        assert api.bound == []  # three are there, and four are needed
+        waiting.append(asyncio.create_task(schedule(service, pods[0], ["a", "b"])))
+        assert await asyncio.gather(*waiting) == [""] * 4
+        assert len(api.bound) == 4
+
+    run(main())
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_the_room_of_a_binding_that_is_given_up_is_kept_until_it_is_known_what_became_of_it(
+    arrives: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(binder, "IN_FLIGHT_S", 0.1)
+
+    async def main() -> None:
+        thing = pod("p", 8)
+        service, api, _ = service_of(node("a"), pods=(thing,))
+        api.delay_s = 60.0
+        binding = asyncio.create_task(schedule(service, thing, ["a"]))
+        await asyncio.sleep(0.02)
+        binding.cancel()
+        await asyncio.sleep(0.02)
+        assert service.owner.mirror.assumed == {"default/p": "a"}
+        if arrives:
+            api.pods["p"] = bound(thing, "a")
+        await asyncio.sleep(0.2)
+        assert bool(service.owner.mirror.assumed) is arrives
         assert await service.recompute() == []
 
     run(main())
