@@ -4,6 +4,7 @@
 
     BayplanError
     ├── InputError            what a person gave cannot be used (exit code 2)
+    │   └── InputErrors       several things in one file
     ├── InvalidRequest        a request that no cluster could ever hold (negative, empty, unknown)
     └── StateError            an event that the cluster refuses; nothing was changed
         ├── Conflict          what a decision rests on no longer holds
@@ -14,6 +15,8 @@ A request that does not fit is data (``Decision.reasons``), never an error.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 class BayplanError(Exception):
@@ -40,6 +43,22 @@ class InputError(BayplanError):
     ) -> None:
         where = "" if file is None else f"{file}: " if row is None else f"{file}:{row}: "
         super().__init__(f"{where}{problem}" + (f"; {fix}" if fix else ""))
+
+
+class InputErrors(InputError):
+    """Several things in a file cannot be used: one line for each.
+
+    Parameters
+    ----------
+    file
+        The file, as the person named it.
+    problems
+        What is wrong and what to do about it, one line each.
+    """
+
+    def __init__(self, file: object, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(f"{file}: {problem}" for problem in problems))
+        self.problems = list(problems)
 
 
 class InvalidRequest(BayplanError, ValueError):

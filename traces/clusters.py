@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bayplan.scheduler.errors import InputError
+from bayplan.scheduler.errors import InputError, InputErrors
 from bayplan.scheduler.hardware import Product, find_product, product_named
 from bayplan.traces.cluster_keys import KEYS, KINDS, MODES, TEMPLATE, GroupKey, markdown
 from bayplan.traces.columns import shown
@@ -26,7 +26,6 @@ __all__ = [
     "KEYS",
     "MODES",
     "TEMPLATE",
-    "ClusterError",
     "ClusterFile",
     "GroupKey",
     "markdown",
@@ -43,22 +42,6 @@ Autoscaler's ``--scale-down-unneeded-time``."""
 
 CPU_NODE_GPUS = 4
 """A node without GPUs has the cores and the memory of one with so many."""
-
-
-class ClusterError(InputError):
-    """A cluster file cannot be used; one line for each thing that is wrong with it.
-
-    Parameters
-    ----------
-    file
-        The file, as the person named it.
-    problems
-        What is wrong and what to do about it, one line each.
-    """
-
-    def __init__(self, file: str, problems: Sequence[str]) -> None:
-        super().__init__("\n".join(f"{file}: {problem}" for problem in problems))
-        self.problems = list(problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +96,7 @@ def read_cluster(path: PathLike) -> ClusterFile:
     ------
     InputError
         The file cannot be read or is no TOML.
-    ClusterError
+    InputErrors
         Its tables break rules: all of them are listed.
     """
     name = display(path)
@@ -125,7 +108,7 @@ def read_cluster(path: PathLike) -> ClusterFile:
     ]
     given = tables.get("nodes", [])
     if not isinstance(given, list) or not all(isinstance(each, dict) for each in given):
-        raise ClusterError(name, [*problems, "nodes is no list of tables; write [[nodes]]"])
+        raise InputErrors(name, [*problems, "nodes is no list of tables; write [[nodes]]"])
     groups = []
     for number, table in enumerate(given, start=1):
         group = _Group(number, table)
@@ -135,7 +118,7 @@ def read_cluster(path: PathLike) -> ClusterFile:
         problems.append("there are no nodes; add a table [[nodes]]")
     problems += _twins(groups)
     if problems:
-        raise ClusterError(name, problems)
+        raise InputErrors(name, problems)
     return _cluster(groups)
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from bayplan.scheduler.errors import InputError
+from bayplan.scheduler.errors import InputError, InputErrors
 from bayplan.scheduler.hardware import product_named
 from bayplan.scheduler.types import Node
 from bayplan.simulator.core.grid import Grid, Hours
@@ -41,11 +41,11 @@ from bayplan.simulator.scenario.startup import startup_of
 from bayplan.simulator.scenario.synthetic import synthetic_jobs
 from bayplan.simulator.sharing import Called, Modes, cuts, stated, with_product
 from bayplan.traces import NodeTable, builtin_nodes, nodes_from, read_nodes
-from bayplan.traces.clusters import ClusterError, ClusterFile, read_cluster
+from bayplan.traces.clusters import ClusterFile, read_cluster
 from bayplan.traces.gpu_outages import GpuOutages
 from bayplan.traces.jobs import JobTable, builtin_jobs, read_jobs
 from bayplan.traces.outages import Outages
-from bayplan.traces.services import Service, ServiceFile, ServicesError, read_services
+from bayplan.traces.services import Service, ServiceFile, read_services
 
 CALLED = Called(
     layout="sharing.layout",
@@ -255,7 +255,7 @@ class _Attempts:
         try:
             return make()
         except InputError as error:
-            several = isinstance(error, ClusterError | ServicesError)
+            several = isinstance(error, InputErrors)
             lines = str(error).splitlines() if several else [str(error)]
             self.problems.extend(
                 self._scenario.error(path, line, "") if path else InputError(line) for line in lines

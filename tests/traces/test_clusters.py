@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bayplan.scheduler.errors import InputError
-from bayplan.traces.clusters import TEMPLATE, ClusterError, NodeGroup, markdown, read_cluster
+from bayplan.scheduler.errors import InputError, InputErrors
+from bayplan.traces.clusters import TEMPLATE, NodeGroup, markdown, read_cluster
 from bayplan.traces.gpu_outages import GpuOutages
 from bayplan.traces.outages import Outages
 
@@ -19,7 +19,7 @@ GPUS = '[[nodes]]\nname = "g"\ngpus = 8\ngpu_model = "A100-80GB"\n'
 
 
 def problems(write: Write, text: str) -> list[str]:
-    with pytest.raises(ClusterError) as error:
+    with pytest.raises(InputErrors) as error:
         read_cluster(write(text, "c.toml"))
     lines = str(error.value).split("\n")
     assert lines == [f"c.toml: {problem}" for problem in error.value.problems]

@@ -10,13 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bayplan.scheduler.errors import InputError
+from bayplan.scheduler.errors import InputError, InputErrors
 from bayplan.traces.series import RequestSeries, binned
 from bayplan.traces.services import (
     Alternative,
     Scaling,
     Service,
-    ServicesError,
     constant,
     diurnal,
     from_rates,
@@ -37,7 +36,7 @@ def read(write: Write, text: str) -> Service:
 
 
 def problems(write: Write, text: str) -> list[str]:
-    with pytest.raises(ServicesError) as error:
+    with pytest.raises(InputErrors) as error:
         read_services(write(text, "s.toml"))
     assert str(error.value).split("\n") == [f"s.toml: {each}" for each in error.value.problems]
     return error.value.problems

@@ -5,7 +5,7 @@ and ``reading`` reads the file.
 """
 
 from bayplan.traces.services.loads import constant, diurnal, from_rates
-from bayplan.traces.services.reading import ServicesError, read_services
+from bayplan.traces.services.reading import read_services
 from bayplan.traces.services.types import (
     MEASURES,
     SPREADS,
@@ -26,7 +26,6 @@ __all__ = [
     "Scaling",
     "Service",
     "ServiceFile",
-    "ServicesError",
     "constant",
     "diurnal",
     "from_rates",

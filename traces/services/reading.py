@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from bayplan.scheduler.errors import InputError
+from bayplan.scheduler.errors import InputError, InputErrors
 from bayplan.traces.cluster_keys import GroupKey
 from bayplan.traces.clusters import toml_tables, wrong_with
 from bayplan.traces.columns import BadRow, shown
@@ -44,22 +44,6 @@ _OF_LOADS: dict[str, tuple[str, ...]] = {
 """Keys of a load, and the kinds of loads, by their main keys, beside which they say something."""
 
 
-class ServicesError(InputError):
-    """A services file cannot be used; one line for each thing that is wrong with it.
-
-    Parameters
-    ----------
-    file
-        The file, as the person named it.
-    problems
-        What is wrong and what to do about it, one line each.
-    """
-
-    def __init__(self, file: str, problems: Sequence[str]) -> None:
-        super().__init__("\n".join(f"{file}: {problem}" for problem in problems))
-        self.problems = list(problems)
-
-
 def read_services(path: PathLike) -> ServiceFile:
     """Read a services file. Request series that it names are beside it, unless named in full.
 
@@ -73,7 +57,7 @@ def read_services(path: PathLike) -> ServiceFile:
     ------
     InputError
         The file cannot be read or is no TOML.
-    ServicesError
+    InputErrors
         Its tables break rules: all of them are listed.
     """
     name = display(path)
@@ -87,7 +71,7 @@ def read_services(path: PathLike) -> ServiceFile:
     problems += wrong
     given = tables.get("services", [])
     if not isinstance(given, list) or not all(isinstance(each, dict) for each in given):
-        raise ServicesError(name, [*problems, "services is no list of tables; write [[services]]"])
+        raise InputErrors(name, [*problems, "services is no list of tables; write [[services]]"])
     if not given:
         problems.append("there are no services; add a table [[services]]")
     known = classes if not wrong else None
@@ -95,7 +79,7 @@ def read_services(path: PathLike) -> ServiceFile:
     problems += [problem for table in each for problem in table.problems(known)]
     problems += _twins(given)
     if problems:
-        raise ServicesError(name, problems)
+        raise InputErrors(name, problems)
     services = []
     for table in each:
         try:
@@ -103,7 +87,7 @@ def read_services(path: PathLike) -> ServiceFile:
         except InputError as error:
             problems.append(f"{table.where}: {error}")
     if problems:
-        raise ServicesError(name, problems)
+        raise InputErrors(name, problems)
     read = [str(table.requests) for table in each if table.requests is not None]
     return ServiceFile(tuple(services), tuple(dict.fromkeys(read)))
 
