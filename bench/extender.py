@@ -5,7 +5,8 @@ for 100, 1,000, 5,000 and 10,000 nodes, a pod as kube-scheduler sends it is filt
 and prioritised over those that passed. Known shapes were asked for before; of an unseen one the
 CPU request is new, so that all nodes are scored. Beside it, turn by turn in the same run: a server
 that parses and answers the same bodies in the same framework and decides nothing. ``cpu`` is what
-the server's process ran for a call: on a machine that others use, it moves the least.
+the server's process ran for a call: on a machine that others use, it moves the least. ``decide`` is
+the engine's part: filter and prioritize called in this process, without a wire.
 """
 
 from __future__ import annotations
@@ -30,11 +31,12 @@ from bayplan.extender import loop
 from bayplan.extender.http.app import App
 from bayplan.extender.http.server import Server
 from bayplan.extender.http.settings import HttpSettings
+from bayplan.extender.names import NodeNames
 from bayplan.extender.service.calls import PodName
 from bayplan.extender.service.numbers import Numbers
 from bayplan.extender.service.service import Service
 from bayplan.extender.service.settings import Service as Settings
-from bayplan.extender.verbs import FilterAnswer, Verbs
+from bayplan.extender.verbs import FilterAnswer, Scores, Verbs
 from bayplan.extender.warming import warm
 from bayplan.traces.kubernetes.objects import Object
 from measure import percentiles, write_result
@@ -90,10 +92,10 @@ class Echoes(Decides):
         super().__init__(0)
 
     def filter(self, pod: Object, names: Sequence[str], *, holds: bool) -> FilterAnswer:
-        return FilterAnswer([*names], {}, {})
+        return FilterAnswer(NodeNames.of(names), np.zeros(len(names), np.int64))
 
-    def prioritize(self, pod: Object, names: Sequence[str]) -> list[tuple[str, int]]:
-        return [(name, 5) for name in names]
+    def prioritize(self, pod: Object, names: Sequence[str]) -> Scores:
+        return Scores(NodeNames.of(names), np.full(len(names), 5))
 
 
 def name_of(i: int) -> str:
@@ -153,7 +155,29 @@ def measure(n_nodes: int) -> list[dict[str, Any]]:
             found += [
                 _row(n_nodes, shapes, verb, asked) for verb in ("filter", "prioritize", "both")
             ]
+            deciding_ms = deciding(n_nodes, names, more)
+            for row in found[-3:]:
+                row["decide_p50_ms"] = deciding_ms[row["verb"]]
     return found
+
+
+def deciding(n_nodes: int, names: list[str], more: list[int]) -> dict[str, float]:
+    """Return the milliseconds that deciding takes, by verb; the median of all calls."""
+    verbs, asked = Decides(n_nodes), NodeNames.of(names)
+    times: dict[str, list[float]] = {"filter": [], "prioritize": [], "both": []}
+    for k, milli in enumerate([0] * WARM + more):
+        pod = _pod(k, milli)
+        start = time.perf_counter()
+        answer = verbs.filter(pod, asked, holds=True)
+        filtered = time.perf_counter()
+        passed = NodeNames.of(answer.passed)
+        begun = time.perf_counter()
+        verbs.prioritize(pod, passed)
+        end = time.perf_counter()
+        for verb, seconds in zip(times, (filtered - start, end - begun), strict=False):
+            times[verb].append(seconds)
+        times["both"].append(filtered - start + end - begun)
+    return {verb: round(1000 * median(each[WARM:]), 3) for verb, each in times.items()}
 
 
 Times = dict[str, dict[str, list[float]]]

@@ -2,23 +2,126 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import compress
 from typing import NamedTuple, Protocol
 
+import numpy as np
+
+from bayplan.extender.names import NodeNames
+from bayplan.scheduler.arrays import BoolArray, IntArray
 from bayplan.traces.kubernetes.objects import Object
 
 
-class FilterAnswer(NamedTuple):
-    """What filter says.
+class Why(NamedTuple):
+    """Why a node cannot take a pod; ``lasting``: it never will, whoever is preempted."""
 
-    ``passed`` are nodes in the order of the input, ``failed`` why others do not fit now (preempting
-    pods may help), ``unresolvable`` why others never will.
+    text: str
+    lasting: bool = False
+
+
+@dataclass(frozen=True)
+class FilterAnswer:
+    """What filter says of each node.
+
+    Attributes
+    ----------
+    names
+        The nodes, in the order of the call.
+    codes
+        Of each node (len(names),): 0 where the pod may go, else the place of the reason in
+        ``whys``, from 1.
+    whys
+        The reasons.
+    error
+        Why nothing can be said; then the rest means nothing.
     """
 
-    passed: list[str]
-    failed: dict[str, str]
-    unresolvable: dict[str, str]
+    names: NodeNames
+    codes: IntArray
+    whys: tuple[Why, ...] = ()
     error: str = ""
+
+    @classmethod
+    def failed_call(cls, error: str) -> FilterAnswer:
+        """Return an answer to a call that cannot be answered.
+
+        Parameters
+        ----------
+        error
+            Why.
+        """
+        return cls(NodeNames.of(()), np.zeros(0, np.int64), (), error)
+
+    @classmethod
+    def nowhere(cls, names: NodeNames, why: str, *, lasting: bool = False) -> FilterAnswer:
+        """Return that no node can take a pod.
+
+        Parameters
+        ----------
+        names
+            The nodes.
+        why, lasting
+            The reason.
+        """
+        return cls(names, np.ones(len(names), np.int64), (Why(why, lasting),))
+
+    @cached_property
+    def fits(self) -> BoolArray:
+        """Whether the pod may go to each node (len(names),)."""
+        found: BoolArray = self.codes == 0
+        return found
+
+    @cached_property
+    def somewhere(self) -> bool:
+        """Whether there is a node for the pod."""
+        return bool(self.fits.any())
+
+    @property
+    def passed(self) -> list[str]:
+        """The nodes that the pod may go to, in the order of the call."""
+        return list(compress(self.names, self.fits.tolist()))
+
+    @property
+    def failed(self) -> dict[str, str]:
+        """Why the pod may not go to others, by node, where preemption may help."""
+        return self._out(lasting=False)
+
+    @property
+    def unresolvable(self) -> dict[str, str]:
+        """Why the pod may not go to others, by node, where nothing helps."""
+        return self._out(lasting=True)
+
+    def counts(self) -> list[tuple[str, int]]:
+        """Return how many nodes there are for each reason that occurs."""
+        each = np.bincount(self.codes, minlength=len(self.whys) + 1)[1:].tolist()
+        return [(why.text, n) for why, n in zip(self.whys, each, strict=True) if n]
+
+    def _out(self, *, lasting: bool) -> dict[str, str]:
+        pairs = zip(self.names, self.codes.tolist(), strict=True)
+        known = {n: why.text for n, why in enumerate(self.whys, 1) if why.lasting is lasting}
+        return {name: known[code] for name, code in pairs if code in known}
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The scores of nodes, from 0 to 10, as pairs.
+
+    Attributes
+    ----------
+    names
+        The nodes.
+    points
+        Their scores (len(names),).
+    """
+
+    names: NodeNames
+    points: IntArray
+
+    def __iter__(self) -> Iterator[tuple[str, int]]:
+        return iter(zip(self.names, self.points.tolist(), strict=True))
 
 
 class Verbs(Protocol):
@@ -37,7 +140,7 @@ class Verbs(Protocol):
             Whether a node may be held for the pod; never in a dry run, which sends full nodes.
         """
 
-    def prioritize(self, pod: Object, names: Sequence[str]) -> list[tuple[str, int]]:
+    def prioritize(self, pod: Object, names: Sequence[str]) -> Scores:
         """Return a score from 0 to 10 for each node.
 
         Parameters

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from bayplan.extender.live.owner import Owner
 from bayplan.extender.live.settings import Live
+from bayplan.extender.names import NodeNames
+from bayplan.extender.wire.encoding import priorities_reply
 from bayplan.traces.kubernetes.objects import Object
 
-_NODES = ("one", "two")
+_NODES = NodeNames.of(("one", "two"))
 
 
 def warm() -> None:
@@ -22,7 +24,7 @@ def warm() -> None:
     for name, gpus in (("small", 1), ("large", 64), ("none", 0)):
         pod = _pod(name, gpus, {})
         owner.filter(pod, _NODES, 0.0, holds=True)
-        owner.prioritize(pod, _NODES, 0.0)
+        priorities_reply(owner.prioritize(pod, _NODES, 0.0))
         owner.reserve(f"warm/{name}", _NODES[0], 0.0)
     group = {"scheduling.x-k8s.io/pod-group": "gang"}
     members = [_pod(f"gang-{k}", 2, group) for k in range(3)]

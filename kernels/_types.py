@@ -1,6 +1,8 @@
 """The argument types of kernels, named once: what an annotation says is what is compiled.
 
-All arrays are C-contiguous. ``Key`` is an unsigned 64-bit hash key.
+All arrays but one kind are C-contiguous. ``Key`` is an unsigned 64-bit hash key. A ``WordArray``
+looks at bytes: a word of eight begins at each of them, so words overlap and are not aligned, which
+x86-64 and AArch64 allow for single loads and stores (Numba does not look at alignment).
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ FloatTable: TypeAlias = NDArray[np.float64]
 CodeArray: TypeAlias = NDArray[np.int8]
 ShortArray: TypeAlias = NDArray[np.int16]
 KeyArray: TypeAlias = NDArray[np.uint64]
+ByteArray: TypeAlias = NDArray[np.uint8]
+WordArray: TypeAlias = NDArray[np.uint64]
 
 NUMBA_TYPES = {
     "None": "void",
@@ -38,5 +42,7 @@ NUMBA_TYPES = {
     "CodeArray": "int8[::1]",
     "ShortArray": "int16[::1]",
     "KeyArray": "uint64[::1]",
+    "ByteArray": "uint8[::1]",
+    "WordArray": "uint64[:]",
 }
 """What each annotation means to the compiler."""

@@ -18,10 +18,11 @@ GROUPS = {
     "preempt": ("victim_order", "victims"),
     "simulate": ("calendar", "queue", "progress", "speed", "tenants", "advance"),
     "elastic": ("elastic",),
+    "names": ("names",),
 }
 """The modules needed for any decision; by the policies that FGD is compared with; where GPUs are
 governed; by the policy pwr; for speeds; for orders and backfilling; for preemption; for time;
-for elastic jobs.
+for elastic jobs; for names in calls.
 
 Callees come first. A module is imported with its group: each takes some milliseconds.
 """

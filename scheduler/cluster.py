@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import repeat
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-
 from bayplan.scheduler.alike import AlikeTakings
-from bayplan.scheduler.arrays import IntArray
 from bayplan.scheduler.changelog import ChangeLog
 from bayplan.scheduler.check import check_cluster
 from bayplan.scheduler.errors import Conflict, Duplicate, Unknown
@@ -110,11 +106,6 @@ class Cluster:
     def row(self, name: str) -> int:
         """Return the row of a node; ``Unknown`` if there is none of that name."""
         return self._rows.row(name)
-
-    def rows_of(self, names: Sequence[str]) -> IntArray:
-        """Return the rows of nodes (len(names),); -1 where there is none of that name."""
-        known = self._rows.rows
-        return np.fromiter(map(known.get, names, repeat(-1)), np.int64, len(names))
 
     def name(self, row: int) -> str:
         """Return the name of the node at a row."""

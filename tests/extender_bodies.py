@@ -7,11 +7,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 from prometheus_client import CollectorRegistry
 
 from bayplan.extender.http.app import App
 from bayplan.extender.http.settings import HttpSettings
-from bayplan.extender.verbs import FilterAnswer
+from bayplan.extender.names import NodeNames
+from bayplan.extender.verbs import FilterAnswer, Scores, Why
 from bayplan.traces.kubernetes.objects import Object, dict_of, name_of
 from bayplan.traces.kubernetes.pods import PodReader, member_of
 from bayplan.traces.kubernetes.resources import BadField
@@ -79,6 +81,22 @@ def encoded(thing: object) -> bytes:
     return json.dumps(thing, ensure_ascii=False).encode()
 
 
+def answer(
+    passed: Sequence[str], failed: Mapping[str, str], unresolvable: Mapping[str, str]
+) -> FilterAnswer:
+    """Return an answer to filter, with a reason for each node that did not pass."""
+    names = [*passed, *failed, *unresolvable]
+    whys = [*map(Why, failed.values()), *(Why(text, True) for text in unresolvable.values())]
+    codes = np.array([0] * len(passed) + [*range(1, len(whys) + 1)], np.int64)
+    return FilterAnswer(NodeNames.of(names), codes, tuple(whys))
+
+
+def scores(pairs: Sequence[tuple[str, int]]) -> Scores:
+    """Return scores as a verb gives them."""
+    points = np.array([score for _, score in pairs], np.int64)
+    return Scores(NodeNames.of(name for name, _ in pairs), points)
+
+
 class Recorder:
     """Verbs that say what they are told to say, and remember what they were asked.
 
@@ -101,18 +119,18 @@ class Recorder:
         self._ask("filter", name_of(pod), tuple(names), holds)
         error = self.error or self._unreadable(pod)
         if error:
-            return FilterAnswer([], {}, {}, error)
+            return FilterAnswer.failed_call(error)
         out = self.failed.keys() | self.unresolvable.keys()
         passed = [name for name in names if name not in out]
-        return FilterAnswer(passed, self.failed, self.unresolvable)
+        return answer(passed, self.failed, self.unresolvable)
 
-    def prioritize(self, pod: Object, names: Sequence[str]) -> list[tuple[str, int]]:
+    def prioritize(self, pod: Object, names: Sequence[str]) -> Scores:
         self._ask("prioritize", name_of(pod), tuple(names))
         if self._unreadable(pod):
-            return []
+            return scores([])
         if self.scores is not None:
-            return self.scores
-        return [(name, 3 if i else 10) for i, name in enumerate(names)]
+            return scores(self.scores)
+        return scores([(name, 3 if i else 10) for i, name in enumerate(names)])
 
     async def bind(self, namespace: str, name: str, uid: str, node: str) -> str:
         self._ask("bind", namespace, name, uid, node)

@@ -10,6 +10,7 @@ from bayplan.extender.objects import uid_of
 from bayplan.extender.verbs import Verbs
 from bayplan.extender.wire.decoding import read_args, read_binding
 from bayplan.extender.wire.encoding import (
+    NO_PRIORITIES,
     binding_reply,
     filter_error,
     filter_reply,
@@ -73,7 +74,7 @@ def calls_of(verbs: Verbs) -> dict[str, Call]:
 def _no_priorities(text: str) -> bytes:
     # The reply is a bare array, which has no room for an error; kube-scheduler goes on without
     # our scores either way.
-    return priorities_reply([])
+    return NO_PRIORITIES
 
 
 @contextmanager

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import compress
+from functools import lru_cache
 
 import numpy as np
 
@@ -12,7 +11,8 @@ from bayplan.extender.live.enforcing import Way, missing
 from bayplan.extender.live.mirror import Mirror
 from bayplan.extender.live.reading import Seen
 from bayplan.extender.live.settings import Live
-from bayplan.extender.verbs import FilterAnswer
+from bayplan.extender.names import NodeNames
+from bayplan.extender.verbs import FilterAnswer, Scores, Why
 from bayplan.scheduler.arrays import BoolArray, IntArray
 from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.types import FIRST_SHORTAGE, Decision, Reason, Request
@@ -20,28 +20,22 @@ from bayplan.scheduler.types import FIRST_SHORTAGE, Decision, Reason, Request
 BEST = 10
 """``MaxExtenderPriority`` of kube-scheduler's extender API."""
 
-_UNKNOWN, _UNENFORCED = -1, 1000
-_TEXTS = {reason.value: reason.text for reason in Reason} | {
-    _UNKNOWN: "the node is not known yet",
-    Reason.FITS.value: "the node does not suit another of the pod's wishes",
-}
+_KNOWN = max(reason.value for reason in Reason)
+_UNKNOWN, _OTHER, _UNENFORCED = _KNOWN + 1, _KNOWN + 2, _KNOWN + 3
+_TEXTS = {reason.value: reason.text for reason in Reason}
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Nodes that kube-scheduler names, with their rows (len(names),), -1 where we know none.
+    """Nodes that kube-scheduler names, with their rows (len(names),), -1 where we know none."""
 
-    Rows are those as of ``n_node_changes`` of the mirror.
-    """
-
-    names: Sequence[str]
+    names: NodeNames
     rows: IntArray
-    n_node_changes: int
 
 
-def candidates(mirror: Mirror, names: Sequence[str]) -> Candidates:
+def candidates(mirror: Mirror, names: NodeNames) -> Candidates:
     """Return candidates by name."""
-    return Candidates(names, mirror.cluster.rows_of(names), mirror.n_node_changes)
+    return Candidates(names, mirror.rows_of(names))
 
 
 def objection(seen: Seen, settings: Live) -> str:
@@ -62,34 +56,15 @@ def alone(mirror: Mirror, seen: Seen) -> Request:
     return mirror.reader.held_form(seen, "")._replace(constraints=None)
 
 
-def filtered(
-    mirror: Mirror, engine: Engine, seen: Seen, among: Candidates
-) -> tuple[FilterAnswer, BoolArray]:
-    """Say which candidates can take a pod, and why the others cannot.
-
-    With a mask of those that can (len(names),).
-    """
+def filtered(mirror: Mirror, engine: Engine, seen: Seen, among: Candidates) -> FilterAnswer:
+    """Say which candidates can take a pod, and why the others cannot."""
     request = alone(mirror, seen)
-    fits = _on_rows(engine.feasible(request), among.rows)
-    enforcing = None
+    fits, found = engine.feasible(request), engine.codes(request)
+    codes = np.full(fits.size + 1, _UNKNOWN, np.int64)  # the last: of nodes without a row
+    codes[:-1] = np.where(fits, 0, np.where(found, found, _OTHER))
     if seen.way is not None:
-        enforcing = _enforcing(mirror, seen.way, among)
-        fits &= enforcing
-    if fits.all():
-        return FilterAnswer(list(among.names), {}, {}), fits
-    passed, out = list(compress(among.names, fits.tolist())), ~fits
-    codes = engine.codes(request)[np.maximum(among.rows, 0)].astype(np.int64)
-    codes[among.rows < 0] = _UNKNOWN
-    if seen.way is not None and enforcing is not None:
-        codes[~enforcing & (among.rows >= 0)] = _UNENFORCED
-    lasting = (codes > 0) & (codes < FIRST_SHORTAGE) | (codes == _UNENFORCED)
-    texts = _TEXTS if seen.way is None else {**_TEXTS, _UNENFORCED: missing(seen.way)}
-    answer = FilterAnswer(
-        passed,
-        _told(among.names, out & ~lasting, codes, texts),
-        _told(among.names, out & lasting, codes, texts),
-    )
-    return answer, fits
+        codes[:-1][~mirror.enforcing(seen.way)] = _UNENFORCED
+    return FilterAnswer(among.names, codes[among.rows], _whys(seen.way))
 
 
 def best(mirror: Mirror, engine: Engine, seen: Seen, among: Candidates, now_s: float) -> Decision:
@@ -101,55 +76,37 @@ def best(mirror: Mirror, engine: Engine, seen: Seen, among: Candidates, now_s: f
     return decision._replace(request=held)
 
 
-def scored(
-    mirror: Mirror, engine: Engine, seen: Seen, among: Candidates, choice: str
-) -> list[tuple[str, int]]:
+def scored(mirror: Mirror, engine: Engine, seen: Seen, among: Candidates, choice: str) -> Scores:
     """Return a score for each candidate: the choice has 10, others from 0 to 9 by the policy."""
     scores = engine.scores(alone(mirror, seen), mask(mirror, seen, among))
-    rows = among.rows
-    each = (
-        np.where(rows >= 0, scores[rows], -np.inf) if scores.size else np.full(rows.size, -np.inf)
-    )
+    each = np.append(scores, -np.inf)[among.rows]  # the last: of nodes without a row
     finite = each > -np.inf
-    points = np.zeros(rows.size, np.int64)
+    points = np.zeros(each.size, np.int64)
     if finite.any():
         low, high = float(each[finite].min()), float(each.max())
-        share = (each - low) / (high - low) if high > low else np.ones(rows.size)
+        share = (each - low) / (high - low) if high > low else np.ones(each.size)
         points = np.where(finite, np.floor((BEST - 1) * share), 0.0).astype(np.int64)
-    points[rows == mirror.cluster.row(choice)] = BEST
-    return list(zip(among.names, points.tolist(), strict=True))
+    points[among.rows == mirror.cluster.row(choice)] = BEST
+    return Scores(among.names, points)
 
 
 def mask(mirror: Mirror, seen: Seen | None, among: Candidates) -> BoolArray:
     """Return the candidates as a mask over all rows (n_rows,), those that enforce what is asked."""
-    rows = among.rows
-    if seen is not None and seen.way is not None:
-        rows = rows[_enforcing(mirror, seen.way, among)]
-    found = np.zeros(mirror.cluster.view.n_rows, np.bool_)
-    found[rows[rows >= 0]] = True
-    return found
+    found = np.zeros(mirror.cluster.view.n_rows + 1, np.bool_)
+    found[among.rows] = True
+    found = found[:-1]
+    return found if seen is None or seen.way is None else found & mirror.enforcing(seen.way)
 
 
-def _on_rows(fits: BoolArray, rows: IntArray) -> BoolArray:
-    if not fits.size:
-        return np.zeros(rows.size, np.bool_)
-    return np.where(rows >= 0, fits[rows], False)
-
-
-def _enforcing(mirror: Mirror, way: Way, among: Candidates) -> BoolArray:
-    enforces = mirror.reader.enforces
-    return np.fromiter([enforces(name, way) for name in among.names], np.bool_, len(among.names))
-
-
-def _told(
-    names: Sequence[str], which: BoolArray, codes: IntArray, texts: Mapping[int, str]
-) -> dict[str, str]:
-    """Return the texts of some candidates by name."""
-    found: dict[str, str] = {}
-    for code in np.unique(codes[which]).tolist():  # there are few: by reason is faster than by name
-        chosen = compress(names, (which & (codes == code)).tolist())
-        found |= dict.fromkeys(chosen, texts[code])
-    return found
+@lru_cache(maxsize=16)
+def _whys(way: Way | None) -> tuple[Why, ...]:
+    """Return the reasons by code, from 1: the engine's, then ours."""
+    return (
+        *(Why(_TEXTS.get(n, ""), lasting=n < FIRST_SHORTAGE) for n in range(1, _KNOWN + 1)),
+        Why("the node is not known yet"),
+        Why("the node does not suit another of the pod's wishes"),
+        Why("" if way is None else missing(way), lasting=True),
+    )
 
 
 def _off(whose: str, key: str) -> str:

@@ -10,7 +10,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
+import numpy as np
+
+from bayplan.extender.live.enforcing import Way
 from bayplan.extender.live.reading import Reader, Seen
+from bayplan.extender.names import Index, NodeNames
+from bayplan.scheduler.arrays import BoolArray, IntArray
 from bayplan.scheduler.cluster import Cluster
 from bayplan.scheduler.errors import Conflict
 from bayplan.scheduler.events import Bound, Gone, Held, NodeChanged, NodeGone, NodeUp
@@ -61,6 +66,31 @@ class Mirror:
         self._on_node: dict[str, dict[str, None]] = {}
         self._crowded: dict[str, dict[str, str]] = {}
         self._vague: dict[str, set[str]] = {}
+        self._index: tuple[int, Index, IntArray] | None = None
+        self._enforcing: dict[Way, tuple[tuple[int, int], BoolArray]] = {}
+
+    # --- what is asked --------------------------------------------------------------------
+
+    def rows_of(self, names: NodeNames) -> IntArray:
+        """Return the rows of nodes (len(names),); -1 where none of that name is known."""
+        if self._index is None or self._index[0] != self.n_node_changes:
+            known = sorted(self.cluster.nodes)
+            rows = [*map(self.cluster.row, known), -1]
+            self._index = self.n_node_changes, Index(known), np.array(rows, np.int64)
+        _, index, rows_of = self._index
+        return rows_of[index.numbers(names)]
+
+    def enforcing(self, way: Way) -> BoolArray:
+        """Return which rows (n_rows,) enforce shares that are asked for in a way."""
+        n_rows = self.cluster.view.n_rows
+        at = self.n_node_changes, self.reader.n_way_changes
+        known = self._enforcing.get(way)
+        if known is None or known[0] != at:
+            found = np.zeros(n_rows, np.bool_)
+            for name in self.cluster.nodes:
+                found[self.cluster.row(name)] = self.reader.enforces(name, way)
+            known = self._enforcing[way] = at, found
+        return known[1]
 
     # --- what is seen ---------------------------------------------------------------------
 

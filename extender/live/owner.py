@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from bayplan.extender.live.asking import (
     BEST,
     Candidates,
@@ -23,7 +25,9 @@ from bayplan.extender.live.mirror import Mirror
 from bayplan.extender.live.plans import POD_GROUPS, NoPlan, Plan, Plans
 from bayplan.extender.live.reading import Seen
 from bayplan.extender.live.settings import Live
-from bayplan.extender.verbs import FilterAnswer
+from bayplan.extender.names import NodeNames
+from bayplan.extender.verbs import FilterAnswer, Scores, Why
+from bayplan.scheduler.arrays import BoolArray
 from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.errors import InvalidRequest, StateError
 from bayplan.scheduler.policies import make_policy
@@ -38,6 +42,9 @@ NEEDED = (NODE, POD)
 
 EARLY_S = 30.0
 """How long a pod counts that a call has shown and no watch: longer than watches are late."""
+
+_NO_ROW = -2
+"""Of a node that is not there; -1 is of a candidate that is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +83,6 @@ class Owner:
         self.plans = Plans(self.mirror, self.engine, settings.gangs)
         self.synced: set[str] = set()
         self._listed: dict[str, set[str]] = {}
-        self._latest: Candidates | None = None
         self._partial_since_s: dict[str, float] = {}
 
     # --- what is seen ---------------------------------------------------------------------
@@ -133,36 +139,35 @@ class Owner:
         self, pod: Object, names: Sequence[str], now_s: float, *, holds: bool
     ) -> FilterAnswer:
         """Say which of some nodes may take a pod."""
+        names = NodeNames.of(names)
         seen = self._asked(pod, now_s)
         if isinstance(seen, str):
-            return FilterAnswer([], {}, {}, seen)
+            return FilterAnswer.failed_call(seen)
         if why := objection(seen, self.settings):
-            return FilterAnswer([], {}, dict.fromkeys(names, why))
-        among = self._among(names)
+            return FilterAnswer.nowhere(names, why, lasting=True)
+        among = candidates(self.mirror, names)
         if at := self.mirror.assumed.get(seen.uid):
-            return _only(at, among, f"the pod is being bound to {at}")
+            return self._only(at, among, f"the pod is being bound to {at}")
         group = self.plans.group(seen.group) if seen.group else None
         try:
             if group is not None:
                 return self._filter_member(seen, group, among, now_s, holds=holds)
             if holds:
                 self._drop_hold(seen.uid, now_s)
-            answer, fits = filtered(self.mirror, self.engine, seen, among)
+            return filtered(self.mirror, self.engine, seen, among)
         except InvalidRequest as error:
-            return FilterAnswer([], {}, dict.fromkeys(names, str(error)))
-        # They are the next that are asked about.
-        self._latest = Candidates(answer.passed, among.rows[fits], among.n_node_changes)
-        return answer
+            return FilterAnswer.nowhere(names, str(error), lasting=True)
 
-    def prioritize(self, pod: Object, names: Sequence[str], now_s: float) -> list[tuple[str, int]]:
+    def prioritize(self, pod: Object, names: Sequence[str], now_s: float) -> Scores:
         """Return scores of nodes, the best of which is held for the pod."""
-        nobody = [(name, 0) for name in names]
+        names = NodeNames.of(names)
+        nobody = Scores(names, np.zeros(len(names), np.int64))
         seen = self._asked(pod, now_s)
         if isinstance(seen, str) or objection(seen, self.settings):
             return nobody
+        among = candidates(self.mirror, names)
         if at := self.mirror.assumed.get(seen.uid):
-            return [(name, BEST if name == at else 0) for name in names]
-        among = self._among(names)
+            return Scores(names, np.where(self._is(at, among), BEST, 0))
         if seen.group and (node := self.plans.follow(seen, now_s)):
             return scored(self.mirror, self.engine, seen, among, node)
         self._drop_hold(seen.uid, now_s)
@@ -210,7 +215,7 @@ class Owner:
             return Ready(Decision(pod.request, now_s, pod.placement), already=True)
         decision = self.plans.decision(uid, now_s)
         if decision is None or decision.placement is None or decision.placement.node != node:
-            among = candidates(self.mirror, [node])
+            among = candidates(self.mirror, NodeNames.of([node]))
             self._drop_hold(uid, now_s)
             decision = best(self.mirror, self.engine, seen, among, now_s)
             if decision.placement is None:
@@ -242,13 +247,6 @@ class Owner:
 
     # --- inside ---------------------------------------------------------------------------
 
-    def _among(self, names: Sequence[str]) -> Candidates:
-        """Return candidates with their rows, which are found once while nodes stay."""
-        known, n_nodes = self._latest, self.mirror.n_node_changes
-        if known is not None and known.n_node_changes == n_nodes and known.names == names:
-            return known
-        return candidates(self.mirror, names)
-
     def _asked(self, pod: Object, now_s: float) -> Seen | str:
         """Return the pod of a call, or why it cannot be answered now."""
         if not self.mirror.started:
@@ -273,32 +271,43 @@ class Owner:
         self, seen: Seen, group: Group, among: Candidates, now_s: float, *, holds: bool
     ) -> FilterAnswer:
         node = self.plans.follow(seen, now_s)
-        if node and node in among.names:
-            return _only(node, among)
+        if node and self._is(node, among).any():
+            return self._only(node, among)
         if not node and self._n_bound(group) >= self.plans.least(group):
             self._drop_hold(seen.uid, now_s)  # who grows a gang comes alone
-            return filtered(self.mirror, self.engine, seen, among)[0]
+            return filtered(self.mirror, self.engine, seen, among)
         # Where this member may not go, by what kube-scheduler alone looks at, its siblings need
         # not either: they are alike in most gangs.
         nodes = mask(self.mirror, seen, among) if node or seen.way is not None else None
         plan = self.plans.make(seen, group, now_s, nodes, holds=holds)
         if isinstance(plan, NoPlan):
             if plan.waits:
-                return FilterAnswer([], {}, {}, plan.why)
-            return FilterAnswer([], dict.fromkeys(among.names, plan.why), {})
+                return FilterAnswer.failed_call(plan.why)
+            return FilterAnswer.nowhere(among.names, plan.why)
         node = plan.nodes.get(seen.uid, "")
-        if node and node in among.names:
-            return _only(node, among)
+        if node and self._is(node, among).any():
+            return self._only(node, among)
         if node:
             self.plans.drop(group.name, now_s)
             nodes = mask(self.mirror, seen, among)
             again = self.plans.make(seen, group, now_s, nodes, holds=holds)
             if isinstance(again, Plan) and seen.uid in again.nodes:
-                return _only(again.nodes[seen.uid], among)
+                return self._only(again.nodes[seen.uid], among)
             why = again.why if isinstance(again, NoPlan) else "no room for this member"
-            return FilterAnswer([], dict.fromkeys(among.names, why), {})
+            return FilterAnswer.nowhere(among.names, why)
         why = f"gang {group.name} starts without this pod, which is beyond what it needs"
-        return FilterAnswer([], dict.fromkeys(among.names, why), {})
+        return FilterAnswer.nowhere(among.names, why)
+
+    def _is(self, node: str, among: Candidates) -> BoolArray:
+        """Return which candidates are a node (len(names),)."""
+        cluster = self.mirror.cluster
+        found: BoolArray = among.rows == (cluster.row(node) if node in cluster.nodes else _NO_ROW)
+        return found
+
+    def _only(self, node: str, among: Candidates, why: str = "") -> FilterAnswer:
+        why = why or f"the gang's plan has this pod on {node}"
+        codes = np.where(self._is(node, among), 0, 1)
+        return FilterAnswer(among.names, codes, (Why(why),))
 
     def _drop_hold(self, uid: str, now_s: float) -> None:
         if uid in self.mirror.holds:
@@ -312,9 +321,8 @@ class Owner:
         return len(self._bound(group))
 
     def _why(self, seen: Seen, among: Candidates) -> str:
-        answer, _ = filtered(self.mirror, self.engine, seen, among)
-        every = {**answer.failed, **answer.unresolvable}
-        return next(iter(every.values()), Reason.FITS.text)
+        counts = filtered(self.mirror, self.engine, seen, among).counts()
+        return counts[0][0] if counts else Reason.FITS.text
 
     def _known(self, kind: str) -> set[str]:
         if kind == NODE:
@@ -333,13 +341,6 @@ class Owner:
                 self.plans.forget(seen.group)
         elif kind in POD_GROUPS:
             self.plans.pod_groups.get(kind, {}).pop(name, None)
-
-
-def _only(node: str, among: Candidates, why: str = "") -> FilterAnswer:
-    others = [name for name in among.names if name != node]
-    passed = [name for name in among.names if name == node]
-    why = why or f"the gang's plan has this pod on {node}"
-    return FilterAnswer(passed, dict.fromkeys(others, why), {})
 
 
 def _key(kind: str, thing: Object) -> str:

@@ -64,6 +64,8 @@ class Reader:
         The nodes by name.
     problems
         What of each node could not be used.
+    n_way_changes
+        How often a node came to enforce other shares than before.
     """
 
     nodes: dict[str, NodeFacts] = field(default_factory=dict)
@@ -71,6 +73,7 @@ class Reader:
     _ways: dict[str, frozenset[Way]] = field(default_factory=dict)
     _gpus: dict[Gpus, int] = field(default_factory=dict)
     _pods: PodReader = field(default_factory=lambda: PodReader([], {}, _GIB_MIB))
+    n_way_changes: int = 0
 
     def see_node(self, thing: Object) -> tuple[NodeFacts, bool]:
         """Return a node, and whether what some pods ask for has to be read anew.
@@ -85,7 +88,9 @@ class Reader:
         name = facts.node.name
         before = self.nodes.get(name)
         self.nodes[name] = facts
-        self._ways[name] = ways_on(thing)
+        ways = ways_on(thing)
+        self.n_way_changes += ways != self._ways.get(name)
+        self._ways[name] = ways
         self.problems.pop(name, None)
         if problems:
             self.problems[name] = tuple(problems)

@@ -55,7 +55,7 @@ class Numbers:
 
     def filtered(self, answer: FilterAnswer) -> None:
         """Count an answer."""
-        result = "error" if answer.error else "fits" if answer.passed else "unschedulable"
+        result = "error" if answer.error else "fits" if answer.somewhere else "unschedulable"
         self._decisions.labels(result).inc()
 
     def bound(self, why: str) -> None:

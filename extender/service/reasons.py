@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from bayplan.extender.verbs import FilterAnswer
 
 MOST = 1000
@@ -14,12 +12,12 @@ def summary(answer: FilterAnswer) -> str:
     """Return the reasons of a call that found no node, the most common first."""
     if answer.error:
         return answer.error[:MOST]
-    counts = Counter([*answer.failed.values(), *answer.unresolvable.values()])
-    n = sum(counts.values())
+    counts = answer.counts()
+    n = sum(k for _, k in counts)
     if not n:
         return "there was no node to choose from"
     nodes = "1 node" if n == 1 else f"{n:,} nodes"
-    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    ordered = sorted(counts, key=lambda pair: (-pair[1], pair[0]))
     if len(ordered) == 1:
         return f"{nodes}: {ordered[0][0]}"[:MOST]
     parts = "; ".join(f"{k:,} × {text}" for text, k in ordered)

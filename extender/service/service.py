@@ -18,7 +18,7 @@ from bayplan.extender.service.owners import size_of
 from bayplan.extender.service.pages import explained, overview
 from bayplan.extender.service.reasons import summary
 from bayplan.extender.service.settings import Service as Settings
-from bayplan.extender.verbs import FilterAnswer
+from bayplan.extender.verbs import FilterAnswer, Scores
 from bayplan.traces.kubernetes.objects import Object, metadata_of
 
 LOG = logging.getLogger("bayplan.extender")
@@ -79,7 +79,7 @@ class Service:
             self._tell(pod, answer)
         return answer
 
-    def prioritize(self, pod: Object, names: Sequence[str]) -> list[tuple[str, int]]:
+    def prioritize(self, pod: Object, names: Sequence[str]) -> Scores:
         """Return a score from 0 to 10 for each node."""
         return self.owner.prioritize(pod, names, self.clock())
 
@@ -188,7 +188,7 @@ class Service:
     def _tell(self, thing: Object, answer: FilterAnswer) -> None:
         """Write an Event about a pod that waits when the reason is a new one."""
         pod = _pod_of(thing)
-        if answer.passed:
+        if answer.somewhere:
             return
         note = summary(answer)
         if self._waits.get(pod.key) != note:

@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeVar, cast
 import msgspec
 from msgspec import Raw
 
+from bayplan.extender.names import NodeNames
 from bayplan.extender.wire.casing import Each, Fields, Shape, recased
 from bayplan.extender.wire.types import BindingArgs, ExtenderArgs, PreemptionArgs
 from bayplan.traces.kubernetes.objects import Object
@@ -26,7 +27,7 @@ class Candidates(NamedTuple):
     """
 
     pod: Object
-    names: list[str]
+    names: NodeNames
     nodes: dict[str, Raw] | None
 
 
@@ -56,6 +57,8 @@ _PREEMPTION = Fields(
     }
 )
 
+_NULL = Raw(b"null")
+
 _args = msgspec.json.Decoder(ExtenderArgs)
 _binding = msgspec.json.Decoder(BindingArgs)
 _preemption = msgspec.json.Decoder(PreemptionArgs)
@@ -79,12 +82,14 @@ def read_args(body: bytes) -> Candidates:
     """
     args = _read(_args, body, _ARGS)
     pod = cast("Object", args.pod)
-    if args.node_names is not None or args.nodes is None:
-        return Candidates(pod, args.node_names or [], None)
+    if args.node_names != _NULL:
+        return Candidates(pod, _names(args.node_names), None)
+    if args.nodes is None:
+        return Candidates(pod, NodeNames.of(()), None)
     items = args.nodes.items or []
     names = [_name(index, item) for index, item in enumerate(items)]
     _check_text(body)
-    return Candidates(pod, names, dict(zip(names, items, strict=True)))
+    return Candidates(pod, NodeNames.of(names), dict(zip(names, items, strict=True)))
 
 
 def read_binding(body: bytes) -> BindingArgs:
@@ -144,6 +149,16 @@ def _read(decoder: msgspec.json.Decoder[Body], body: bytes, shape: Shape) -> Bod
             return decoder.decode(recased(body, shape))
     except (ValueError, RecursionError) as error:
         raise Malformed(str(error)) from None
+
+
+def _names(written: Raw) -> NodeNames:
+    try:
+        return NodeNames(memoryview(written))
+    except (ValueError, RecursionError) as error:
+        said = str(error)
+        if "`$" in said:
+            raise Malformed(said.replace("`$", "`$.NodeNames")) from None
+        raise Malformed(f"{said} - at `$.NodeNames`") from None
 
 
 def _name(index: int, node: Raw) -> str:

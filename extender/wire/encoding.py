@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import starmap
-from operator import itemgetter
+from functools import lru_cache
 
 import msgspec
 
-from bayplan.extender.verbs import FilterAnswer
+from bayplan.extender.names import Around
+from bayplan.extender.verbs import FilterAnswer, Scores, Why
 from bayplan.extender.wire.decoding import Candidates
 from bayplan.extender.wire.types import (
     MAX_SCORE,
     MIN_SCORE,
     BindingResult,
-    FilterResult,
-    HostPriority,
     MetaPod,
     MetaVictims,
     NodeListOut,
@@ -23,7 +21,16 @@ from bayplan.extender.wire.types import (
 )
 
 _encode = msgspec.json.Encoder().encode
-_score = itemgetter(1)
+NO_PRIORITIES = b"[]"
+"""``HostPriorityList`` of no node."""
+_FILTERED = (
+    b'{"Nodes":%b,"NodeNames":%b,"FailedNodes":%b,"FailedAndUnresolvableNodes":%b,"Error":%b}'
+)
+_NULL, _NOTHING = b"null", b"{}"
+_LEFT_OUT = (b"", b"")
+_SCORES = Around(
+    [(b'{"Host":"', b'","Score":%d},' % score) for score in range(MIN_SCORE, MAX_SCORE + 1)]
+)
 
 
 def filter_reply(answer: FilterAnswer, asked: Candidates) -> bytes:
@@ -38,12 +45,17 @@ def filter_reply(answer: FilterAnswer, asked: Candidates) -> bytes:
     """
     if answer.error:
         return filter_error(answer.error)
-    nodes, names = None, None
+    nodes, names = _NULL, _NULL
+    passing, failing, lasting = _around(answer.whys)
     if asked.nodes is None:
-        names = answer.passed
+        names = b"[%b]" % answer.names.within(answer.codes, passing)[:-1]
     else:
-        nodes = NodeListOut([asked.nodes[name] for name in answer.passed])
-    return _encode(FilterResult(nodes, names, answer.failed, answer.unresolvable, ""))
+        nodes = _encode(NodeListOut([asked.nodes[name] for name in answer.passed]))
+    failed, unresolvable = (
+        b"{%b}" % answer.names.within(answer.codes, around)[:-1] if around else _NOTHING
+        for around in (failing, lasting)
+    )
+    return _FILTERED % (nodes, names, failed, unresolvable, b'""')
 
 
 def filter_error(text: str) -> bytes:
@@ -54,25 +66,26 @@ def filter_error(text: str) -> bytes:
     text
         Why.
     """
-    return _encode(FilterResult(None, None, {}, {}, text))
+    return _FILTERED % (_NULL, _NULL, _NOTHING, _NOTHING, _encode(text))
 
 
-def priorities_reply(scores: Sequence[tuple[str, int]]) -> bytes:
+def priorities_reply(scores: Scores) -> bytes:
     """Return ``HostPriorityList``.
 
     Parameters
     ----------
     scores
-        Node and score, from 0 to 10.
+        The scores, from 0 to 10.
 
     Raises
     ------
     ValueError
         A score is outside: kube-scheduler would add it to the others as it is.
     """
-    if not {*map(_score, scores)} <= _SCORES:
+    points = scores.points
+    if points.size and not MIN_SCORE <= points.min() <= points.max() <= MAX_SCORE:
         raise ValueError(f"scores are whole numbers from {MIN_SCORE} to {MAX_SCORE}")
-    return _encode([*starmap(HostPriority, scores)])
+    return b"[%b]" % scores.names.within(points - MIN_SCORE, _SCORES)[:-1]
 
 
 def binding_reply(error: str) -> bytes:
@@ -104,4 +117,17 @@ def preemption_reply(victims: Mapping[str, tuple[Sequence[str], int]]) -> bytes:
     )
 
 
-_SCORES = frozenset(range(MIN_SCORE, MAX_SCORE + 1))
+@lru_cache(maxsize=256)
+def _around(whys: tuple[Why, ...]) -> tuple[Around, Around | None, Around | None]:
+    """Return what stands around names that pass, that fail, and that always will, by code."""
+    behind = [b'":%b,' % _encode(why.text) for why in whys]
+    chosen = [
+        [(b'"', text) if why.lasting is lasting else _LEFT_OUT
+         for why, text in zip(whys, behind, strict=True)]
+        for lasting in (False, True)
+    ]  # fmt: skip
+    passing = Around([(b'"', b'",'), *[_LEFT_OUT] * len(whys)])
+    failing, lasting = (
+        Around([_LEFT_OUT, *pairs]) if any(tail for _, tail in pairs) else None for pairs in chosen
+    )
+    return passing, failing, lasting

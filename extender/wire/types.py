@@ -20,23 +20,13 @@ class NodeList(msgspec.Struct, gc=False):
 class ExtenderArgs(msgspec.Struct, rename="pascal", gc=False):
     """What filter and prioritize are asked: a pod, and its candidates in one of two forms.
 
-    ``node_names`` is set where the extender is configured with ``nodeCacheCapable: true``,
-    ``nodes`` where it is not.
+    ``node_names`` are set where the extender is configured with ``nodeCacheCapable: true``, and
+    null where it is not: then ``nodes`` are.
     """
 
     pod: Pod
     nodes: NodeList | None
-    node_names: list[str] | None
-
-
-class FilterResult(msgspec.Struct, rename="pascal", gc=False):
-    """``ExtenderFilterResult``: candidates in the form that they came in."""
-
-    nodes: NodeListOut | None
-    node_names: list[str] | None
-    failed_nodes: dict[str, str]
-    failed_and_unresolvable_nodes: dict[str, str]
-    error: str
+    node_names: Raw
 
 
 class NodeListOut(msgspec.Struct, gc=False):
@@ -44,13 +34,6 @@ class NodeListOut(msgspec.Struct, gc=False):
 
     items: list[Raw]
     metadata: dict[str, str] = msgspec.field(default_factory=dict)
-
-
-class HostPriority(msgspec.Struct, rename="pascal", gc=False):
-    """The score of a node."""
-
-    host: str
-    score: int
 
 
 class BindingArgs(msgspec.Struct, rename="pascal", gc=False):

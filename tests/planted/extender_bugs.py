@@ -7,6 +7,7 @@ from .bugs import Bug
 APP = "tests/extender/http/test_app.py::test_"
 DECODING = "tests/extender/wire/test_decoding.py::test_"
 ENCODING = "tests/extender/wire/test_encoding.py::test_"
+NAMES = "tests/kernels/test_names.py::test_"
 SERVER = "tests/extender/http/test_server.py::test_"
 TLS = "tests/extender/http/test_tls.py::test_"
 
@@ -26,10 +27,24 @@ EXTENDER_BUGS = (
         (ENCODING + "whole_nodes_go_back_as_they_came",),
     ),
     Bug(
-        "a score of 50 is sent",
+        "names are looked up by hash alone",
+        "kernels/names.py",
+        "if differs == _0:",
+        "if differs == differs:",
+        (NAMES + "names_with_one_hash_are_told_apart",),
+    ),
+    Bug(
+        "an escape in a name is passed over",
+        "kernels/names.py",
+        "if text[at] != _QUOTE:",
+        "if text[at] < _0:",
+        (NAMES + "names_are_found_where_the_oracle_finds_them_and_nothing_else_is_taken",),
+    ),
+    Bug(
+        "a score below 0 is sent",
         "extender/wire/encoding.py",
-        "if not {*map(_score, scores)} <= _SCORES:",
-        "if not scores:",
+        "if points.size and not MIN_SCORE <= points.min() <= points.max() <= MAX_SCORE:",
+        "if points.size and not points.max() <= MAX_SCORE:",
         (ENCODING + "a_score_outside_is_never_sent",),
     ),
     Bug(

@@ -71,11 +71,11 @@ def test_filter_holds_nothing_and_prioritize_holds_the_best_until_its_time_is_ov
     owner.changed("Pod", thing, 0.0)
     owner.filter(thing, ["a", "b"], 0.0, holds=True)
     assert not owner.mirror.holds
-    assert owner.prioritize(thing, ["a", "b"], 1.0) == [("a", 10), ("b", 9)]
+    assert list(owner.prioritize(thing, ["a", "b"], 1.0)) == [("a", 10), ("b", 9)]
     assert owner.mirror.holds == {"default/p": 61.0}
     # Another pod does not get what is held, and the pod itself is asked for anew.
     assert owner.filter(pod("q", 8), ["a", "b"], 2.0, holds=True).passed == ["b"]
-    assert owner.prioritize(thing, ["b"], 3.0) == [("b", 10)]
+    assert list(owner.prioritize(thing, ["b"], 3.0)) == [("b", 10)]
     assert (free_gpus(owner, "a"), free_gpus(owner, "b")) == (8, 0)
     owner.tick(62.9)
     assert owner.mirror.holds
@@ -230,7 +230,7 @@ def test_hami_shares_go_to_hami_nodes_when_their_gpus_may_be_chosen() -> None:
     assert "devices.hami" in off.filter(share, ["a", "b"], 0.0, holds=True).unresolvable["b"]
     owner = owner_of(node("a"), hami_node("b"), settings=Live(hami=True))
     assert owner.filter(share, ["a", "b"], 0.0, holds=True).passed == ["b"]
-    assert owner.prioritize(share, ["b"], 0.0) == [("b", 10)]
+    assert list(owner.prioritize(share, ["b"], 0.0)) == [("b", 10)]
 
 
 def test_contradicting_keys_are_refused_with_both_of_them() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from bayplan.extender.names import NodeNames
 from bayplan.extender.objects import decode
 from bayplan.extender.wire.decoding import (
     Malformed,
@@ -36,12 +37,12 @@ def swapped(thing: Any) -> Any:
 def test_names_of_nodes_as_a_scheduler_sends_them_to_a_node_cache_capable_extender() -> None:
     asked = read_args(LITERAL)
     assert asked.pod == {"metadata": {"name": "p", "uid": "u"}}
-    assert (asked.names, asked.nodes) == (["n1", "n2"], None)
+    assert (asked.names, asked.nodes) == (NodeNames.of(["n1", "n2"]), None)
 
 
 def test_whole_nodes_are_kept_byte_for_byte() -> None:
     asked = read_args(encoded(WHOLE))
-    assert asked.names == ["n1", "n2", "n3"]
+    assert asked.names == NodeNames.of(["n1", "n2", "n3"])
     assert asked.nodes is not None
     assert bytes(asked.nodes["n2"]) == encoded(node("n2"))
 
@@ -59,9 +60,9 @@ def test_keys_are_taken_in_any_case(body: dict[str, Any], case: Any) -> None:
 
 def test_a_mixed_case_is_taken_too() -> None:
     mixed = b'{"Pod":{},"nodes":null,"NODENAMES":["n1"]}'
-    assert read_args(mixed) == ({}, ["n1"], None)
+    assert read_args(mixed) == ({}, NodeNames.of(["n1"]), None)
     inner = b'{"pod":{},"nodes":{"ITEMS":[{"metadata":{"name":"n1"}}]}}'
-    assert read_args(inner).names == ["n1"]
+    assert read_args(inner).names == NodeNames.of(["n1"])
 
 
 def test_nodes_are_kept_byte_for_byte_in_another_case_too() -> None:
@@ -72,7 +73,7 @@ def test_nodes_are_kept_byte_for_byte_in_another_case_too() -> None:
 
 
 def test_of_keys_that_differ_by_case_the_last_counts_as_in_go() -> None:
-    assert read_args(b'{"pod":{},"nodenames":["a"],"NodeNAMES":["b"]}').names == ["b"]
+    assert read_args(b'{"pod":{},"nodenames":["a"],"NodeNAMES":["b"]}').names == NodeNames.of(["b"])
 
 
 @pytest.mark.parametrize(
@@ -86,12 +87,12 @@ def test_of_keys_that_differ_by_case_the_last_counts_as_in_go() -> None:
     ],
 )
 def test_without_nodes_there_are_no_candidates(body: bytes) -> None:
-    assert read_args(body).names == []
+    assert read_args(body).names == NodeNames.of([])
 
 
 def test_names_count_where_whole_nodes_come_too() -> None:
     assert read_args(encoded(WHOLE | {"NodeNames": ["n3"]})) == (
-        decode("Pod", encoded(POD)), ["n3"], None,
+        decode("Pod", encoded(POD)), NodeNames.of(["n3"]), None,
     )  # fmt: skip
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from bayplan.extender.verbs import FilterAnswer
 from bayplan.extender.wire.decoding import read_args
 from bayplan.extender.wire.encoding import (
     binding_reply,
@@ -15,19 +15,19 @@ from bayplan.extender.wire.encoding import (
     preemption_reply,
     priorities_reply,
 )
-from extender_bodies import NAMES, WHOLE, encoded, node
+from extender_bodies import NAMES, WHOLE, answer, encoded, node, scores
 
 
 def test_names_go_back_as_names() -> None:
-    answer = FilterAnswer(["n1"], {"n2": "full"}, {"n3": "wrong model"})
-    assert filter_reply(answer, read_args(encoded(NAMES))) == (
+    found = answer(["n1"], {"n2": "full"}, {"n3": "wrong model"})
+    assert filter_reply(found, read_args(encoded(NAMES))) == (
         b'{"Nodes":null,"NodeNames":["n1"],"FailedNodes":{"n2":"full"},'
         b'"FailedAndUnresolvableNodes":{"n3":"wrong model"},"Error":""}'
     )
 
 
 def test_whole_nodes_go_back_as_they_came() -> None:
-    reply = filter_reply(FilterAnswer(["n3", "n1"], {}, {}), read_args(encoded(WHOLE)))
+    reply = filter_reply(answer(["n3", "n1"], {}, {}), read_args(encoded(WHOLE)))
     items = encoded(node("n3")) + b"," + encoded(node("n1"))
     assert reply == (
         b'{"Nodes":{"items":[' + items + b'],"metadata":{}},"NodeNames":null,"FailedNodes":{},'
@@ -36,16 +36,16 @@ def test_whole_nodes_go_back_as_they_came() -> None:
 
 
 def test_no_node_is_an_empty_list_in_the_form_that_was_sent() -> None:
-    nothing = FilterAnswer([], {}, {})
+    nothing = answer([], {}, {})
     assert json.loads(filter_reply(nothing, read_args(encoded(NAMES))))["NodeNames"] == []
     whole = json.loads(filter_reply(nothing, read_args(encoded(WHOLE))))
     assert (whole["Nodes"]["items"], whole["NodeNames"]) == ([], None)
 
 
 def test_an_error_leaves_no_nodes() -> None:
-    answer = FilterAnswer(["n1"], {}, {}, "not ready")
+    found = replace(answer(["n1"], {}, {}), error="not ready")
     assert (
-        filter_reply(answer, read_args(encoded(NAMES)))
+        filter_reply(found, read_args(encoded(NAMES)))
         == filter_error("not ready")
         == (
             b'{"Nodes":null,"NodeNames":null,"FailedNodes":{},"FailedAndUnresolvableNodes":{},'
@@ -55,20 +55,20 @@ def test_an_error_leaves_no_nodes() -> None:
 
 
 def test_priorities_are_a_bare_array_of_whole_numbers() -> None:
-    assert priorities_reply([("n1", 10), ("n2", 0)]) == (
+    assert priorities_reply(scores([("n1", 10), ("n2", 0)])) == (
         b'[{"Host":"n1","Score":10},{"Host":"n2","Score":0}]'
     )
-    assert priorities_reply([]) == b"[]"
+    assert priorities_reply(scores([])) == b"[]"
 
 
 @pytest.mark.parametrize("score", [-1, 11, 50])
 def test_a_score_outside_is_never_sent(score: int) -> None:
     with pytest.raises(ValueError, match="from 0 to 10"):
-        priorities_reply([("n1", 3), ("n2", score)])
+        priorities_reply(scores([("n1", 3), ("n2", score)]))
 
 
 def test_names_are_escaped() -> None:
-    assert json.loads(priorities_reply([('a"\\\n', 1)])) == [{"Host": 'a"\\\n', "Score": 1}]
+    assert json.loads(priorities_reply(scores([('a"\\\n', 1)]))) == [{"Host": 'a"\\\n', "Score": 1}]
 
 
 def test_bindings() -> None:
