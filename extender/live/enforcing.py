@@ -27,6 +27,7 @@ class Way(Enum):
 
 _HAMI = frozenset({keys.HAMI_MEMORY, keys.HAMI_PERCENT, keys.HAMI_CORES})
 _KAI = (keys.KAI_FRACTION, keys.KAI_MEMORY)
+_UUIDS = (keys.HAMI_UUIDS, keys.HAMI_NOT_UUIDS)
 
 
 def way_of(spec: Object, annotations: Object) -> Way | None:
@@ -52,6 +53,14 @@ def way_of(spec: Object, annotations: Object) -> Way | None:
     names = set(_resource_names(spec))
     if names & _HAMI:
         return Way.HAMI
+    for key in _UUIDS:
+        if key in annotations and keys.GPU in names and not spec.get("nodeName"):
+            raise BadField(
+                f"metadata.annotations.{key}",
+                "nothing on the nodes enforces it: NVIDIA's device plugin picks the GPUs, and"
+                f" HAMi's takes those that we choose only beside {keys.HAMI_MEMORY},"
+                " gpumem-percentage or gpucores",
+            )
     if any(name.startswith(keys.VOLCANO) for name in names):
         return Way.VOLCANO
     if any(name.startswith(keys.ALIYUN) for name in names):
