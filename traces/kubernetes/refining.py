@@ -25,8 +25,10 @@ TOPOLOGIES = {
 """Values of ``bayplan.io/gpu-topology``."""
 
 _UUIDS = (keys.HAMI_UUIDS, keys.HAMI_NOT_UUIDS)
+_TYPES = (keys.HAMI_TYPES, keys.HAMI_NOT_TYPES)
 _OURS = (keys.GPU_MODELS, keys.LEAST_MEMORY, keys.GPU_TOPOLOGY)
-_KNOWN = frozenset({*_OURS, keys.GANG_OF_JOB, keys.NUDGED})
+_OTHERS = frozenset({keys.GANG_OF_JOB, keys.NUDGED})
+_THEIRS = frozenset({*_UUIDS, *_TYPES})
 _COUNTED = (keys.MIG_PREFIX, keys.GPU_SHARED)
 _NOT_HAMI = (keys.VOLCANO, keys.ALIYUN, keys.KOORD)
 
@@ -45,7 +47,7 @@ def wishes_in(annotations: Object) -> Wishes:
     return {
         key: str(value)
         for key, value in annotations.items()
-        if key in _UUIDS or (key.startswith(keys.OURS) and key not in (_KNOWN - {*_OURS}))
+        if key in _THEIRS or (key.startswith(keys.OURS) and key not in _OTHERS)
     }
 
 
@@ -134,7 +136,7 @@ def topology_of(wishes: Wishes) -> Topology | None:
 def _check_known(key: str) -> None:
     if not key.startswith(keys.OURS) or key in _OURS:
         return
-    known = sorted(_KNOWN - {keys.NUDGED})
+    known = [*_OURS, keys.GANG_OF_JOB]
     nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.0)[0]
     raise _bad(key, f"no annotation of a pod; did you mean {nearest}?")
 
@@ -187,7 +189,7 @@ def _models(by_hami: tuple[str, ...], wishes: Wishes, gpus: Sequence[Gpus]) -> t
     if ours and theirs and not ours & theirs:
         raise _bad(
             keys.GPU_MODELS,
-            f"allows {_or(sorted(ours))}, and {keys.HAMI_TYPES} or {keys.HAMI_NOT_TYPES} only"
+            f"allows {_or(sorted(ours))}, and {' and '.join(k for k in _TYPES if k in wishes)} only"
             f" {_or(sorted(theirs))}; no GPU is both",
         )
     return tuple(sorted(ours & theirs)) or (by_hami if ours else tuple(texts))
