@@ -367,6 +367,7 @@ class Mirror:
             if self.started and seen.node and not same:
                 self.release(uid, now_s)
                 self._settle(seen, now_s)
+        self.name_gpus(now_s)
 
     def _ask_anew(self, now_s: float) -> None:
         """Let pods have the labels that somebody's constraints look at by now."""

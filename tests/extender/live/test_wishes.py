@@ -162,6 +162,17 @@ def test_models_mean_what_the_cluster_has_by_now() -> None:
     assert owner.mirror.pods["default/p"].problem == ""
 
 
+def test_a_pod_whose_wishes_can_be_met_again_names_its_gpus() -> None:
+    h100 = {"nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3"}
+    said = {MODELS: "H100", "nvidia.com/use-gputype": "A100", NOUSE: "GPU-a-0"}
+    owner = owner_of(hami_node("a"), node("h", labels=h100), pods=(sharing("p", **said),))
+    assert "no GPU is both" in owner.mirror.pods["default/p"].problem
+    owner.deleted("Node", node("h", labels=h100), 1.0)
+    assert owner.mirror.pods["default/p"].problem == ""
+    assert owner.mirror.cluster.nodes["a"].gpu_uuids == ((0, "GPU-a-0"),)
+    checked(owner)
+
+
 def test_gpus_in_one_island_are_chosen_where_we_choose() -> None:
     owner = owner_of(
         {
