@@ -28,18 +28,19 @@ EXCLUDED = 1
 CORDONED = 3
 NODE_LABELS = 5
 GPU_MODEL = 7
-GPU_COUNT = 8
-GPU_UNHEALTHY = 13
-CPU_CAPACITY = 16
-MEMORY_CAPACITY = 17
-RESOURCE_CAPACITY = 18
-GPU_FREE = 21
-GPU_MEMORY_FREE = 22
-GPU_CLIENTS = 23
-MIG_PLACE = 24
-CPU_FREE = 25
-MEMORY_FREE = 26
-RESOURCE_FREE = 27
+GPU_UUID = 8
+GPU_COUNT = 9
+GPU_UNHEALTHY = 14
+CPU_CAPACITY = 17
+MEMORY_CAPACITY = 18
+RESOURCE_CAPACITY = 19
+GPU_FREE = 22
+GPU_MEMORY_FREE = 23
+GPU_CLIENTS = 24
+MIG_PLACE = 25
+CPU_FREE = 26
+MEMORY_FREE = 27
+RESOURCE_FREE = 28
 
 WHOLE = 1000
 TOO_MUCH = 1001
@@ -177,7 +178,8 @@ def refit(
             elif usable < count:
                 # What the kinds say counts only where there are slots enough.
                 none = usable + unhealthy == 0
-                lasting = none and (nearest == GPU_MODEL or slot_count[row] >= count)
+                another = nearest in (GPU_MODEL, GPU_UUID)
+                lasting = none and (another or slot_count[row] >= count)
                 code = nearest if lasting else GPU_COUNT
             elif by_milli < count:
                 short = GPU_FREE

@@ -11,8 +11,8 @@ from bayplan.kernels._jit import kernel
 from bayplan.kernels._types import CodeArray, FloatArray, IntArray, IntTable
 from bayplan.kernels.fit import CODE, FITS, GPU_UNHEALTHY, MIB, MILLI, MOST, NIBBLE, SHIFT
 
-TOPOLOGY = 14
-ISLAND_FREE = 30
+TOPOLOGY = 15
+ISLAND_FREE = 31
 ANY = -1
 _NOWHERE = -1
 _NO_SCORE = float("-inf")

@@ -210,7 +210,7 @@ class Cluster:
         touched = self._rows.slots(row)
         shrunk = node.name in self._shrunk
         self._rows.change(row, node)
-        if node.unhealthy != before.unhealthy:
+        if (node.unhealthy, node.gpu_uuids) != (before.unhealthy, before.gpu_uuids):
             self._mark(row)
         if smaller(node, before):
             self._shrunk.add(node.name)
@@ -222,7 +222,7 @@ class Cluster:
         row = self._rows.row(node.name)
         after = self._rows.nodes[node.name]
         self._rows.change(row, node, start)
-        if node.unhealthy != after.unhealthy:
+        if (node.unhealthy, node.gpu_uuids) != (after.unhealthy, after.gpu_uuids):
             self._mark(row)
         self._rows.shrink(self.view.n_rows, n_slots)
         if not shrunk:

@@ -21,8 +21,8 @@ class NodeChanged:
     """A node's capacity, labels, images or schedulability changed; its pods stay.
 
     Its GPUs (count, model, memory, anonymity, sharing) may change only while none is in use.
-    Which of them are unhealthy may change at any time. CPU, memory and other resources may shrink
-    below what is used: then nothing new fits.
+    Which of them are unhealthy, and which have a uuid, may change at any time. CPU, memory and
+    other resources may shrink below what is used: then nothing new fits.
     """
 
     node: Node

@@ -1,7 +1,8 @@
-"""GPUs that take no new pods: what the arrays say of them while pods may still be on them.
+"""GPUs that are told apart from others of their node, while pods may be on them.
 
-A slot of such a GPU is of a kind of its own (``Kind.healthy`` is False), which no request may have,
-and nothing of it is free; ``slot_used`` goes on to say what is on it.
+Some have a uuid that a request names, and so a kind of their own. Others take no new pods: a slot
+of such a GPU is of another kind, too (``Kind.healthy`` is False), which no request may have, and
+nothing of it is free; ``slot_used`` goes on to say what is on it.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def kinds_of(view: View, row: int, node: Node, slots: NodeSlots) -> IntArray:
 
 
 def mark(view: View, row: int, node: Node, tenancies: Iterable[Tenancy]) -> None:
-    """Let the slots of a row be of the kinds that the health of its GPUs asks for.
+    """Let the slots of a row be of the kinds that health and names of its GPUs ask for.
 
     Parameters
     ----------

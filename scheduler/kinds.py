@@ -37,7 +37,8 @@ class Kind:
 
     ``sharing`` is how the slot is shared; of a layout's instance, what is inside of it, or MIG.
     ``product`` is set on MIG GPUs, ``profile`` on instances of a layout; ``smaller`` are the
-    smaller profiles of the same layout. One that is not ``healthy`` takes no new pods.
+    smaller profiles of the same layout. One that is not ``healthy`` takes no new pods. ``uuid`` is
+    that of its GPU where some request names it, and empty elsewhere: kinds stay few.
     """
 
     model: str
@@ -49,6 +50,7 @@ class Kind:
     profile: MigProfile | None = None
     smaller: tuple[MigProfile, ...] = ()
     healthy: bool = True
+    uuid: str = ""
 
     @property
     def is_mig(self) -> bool:
@@ -132,7 +134,19 @@ def slots_of(node: Node) -> NodeSlots:
         slots = _node_slots(gpus)
     except InvalidRequest as error:
         raise InvalidRequest(f"node {node.name}: {error}") from None
+    if node.gpu_uuids:
+        slots = _named(slots, node)
     return _less(slots, node) if node.unhealthy else slots
+
+
+def _named(slots: NodeSlots, node: Node) -> NodeSlots:
+    """Return the slots of a node some of whose GPUs have names: not cached, there are many."""
+    uuids = dict(node.gpu_uuids)
+    of_slot = list(zip(slots.kind.tolist(), slots.gpu.tolist(), strict=True))
+    each = [replace(slots.kinds[k], uuid=uuids.get(gpu, "")) for k, gpu in of_slot]
+    kinds = list(dict.fromkeys(each))
+    kind = np.array([kinds.index(one) for one in each], np.int64)
+    return replace(slots, kinds=tuple(kinds), kind=kind)
 
 
 def _less(slots: NodeSlots, node: Node) -> NodeSlots:

@@ -31,6 +31,7 @@ class Want(NamedTuple):
     ``milli``, ``mib`` and ``memory_milli`` as in ``GpuShare`` (0: derived); a whole GPU is 1000
     milli and ``whole``.
     ``profile`` is a MIG profile's name or empty. ``spread``: several GPUs are wanted.
+    ``least_mib``, ``uuids`` and ``not_uuids`` as in ``DeviceRequest``.
     """
 
     milli: int = 0
@@ -41,6 +42,14 @@ class Want(NamedTuple):
     isolation: Isolation | None = None
     spread: bool = False
     memory_milli: int = 0
+    least_mib: int = 0
+    uuids: tuple[str, ...] = ()
+    not_uuids: tuple[str, ...] = ()
+
+    @property
+    def which(self) -> tuple[object, ...]:
+        """Which GPUs it may have, whatever is free of them."""
+        return self.models, self.least_mib, self.uuids, self.not_uuids
 
 
 class Need(NamedTuple):
@@ -90,6 +99,23 @@ def need_of(want: Want, kind: Kind) -> Need:
         return need if need.code else Need(Reason.GPU_UNHEALTHY, most=need.most)
     if want.models and kind.model not in want.models:
         return Need(Reason.GPU_MODEL)
+    if (want.uuids or want.not_uuids) and not _is_named_well(want, kind):
+        return Need(Reason.GPU_UUID)
+    need = _of_any(want, kind)
+    if need.code or not want.least_mib:
+        return need
+    memory = kind.memory_mib if need.profile is None else need.profile.memory_mib
+    return need if memory >= want.least_mib else Need(Reason.GPU_COUNT)
+
+
+def _is_named_well(want: Want, kind: Kind) -> bool:
+    # Which GPU the device plugin is to pick nobody knows: it may be one to avoid.
+    allowed = not want.uuids or kind.uuid in want.uuids
+    return allowed and kind.uuid not in want.not_uuids and not kind.anonymous
+
+
+def _of_any(want: Want, kind: Kind) -> Need:
+    """Return what a want takes of a slot of a kind that it may have."""
     if want.profile:
         return _instance(want, kind)
     if want.memory_milli:

@@ -320,10 +320,24 @@ def _validate(node: Node) -> None:
             f"node {node.name}: unhealthy GPUs {node.unhealthy}; name some of its"
             f" {node.gpu_count} GPUs by index, ascending"
         )
+    _validate_uuids(node)
     if node.gpu_count > MAX_GPUS:
         raise InvalidRequest(f"node {node.name}: {node.gpu_count} GPUs; at most {MAX_GPUS}")
     if node.images:
         _validate_images(node)
+
+
+def _validate_uuids(node: Node) -> None:
+    named = [gpu for gpu, _ in node.gpu_uuids]
+    if node.gpu_uuids and (
+        node.anonymous_gpus
+        or named != sorted(set(named))
+        or not all(0 <= gpu < node.gpu_count and uuid for gpu, uuid in node.gpu_uuids)
+    ):
+        raise InvalidRequest(
+            f"node {node.name}: GPUs named {node.gpu_uuids}; name some of its {node.gpu_count} GPUs"
+            " by index, ascending, and none that the device plugin picks"
+        )
 
 
 def _validate_images(node: Node) -> None:

@@ -134,7 +134,18 @@ def _refusal(asks: tuple[DeviceRequest, ...], kinds: int) -> Reason:
 
 def want_of(device: DeviceRequest, isolation: Isolation | None = None) -> Want:
     """Return what a device request wants of each slot."""
-    ask, models = device.ask, tuple(sorted(set(device.models)))
+    which = device.least_memory_mib, device.uuids, device.not_uuids
+    want = _amount_of(device.ask, tuple(sorted(set(device.models))), isolation)
+    return (
+        want._replace(least_mib=which[0], uuids=which[1], not_uuids=which[2])
+        if any(which)
+        else want
+    )
+
+
+def _amount_of(
+    ask: WholeGpus | GpuShare | MigInstances, models: tuple[str, ...], isolation: Isolation | None
+) -> Want:
     if isinstance(ask, MigInstances):
         return Want(profile=ask.profile, models=models)
     if isinstance(ask, WholeGpus):
@@ -171,6 +182,8 @@ def _validate(request: Request) -> None:
     for device in request.devices:
         for wish in (device, *device.alternatives):
             _validate_ask(request.uid, wish.ask)
+            if not are_amounts([wish.least_memory_mib]):
+                raise InvalidRequest(f"pod {request.uid}: GPUs of {wish.least_memory_mib} MiB")
             if wish is not device and (wish.alternatives or wish.claim):
                 raise InvalidRequest(
                     f"pod {request.uid}: an alternative with alternatives or a claim of its own"

@@ -67,29 +67,30 @@ class Reason(IntEnum):
     NODE_LABELS = 5, "a required node label is missing or differs"
     NODE_AFFINITY = 6, "the node does not match the pod's node affinity"
     GPU_MODEL = 7, "no GPU of an allowed model"
-    GPU_COUNT = 8, "too few GPUs, or each too small"
-    GPU_ANONYMOUS = 9, "a share needs a GPU index, and the node's device plugin picks"
-    ISOLATION = 10, "no GPU offers an accepted isolation"
-    PROFILE = 11, "no GPU offers the MIG profile"
-    MIG_SPAN = 12, "shares of several GPUs, and MIG instances cannot work together"
-    GPU_UNHEALTHY = 13, "enough GPUs, but too many of them are unhealthy and take no new pods"
-    TOPOLOGY = 14, "no GPU island of the node is as large as the pod requires"
-    MIXED_DEVICES = 15, "device requests of different kinds in one pod are not decided yet"
-    CPU_CAPACITY = 16, "the node has less CPU"
-    MEMORY_CAPACITY = 17, "the node has less memory"
-    RESOURCE_CAPACITY = 18, "the node has less of another resource"
-    SPREAD_LABEL = 19, "the node lacks the label by which the pod is to be spread"
-    POD_AFFINITY = 20, "no pod that this one must be near is in the node's domain"
-    GPU_FREE = 21, "too few GPUs with enough free"
-    GPU_MEMORY_FREE = 22, "too little GPU memory free beside the memory of the co-residents"
-    GPU_CLIENTS = 23, "no client or replica left on the GPUs with enough free"
-    MIG_PLACE = 24, "enough of a GPU free, but no place where the MIG profile may start"
-    CPU_FREE = 25, "too little CPU free"
-    MEMORY_FREE = 26, "too little memory free"
-    RESOURCE_FREE = 27, "too little of another resource free"
-    TOPOLOGY_SPREAD = 28, "the node's domain would hold too many more of the pods than others"
-    POD_ANTI_AFFINITY = 29, "a pod in the node's domain and this one must keep apart"
-    ISLAND_FREE = 30, "enough GPUs free, but not enough of them in one GPU island"
+    GPU_UUID = 8, "no GPU by a uuid that the pod allows"
+    GPU_COUNT = 9, "too few GPUs, or each too small"
+    GPU_ANONYMOUS = 10, "a share needs a GPU index, and the node's device plugin picks"
+    ISOLATION = 11, "no GPU offers an accepted isolation"
+    PROFILE = 12, "no GPU offers the MIG profile"
+    MIG_SPAN = 13, "shares of several GPUs, and MIG instances cannot work together"
+    GPU_UNHEALTHY = 14, "enough GPUs, but too many of them are unhealthy and take no new pods"
+    TOPOLOGY = 15, "no GPU island of the node is as large as the pod requires"
+    MIXED_DEVICES = 16, "device requests of different kinds in one pod are not decided yet"
+    CPU_CAPACITY = 17, "the node has less CPU"
+    MEMORY_CAPACITY = 18, "the node has less memory"
+    RESOURCE_CAPACITY = 19, "the node has less of another resource"
+    SPREAD_LABEL = 20, "the node lacks the label by which the pod is to be spread"
+    POD_AFFINITY = 21, "no pod that this one must be near is in the node's domain"
+    GPU_FREE = 22, "too few GPUs with enough free"
+    GPU_MEMORY_FREE = 23, "too little GPU memory free beside the memory of the co-residents"
+    GPU_CLIENTS = 24, "no client or replica left on the GPUs with enough free"
+    MIG_PLACE = 25, "enough of a GPU free, but no place where the MIG profile may start"
+    CPU_FREE = 26, "too little CPU free"
+    MEMORY_FREE = 27, "too little memory free"
+    RESOURCE_FREE = 28, "too little of another resource free"
+    TOPOLOGY_SPREAD = 29, "the node's domain would hold too many more of the pods than others"
+    POD_ANTI_AFFINITY = 30, "a pod in the node's domain and this one must keep apart"
+    ISLAND_FREE = 31, "enough GPUs free, but not enough of them in one GPU island"
 
 
 FIRST_SHORTAGE = Reason.GPU_FREE
@@ -141,13 +142,18 @@ class DeviceRequest:
     ``models`` are the allowed GPU models (empty: any; order and
     repeats do not matter). ``claim`` names an allocation that
     several pods may share; empty means that the pod itself owns it. ``alternatives`` are tried in
-    order when ``ask`` cannot be had.
+    order when ``ask`` cannot be had. Each of the GPUs, or MIG instances, has ``least_memory_mib``
+    at least, whatever of it is asked for, and a uuid that is one of ``uuids`` (empty: any) and none
+    of ``not_uuids``; both are sorted.
     """
 
     ask: WholeGpus | GpuShare | MigInstances
     models: tuple[str, ...] = ()
     claim: str = ""
     alternatives: tuple[DeviceRequest, ...] = ()
+    least_memory_mib: int = 0
+    uuids: tuple[str, ...] = ()
+    not_uuids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +202,8 @@ class Node:
     joins so many GPUs with consecutive indices; 0 is as the catalogue says of the model.
     ``images`` are the container images on it by name, each with its MiB.
     ``unhealthy`` are the indices of GPUs that take no new pods, ascending; pods on them stay. Where
-    the device plugin picks, only their number counts.
+    the device plugin picks, only their number counts. ``gpu_uuids`` are (index, uuid) of those GPUs
+    that some request names, ascending: a GPU that nobody names needs none.
     """
 
     name: str
@@ -214,6 +221,7 @@ class Node:
     gpu_island: int = 0
     images: tuple[tuple[str, int], ...] = ()
     unhealthy: tuple[int, ...] = ()
+    gpu_uuids: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -274,7 +274,7 @@ def _lasting(slots: Sequence[Slot], request: Request) -> int:
     needs = [need for need in needs if need.code != Reason.GPU_UNHEALTHY]
     nearest = max([need.code for need in needs], default=Reason.GPU_COUNT)
     # There may be no more to say than that there are too few; but of other models, it is said.
-    too_few = len(slots) < request.count and nearest != Reason.GPU_MODEL
+    too_few = len(slots) < request.count and nearest not in (Reason.GPU_MODEL, Reason.GPU_UUID)
     return Reason.GPU_COUNT if serving or sick or too_few else nearest
 
 

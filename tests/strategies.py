@@ -54,7 +54,7 @@ MILLI_ROW, SHIFT_ROW, MOST_ROW, PLACE_ROW = 1, 3, 4, 5
 """Of the table of needs."""
 NEVER_CODES = (
     Reason.GPU_MODEL,
-    Reason.GPU_MODEL,
+    Reason.GPU_UUID,
     Reason.GPU_COUNT,
     Reason.GPU_ANONYMOUS,
     Reason.ISOLATION,

@@ -66,7 +66,7 @@ def _without_product(nodes: Sequence[Object]) -> Iterator[Finding]:
     names = [
         name_of(node)
         for node in nodes
-        if _has(node, keys.GPU) and not _label(node, keys.PRODUCT) and not ways_on(node)
+        if _has(node, keys.GPU) and not _label(node, keys.PRODUCT) and ways_on(node) == {Way.PLUGIN}
     ]
     if names:
         yield warning(

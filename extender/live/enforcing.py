@@ -17,20 +17,25 @@ from bayplan.traces.kubernetes.resources import BadField
 
 
 class Way(Enum):
-    """A way to ask for a share of a GPU; the value names who enforces it."""
+    """A way to ask for a share of a GPU; the value names who enforces it.
+
+    ``PLUGIN`` is no share: whole GPUs that are to be together, which others would not keep to.
+    """
 
     HAMI = "HAMi's device plugin"
     VOLCANO = "Volcano's vGPU device plugin"
     ALIYUN = "gpushare's device plugin"
     KOORDINATOR = "Koordinator's koordlet"
+    PLUGIN = "NVIDIA's device plugin"
 
 
 _HAMI = frozenset({keys.HAMI_MEMORY, keys.HAMI_PERCENT, keys.HAMI_CORES})
 _KAI = (keys.KAI_FRACTION, keys.KAI_MEMORY)
+_UUIDS = (keys.HAMI_UUIDS, keys.HAMI_NOT_UUIDS)
 
 
 def way_of(spec: Object, annotations: Object) -> Way | None:
-    """Return whose words a pod asks for shares in; None: for whole devices, or for none.
+    """Return whose words a pod asks for shares in; None: anybody gives it whole devices, or none.
 
     Parameters
     ----------
@@ -52,13 +57,21 @@ def way_of(spec: Object, annotations: Object) -> Way | None:
     names = set(_resource_names(spec))
     if names & _HAMI:
         return Way.HAMI
+    for key in _UUIDS:
+        if key in annotations and keys.GPU in names and not spec.get("nodeName"):
+            raise BadField(
+                f"metadata.annotations.{key}",
+                "nothing on the nodes enforces it: NVIDIA's device plugin picks the GPUs, and"
+                f" HAMi's takes those that we choose only beside {keys.HAMI_MEMORY},"
+                " gpumem-percentage or gpucores",
+            )
     if any(name.startswith(keys.VOLCANO) for name in names):
         return Way.VOLCANO
     if any(name.startswith(keys.ALIYUN) for name in names):
         return Way.ALIYUN
     if any(name.startswith(keys.KOORD) for name in names):
         return Way.KOORDINATOR
-    return None
+    return Way.PLUGIN if keys.GPU_TOPOLOGY in annotations and keys.GPU in names else None
 
 
 def ways_on(node: Object) -> frozenset[Way]:
@@ -81,6 +94,8 @@ def ways_on(node: Object) -> frozenset[Way]:
         found.add(Way.ALIYUN)
     if keys.KOORD_CORE in amounts:
         found.add(Way.KOORDINATOR)
+    if keys.GPU in amounts and not found:
+        found.add(Way.PLUGIN)
     return frozenset(found)
 
 
@@ -92,6 +107,8 @@ def missing(way: Way) -> str:
     way
         How the pod asks.
     """
+    if way is Way.PLUGIN:
+        return f"nothing there keeps the GPUs together: {way.value} does not give them out"
     return f"nothing on the node enforces the share: {way.value} is not registered there"
 
 

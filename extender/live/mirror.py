@@ -68,6 +68,7 @@ class Mirror:
         self._vague: dict[str, set[str]] = {}
         self._index: tuple[int, Index, IntArray] | None = None
         self._enforcing: dict[Way, tuple[tuple[int, int], BoolArray]] = {}
+        self._n_named = 0
 
     # --- what is asked --------------------------------------------------------------------
 
@@ -134,6 +135,7 @@ class Mirror:
         if before is not None and before.api_uid != seen.api_uid:
             self.forget_pod(seen.uid, now_s)  # another pod of the same name
         self._note(seen)
+        self.name_gpus(now_s)
         if not self.started:
             return
         if self.reader.n_selecting > n_selecting:
@@ -149,6 +151,15 @@ class Mirror:
         if seen.uid not in self.pods:
             self.provisional[seen.uid] = until_s
             self._note(seen)
+
+    def name_gpus(self, now_s: float) -> None:
+        """Let nodes show the uuids of those of their GPUs that pods name by now."""
+        if len(self.reader.named) == self._n_named:
+            return
+        self._n_named = len(self.reader.named)
+        for name, facts in self.reader.nodes.items():
+            if self.reader.uuids_on(name) and name in self.cluster.nodes:
+                self.put_node(facts, now_s)
 
     def forget_pod(self, uid: str, now_s: float) -> None:
         """Let a pod be gone."""
@@ -208,7 +219,7 @@ class Mirror:
 
     def put_node(self, facts: NodeFacts, now_s: float) -> None:
         """Let a node be as it was read."""
-        node = self._as_open_as(facts.node)
+        node = self._as_it_counts(facts.node)
         before = self.cluster.nodes.get(node.name)
         if before == node:
             return
@@ -225,8 +236,10 @@ class Mirror:
         else:
             self._uncrowd(node.name, now_s)
 
-    def _as_open_as(self, node: Node) -> Node:
-        """Return a node as it may take pods: not where it cannot be told what is free."""
+    def _as_it_counts(self, node: Node) -> Node:
+        """Return a node with the uuids that count; closed where none can tell what is free."""
+        if uuids := self.reader.uuids_on(node.name):
+            node = replace(node, gpu_uuids=uuids)
         return replace(node, schedulable=False) if self._vague.get(node.name) else node
 
     def _replace_node(self, node: Node, now_s: float) -> None:
@@ -237,7 +250,7 @@ class Mirror:
             if at == node.name and uid in self.cluster.pods
         }
         self._drop_node(node.name)
-        self.cluster.apply(NodeUp(self._as_open_as(node)))
+        self.cluster.apply(NodeUp(self._as_it_counts(node)))
         self._place_all(node.name, now_s)
         for uid, hint in assumed.items():
             if uid not in self.cluster.pods:
@@ -362,7 +375,7 @@ class Mirror:
                 self._place(seen, node, self._hint(seen), now_s)
 
     def _reopen(self, name: str) -> None:
-        node = self._as_open_as(self.reader.nodes[name].node)
+        node = self._as_it_counts(self.reader.nodes[name].node)
         if node.schedulable != self.cluster.nodes[name].schedulable:
             self.cluster.apply(NodeChanged(node))
 
@@ -377,12 +390,14 @@ class Mirror:
         for uid in [uid for uid, seen in self.pods.items() if seen.thing is not None]:
             thing = self.pods[uid].thing
             seen = None if thing is None else self.reader.see_pod(thing)
-            if seen is None or seen.facts.room == self.pods[uid].facts.room:
+            if seen is None:
                 continue
+            same = seen.facts.room == self.pods[uid].facts.room
             self.pods[uid] = seen
-            if self.started and seen.node:
+            if self.started and seen.node and not same:
                 self.release(uid, now_s)
                 self._settle(seen, now_s)
+        self.name_gpus(now_s)
 
     def _ask_anew(self, now_s: float) -> None:
         """Let pods have the labels that somebody's constraints look at by now."""

@@ -8,11 +8,12 @@ from bayplan.extender.live.enforcing import Way, way_of, ways_on
 from bayplan.scheduler.types import Request
 from bayplan.traces.kubernetes import keys
 from bayplan.traces.kubernetes.gangs import Member, named_by
-from bayplan.traces.kubernetes.gpus import Gpus
+from bayplan.traces.kubernetes.gpus import Gpus, named_on
 from bayplan.traces.kubernetes.nodes import NodeFacts, read_node
 from bayplan.traces.kubernetes.objects import Object, dict_of, metadata_of
 from bayplan.traces.kubernetes.pods import PodFacts, PodReader, member_of
 from bayplan.traces.kubernetes.reader import FINISHED, NO_CLAIMS
+from bayplan.traces.kubernetes.refining import uuids_in
 from bayplan.traces.kubernetes.resources import BadField
 from bayplan.traces.kubernetes.types import Problem
 
@@ -21,7 +22,7 @@ MOST_REMEMBERED = 50_000
 
 _KEPT_OF_SPEC = ("schedulingGroup", "workloadRef")
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-_BY_CLUSTER = (keys.HAMI_TYPES, keys.HAMI_NOT_TYPES)
+_BY_CLUSTER = (keys.HAMI_TYPES, keys.HAMI_NOT_TYPES, keys.GPU_MODELS)
 """Annotations whose meaning depends on which GPUs the cluster has."""
 
 _GIB_MIB = 1024
@@ -66,10 +67,14 @@ class Reader:
         What of each node could not be used.
     n_way_changes
         How often a node came to enforce other shares than before.
+    named
+        The uuids of GPUs that pods have named, which nodes show of their GPUs. None is forgotten:
+        kinds of GPUs are not, either.
     """
 
     nodes: dict[str, NodeFacts] = field(default_factory=dict)
     problems: dict[str, tuple[Problem, ...]] = field(default_factory=dict)
+    named: set[str] = field(default_factory=set)
     _ways: dict[str, frozenset[Way]] = field(default_factory=dict)
     _gpus: dict[Gpus, int] = field(default_factory=dict)
     _pods: PodReader = field(default_factory=lambda: PodReader([], {}, _GIB_MIB))
@@ -138,6 +143,7 @@ class Reader:
         self._pods.forget_if_many(MOST_REMEMBERED)
         key, name = named_by(member)
         facts, way, problem = self._read(member, status)
+        self.named |= uuids_in(facts.room[2])
         group = f"{member.namespace}/{name}" if name else ""
         api_uid = str(metadata.get("uid") or "")
         leaving = bool(metadata.get("deletionTimestamp"))
@@ -179,6 +185,16 @@ class Reader:
         """
         return self._pods.finished(seen.facts._replace(node=node, node_labels=()), gang, ())
 
+    def uuids_on(self, name: str) -> tuple[tuple[int, str], ...]:
+        """Return (index, uuid) of the GPUs of a node that some pod has named.
+
+        Parameters
+        ----------
+        name
+            The node.
+        """
+        return named_on(self.nodes[name].gpus, self.named) if self.named else ()
+
     @property
     def n_selecting(self) -> int:
         """How many labels any constraint looks at: more of them change what pods ask."""
@@ -187,7 +203,8 @@ class Reader:
     def twin(self) -> Reader:
         """Return a reader that knows the same and shares nothing that changes."""
         pods = PodReader(self._pods.gpus, {}, self._pods.aliyun_mib, set(self._pods.selecting))
-        return Reader(dict(self.nodes), {}, dict(self._ways), dict(self._gpus), pods)
+        named = set(self.named)
+        return Reader(dict(self.nodes), {}, named, dict(self._ways), dict(self._gpus), pods)
 
     def _count(self, before: NodeFacts | None, after: NodeFacts | None) -> bool:
         known = set(self._gpus)

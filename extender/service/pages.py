@@ -85,12 +85,23 @@ def _gang_page(owner: Owner, seen: Seen) -> Object:
     return page
 
 
+def _topology(request: Request) -> str:
+    if request.topology is None:
+        return ""
+    level = request.topology.level.name.lower().replace("_", " ")
+    return f"one {level}, {'required' if request.topology.required else 'preferred'}"
+
+
 def _asks(request: Request) -> Object:
     return {
         "cpu_milli": request.cpu_milli,
         "memory_mib": request.memory_mib,
         "devices": [str(device.ask) for device in request.devices],
         "models": sorted({model for device in request.devices for model in device.models}),
+        "gpu_memory_mib": max([device.least_memory_mib for device in request.devices], default=0),
+        "uuids": sorted({uuid for device in request.devices for uuid in device.uuids}),
+        "not_uuids": sorted({uuid for device in request.devices for uuid in device.not_uuids}),
+        "topology": _topology(request),
         "resources": dict(request.resources),
         "priority": request.priority,
         "queue": request.queue,

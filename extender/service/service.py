@@ -19,13 +19,13 @@ from bayplan.extender.service.pages import explained, overview
 from bayplan.extender.service.reasons import summary
 from bayplan.extender.service.settings import Service as Settings
 from bayplan.extender.verbs import FilterAnswer, Scores
+from bayplan.traces.kubernetes import keys
 from bayplan.traces.kubernetes.objects import Object, metadata_of
 
 LOG = logging.getLogger("bayplan.extender")
 
 PENDING, PARTIAL = "BayplanPending", "BayplanGangInPart"
 """Reasons of Events."""
-NUDGED = "bayplan.io/nudged"
 MOST_NUDGED = 20
 """Pods that are touched at a time."""
 
@@ -212,7 +212,7 @@ class Service:
                 continue
             pod = pod_of(key, seen.api_uid)
             try:
-                await self.calls.touch(pod, NUDGED, str(self._n_released))
+                await self.calls.touch(pod, keys.NUDGED, str(self._n_released))
             except CallFailed as failed:
                 LOG.warning("not touched", extra={"pod": key, "why": str(failed)})
 

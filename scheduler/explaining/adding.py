@@ -89,6 +89,7 @@ def copies(
                 labels=tuple(sorted(wanted.items())),
                 taints=(),
                 unhealthy=(),
+                gpu_uuids=(),
             )
         )
     return new

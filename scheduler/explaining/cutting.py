@@ -33,6 +33,7 @@ _OUT_OF_REACH = (
     Reason.CORDONED,
     Reason.NODE_LABELS,
     Reason.GPU_MODEL,
+    Reason.GPU_UUID,
     Reason.TOPOLOGY,
     Reason.MIXED_DEVICES,
 )

@@ -14,7 +14,7 @@ from bayplan.scheduler.constraints.types import (
 )
 from bayplan.scheduler.explaining.case import Case
 from bayplan.scheduler.explaining.types import Fix, FixKind
-from bayplan.scheduler.explaining.words import name
+from bayplan.scheduler.explaining.words import memory, name
 from bayplan.scheduler.types import DeviceRequest, GpuShare, Request
 
 
@@ -39,9 +39,8 @@ def _relaxed(request: Request) -> Iterator[tuple[str, Request]]:
         text = f"drop the node label {name(key)}={name(value)}"
         yield text, request._replace(node_labels=rest)
     for i, device in enumerate(request.devices):
-        if models := _models(device):
-            text = f"allow any GPU model, not only {name(' or '.join(models))}"
-            yield text, _with(request, i, _any_model(device))
+        for text, other in _other_gpus(device):
+            yield text, _with(request, i, other)
     for i, device in enumerate(request.devices):
         if isinstance(device.ask, GpuShare) and device.ask.isolations:
             kept = " or ".join(isolation.value for isolation in device.ask.isolations)
@@ -57,6 +56,16 @@ def _relaxed(request: Request) -> Iterator[tuple[str, Request]]:
     if request.constraints is not None:
         for text, constraints in _unconstrained(request.constraints):
             yield text, request._replace(constraints=constraints)
+
+
+def _other_gpus(device: DeviceRequest) -> Iterator[tuple[str, DeviceRequest]]:
+    if models := _models(device):
+        yield f"allow any GPU model, not only {name(' or '.join(models))}", _any_model(device)
+    if least := device.least_memory_mib:
+        text = f"allow GPUs of less than {memory(least)}"
+        yield text, replace(device, least_memory_mib=0)
+    if device.uuids or device.not_uuids:
+        yield "allow GPUs of any uuid", replace(device, uuids=(), not_uuids=())
 
 
 def _unconstrained(given: Constraints) -> Iterator[tuple[str, Constraints]]:

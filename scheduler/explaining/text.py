@@ -101,7 +101,7 @@ def miss_line(miss: Miss) -> str:
 
 
 def _lasting(miss: Miss) -> str:
-    if miss.reason is Reason.GPU_MODEL:
+    if miss.reason in (Reason.GPU_MODEL, Reason.GPU_UUID):
         return f"{miss.reason.text}: it has {plural(miss.n_gpus, 'GPU')} of {name(miss.model)}"
     if miss.reason is Reason.GPU_COUNT:
         if not miss.n_gpus:

@@ -88,7 +88,13 @@ def ask(device: DeviceRequest) -> str:
         what = plural(wish.count, f"{wish.profile} instance")
     else:
         what = _share(wish)
-    return what + (f" of {' or '.join(sorted(set(device.models))[:3])}" if device.models else "")
+    if device.models:
+        what += f" of {' or '.join(sorted(set(device.models))[:3])}"
+    if device.least_memory_mib:
+        what += f" of at least {memory(device.least_memory_mib)}"
+    if device.uuids:
+        what += f" by the uuids {names(device.uuids)}"
+    return what + (f" but {names(device.not_uuids)}" if device.not_uuids else "")
 
 
 def _share(wish: GpuShare) -> str:

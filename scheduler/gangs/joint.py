@@ -79,7 +79,7 @@ def _covers(kind: Kind, lesser: Kind) -> bool:
     (large,), (small,) = kind, lesser
     # What one GPU of several is, and what a single one is, differ only for shares.
     alike = large.want == small.want or (large.want.whole and small.want.whole)
-    same = alike and large.want.models == small.want.models and large.resources == small.resources
+    same = alike and large.want.which == small.want.which and large.resources == small.resources
     return (
         (same or (not small.count and not small.resources))
         and not small.refusal

@@ -31,6 +31,7 @@ IMAGES = "tests/scheduler/test_image_locality.py::test_"
 POLICIES = "tests/scheduler/test_policies.py::test_"
 REASONS = "tests/scheduler/test_reasons.py::test_"
 TRIAL = "tests/scheduler/test_trial.py::test_"
+UUIDS = "tests/scheduler/test_uuids.py::test_"
 
 BUGS = (
     Bug(
@@ -415,6 +416,20 @@ BUGS = (
         (GOVERNED + "a_mig_gpu_is_fragmented_where_no_legal_start_is_left",),
     ),
     # --- health of GPUs --------------------------------------------------------------------
+    Bug(
+        "a GPU that is named while pods are on it stays without its name",
+        "scheduler/cluster.py",
+        "        if (node.unhealthy, node.gpu_uuids) != (before.unhealthy, before.gpu_uuids):\n",
+        "        if node.unhealthy != before.unhealthy:\n",
+        (UUIDS + "names_come_and_go_while_pods_are_on_the_gpus",),
+    ),
+    Bug(
+        "a GPU to avoid may be picked by the device plugin",
+        "scheduler/needs.py",
+        "kind.uuid not in want.not_uuids and not kind.anonymous",
+        "kind.uuid not in want.not_uuids",
+        (UUIDS + "a_gpu_that_the_plugin_picks_may_be_one_to_avoid",),
+    ),
     Bug(
         "what leaves an unhealthy GPU is free",
         "scheduler/ledger.py",

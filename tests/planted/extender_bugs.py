@@ -10,8 +10,23 @@ ENCODING = "tests/extender/wire/test_encoding.py::test_"
 NAMES = "tests/kernels/test_names.py::test_"
 SERVER = "tests/extender/http/test_server.py::test_"
 TLS = "tests/extender/http/test_tls.py::test_"
+WISHES = "tests/extender/live/test_wishes.py::test_"
 
 EXTENDER_BUGS = (
+    Bug(
+        "a GPU to avoid that only the call names is not avoided",
+        "extender/live/owner.py",
+        "        self.mirror.name_gpus(now_s)\n",
+        "",
+        (WISHES + "a_wish_that_only_the_call_shows_counts_at_once",),
+    ),
+    Bug(
+        "nodes do not show the names of their GPUs",
+        "extender/live/mirror.py",
+        "        self._n_named = len(self.reader.named)\n",
+        "        self._n_named = 10 * len(self.reader.named)\n        return\n",
+        (WISHES + "the_device_plugin_is_told_gpus_that_the_pod_allows",),
+    ),
     Bug(
         "a dry run holds nodes",
         "extender/http/calls.py",

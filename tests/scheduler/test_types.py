@@ -53,9 +53,9 @@ def test_reasons_are_numbered_in_their_order_from_zero() -> None:
     ]
     assert order == sorted(order)
     # What all slots of a node say of a request is the greatest: the nearest to serving it.
-    kinds = [Reason.GPU_MODEL, Reason.GPU_COUNT, Reason.GPU_ANONYMOUS, Reason.ISOLATION]
-    kinds += [Reason.PROFILE, Reason.MIG_SPAN, Reason.GPU_UNHEALTHY]
-    assert kinds == list(Reason)[7:14]
+    kinds = [Reason.GPU_MODEL, Reason.GPU_UUID, Reason.GPU_COUNT, Reason.GPU_ANONYMOUS]
+    kinds += [Reason.ISOLATION, Reason.PROFILE, Reason.MIG_SPAN, Reason.GPU_UNHEALTHY]
+    assert kinds == list(Reason)[7:15]
 
 
 def test_reasons_say_in_one_line_of_their_own_what_is_wrong() -> None:

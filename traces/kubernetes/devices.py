@@ -8,6 +8,7 @@ plugin shows their number and not their place. Two ways at once contradict each 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from bayplan.scheduler.types import (
@@ -159,7 +160,7 @@ def in_mib(asks: Asks, unit_mib: int) -> Asks:
         What a unit is in this cluster.
     """
     return tuple(
-        DeviceRequest(GpuShare(memory_mib=each.ask.memory_mib * unit_mib), each.models)
+        replace(each, ask=GpuShare(memory_mib=each.ask.memory_mib * unit_mib))
         if isinstance(each.ask, GpuShare)
         else each
         for each in asks

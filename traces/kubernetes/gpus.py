@@ -10,7 +10,7 @@ them: HAMi and Volcano by annotation, gpushare and Koordinator by resource.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from bayplan.scheduler.hardware import find_product
@@ -101,6 +101,45 @@ def is_model(text: str, gpus: Gpus) -> bool:
     if product is not None and gpus.model == product.name:
         return True
     return text.lower() in gpus.product.lower() or text.lower() in gpus.model.lower()
+
+
+def is_product(text: str, gpus: Gpus) -> bool:
+    """Whether a text names the GPUs of a node by whole words: ``L4`` is no L40S.
+
+    Parameters
+    ----------
+    text
+        A product as GPU feature discovery writes it, a name of the catalogue, or some of its words.
+    gpus
+        What the node has.
+    """
+    names = gpus.product.lower().removesuffix(SHARED.lower()), gpus.model.lower()
+    if text.lower().removesuffix(SHARED.lower()) in names:
+        return True
+    if _MIG.search(text) or _MIG.search(gpus.product):
+        return False  # a slice is no GPU
+    product = find_product(text)
+    if product is not None:
+        return gpus.model == product.name
+    words = _words(text)
+    return any(f" {words} " in f" {_words(name)} " for name in names)
+
+
+def named_on(gpus: Gpus, uuids: Collection[str]) -> tuple[tuple[int, str], ...]:
+    """Return (index, uuid) of the GPUs of a node that are among some.
+
+    Parameters
+    ----------
+    gpus
+        Those of the node.
+    uuids
+        The ones that somebody names.
+    """
+    return tuple([(i, gpu.uuid) for i, gpu in enumerate(gpus.registered) if gpu.uuid in uuids])
+
+
+def _words(name: str) -> str:
+    return " ".join(re.split(r"[-_ ]+", name.lower()))
 
 
 def _named(product: str) -> tuple[str, int]:

@@ -10,12 +10,22 @@ GPU_ISLAND = "bayplan.io/gpu-island"
 GANG_OF_JOB = "bayplan.io/gang"
 """Of a pod: ``job`` lets the pods of its Job start together; by itself a Job is no gang."""
 
+OURS = "bayplan.io/"
+GPU_MODELS, LEAST_MEMORY = "bayplan.io/gpu-models", "bayplan.io/gpu-memory"
+GPU_TOPOLOGY = "bayplan.io/gpu-topology"
+"""Of a pod: which of the GPUs that it asks for will do. See ``refining``."""
+
+NUDGED = "bayplan.io/nudged"
+"""Of a pod: the extender has touched it, so that kube-scheduler looks at it again."""
+
+MIG_PREFIX, GPU_SHARED = "nvidia.com/mig-", "nvidia.com/gpu.shared"
 REPLICAS, STRATEGY = "nvidia.com/gpu.replicas", "nvidia.com/gpu.sharing-strategy"
 
 HAMI_MEMORY, HAMI_PERCENT = "nvidia.com/gpumem", "nvidia.com/gpumem-percentage"
 HAMI_CORES, HAMI_PRIORITY = "nvidia.com/gpucores", "nvidia.com/priority"
 HAMI_MODE = "nvidia.com/vgpu-mode"
 HAMI_TYPES, HAMI_NOT_TYPES = "nvidia.com/use-gputype", "nvidia.com/nouse-gputype"
+HAMI_UUIDS, HAMI_NOT_UUIDS = "nvidia.com/use-gpuuuid", "nvidia.com/nouse-gpuuuid"
 
 VOLCANO = "volcano.sh/"
 VOLCANO_NUMBER, VOLCANO_MEMORY = "volcano.sh/vgpu-number", "volcano.sh/vgpu-memory"

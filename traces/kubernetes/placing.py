@@ -177,11 +177,13 @@ def _grant(gpu: int, milli: int, mib: int) -> Grant:
 def _need(cluster: Cluster, node: Node, device: DeviceRequest) -> Need | None:
     """Return what a device request takes of each GPU of a node; None: it has none to give."""
     view = cluster.view
-    start = view.slot_start.item(cluster.row(node.name))
-    if not node.gpu_count:
-        return None
-    needs = view.kinds.needs_of(device, view.slot_kind.item(start))
-    return next((need for need in needs if not need.code), None)
+    row = cluster.row(node.name)
+    start = view.slot_start.item(row)
+    for number in dict.fromkeys(view.slot_kind[start : start + view.slot_count.item(row)].tolist()):
+        for need in view.kinds.needs_of(device, number):
+            if not need.code:
+                return need
+    return None
 
 
 def _index(

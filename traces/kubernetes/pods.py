@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from bayplan.scheduler.constraints.types import Constraints, Toleration, TolerationOperator
-from bayplan.scheduler.types import Request
+from bayplan.scheduler.types import Request, Topology
 from bayplan.traces.kubernetes import keys
 from bayplan.traces.kubernetes.devices import ASKING, Asks, devices_of, in_mib, is_aliyun
 from bayplan.traces.kubernetes.gangs import Member
 from bayplan.traces.kubernetes.gpus import Gpus
 from bayplan.traces.kubernetes.objects import Object, dict_of, key_of, metadata_of, objects_in
 from bayplan.traces.kubernetes.quantity import up
+from bayplan.traces.kubernetes.refining import Wishes, refined, topology_of, wishes_in
 from bayplan.traces.kubernetes.resources import (
     CPU,
     MEMORY,
@@ -65,7 +66,8 @@ class PodFacts(NamedTuple):
     """A pod that is read but for its gang. There are many: a plain tuple is made the fastest.
 
     ``node`` is where it runs, empty while it waits. ``template`` are its constraints without
-    labels and namespace. ``wholly``: all that it holds could be read.
+    labels and namespace. ``wholly``: all that it holds could be read. ``topology`` is what one that
+    waits wishes of its GPUs.
     """
 
     member: Member
@@ -80,6 +82,7 @@ class PodFacts(NamedTuple):
     gates: tuple[str, ...] = ()
     meek: bool = False
     wholly: bool = True
+    topology: Topology | None = None
 
 
 @dataclass(slots=True)
@@ -119,7 +122,9 @@ class PodReader:
             Something of it cannot be used.
         """
         spec = member.spec
-        room = self._amounts(member)
+        # What runs somewhere may stay there, whatever its annotations say by now.
+        wishes = {} if spec.get("nodeName") else wishes_in(member.annotations)
+        room = self._amounts(member, wishes)
         template, node_labels = self._template(spec)
         node = str(spec.get("nodeName") or "")
         gates: tuple[str, ...] = ()
@@ -138,6 +143,7 @@ class PodReader:
             _queue(member),
             gates,
             spec.get("preemptionPolicy") == "Never",
+            topology=topology_of(wishes) if wishes else None,
         )
 
     def salvaged(self, member: Member, status: Object) -> PodFacts:
@@ -152,7 +158,7 @@ class PodReader:
         """
         spec, wholly = member.spec, True
         try:
-            room = self._amounts(member)
+            room = self._amounts(member, {})
         except BadField:
             wholly = False
             amounts = readable_amounts(spec)
@@ -203,6 +209,7 @@ class PodReader:
             member.uid,
             *facts.room,
             facts.node_labels,
+            facts.topology,
             priority=facts.priority,
             preemptible=facts.preemptible,
             disruption_budgets=budgets,
@@ -245,14 +252,15 @@ class PodReader:
             self.selecting.update(keys_in(known[0]))
         return known
 
-    def _amounts(self, member: Member) -> Room:
+    def _amounts(self, member: Member, wishes: Wishes) -> Room:
         """Return CPU, memory, GPUs and other resources; pods of one kind ask for the same."""
         spec, annotations = member.spec, member.annotations
         key = key_of(
             [
                 *[spec.get(name) for name in ("initContainers", "overhead", "resources")],
                 *[each.get("resources") for each in objects_in(spec.get("containers"))],
-                *[annotations.get(name) for name in ASKING if name in annotations],
+                *[(name, annotations[name]) for name in ASKING if name in annotations],
+                *sorted(wishes.items()),
             ]
         )
         known = self._rooms.get(key)
@@ -261,15 +269,17 @@ class PodReader:
             known = self._rooms[key] = (
                 in_unit(CPU, wanted.get(CPU, 0), up, "spec.containers"),
                 in_unit(MEMORY, wanted.get(MEMORY, 0), up, "spec.containers"),
-                self._devices(member, wanted),
+                self._devices(member, wanted, wishes),
                 _others(wanted),
             )
         return known
 
-    def _devices(self, member: Member, wanted: Amounts) -> Asks:
+    def _devices(self, member: Member, wanted: Amounts, wishes: Wishes) -> Asks:
         asks = devices_of(member.spec, member.annotations, wanted, self.gpus)
         if asks and is_aliyun(wanted):
             asks = in_mib(asks, self.aliyun_mib)
+        if wishes:
+            asks = refined(asks, wishes, wanted, self.gpus)
         return self._asks.setdefault(asks, asks) if asks else ()
 
     def _priority(self, spec: Object) -> int:

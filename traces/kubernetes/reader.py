@@ -14,7 +14,7 @@ from bayplan.scheduler.types import Request
 from bayplan.traces.files import PathLike, display
 from bayplan.traces.kubernetes.budgets import Budgets, read_budgets
 from bayplan.traces.kubernetes.gangs import Group, Member, gang_of, groups_of
-from bayplan.traces.kubernetes.gpus import Gpus
+from bayplan.traces.kubernetes.gpus import Gpus, named_on
 from bayplan.traces.kubernetes.images import images_of, images_on
 from bayplan.traces.kubernetes.keys import ALIYUN_INDEX, KAI_GROUP, KAI_RESERVATIONS, KOORD_GIVEN
 from bayplan.traces.kubernetes.nodes import NodeFacts, read_node
@@ -35,6 +35,7 @@ from bayplan.traces.kubernetes.pods import (
     member_of,
     shares_by_groups,
 )
+from bayplan.traces.kubernetes.refining import uuids_in
 from bayplan.traces.kubernetes.registry import given, indices
 from bayplan.traces.kubernetes.resources import BadField
 from bayplan.traces.kubernetes.types import NO_HINT, BoundPod, Dump, Hint, Problem
@@ -96,6 +97,7 @@ def _dump(objects: Objects, *, images: bool) -> Dump:
             nodes[facts.node.name] = _with_images(facts, thing) if images else facts
     reader = _reader(objects, nodes)
     _read_pods(pods, reader, nodes, problems)
+    _name_gpus(pods.facts, nodes)
     budgets = read_budgets(objects.of("PodDisruptionBudget"), problems)
     members = [facts.member for facts in pods.facts]
     groups = groups_of(members, objects.of("PodGroup") + objects.of("Workload"), problems)
@@ -186,6 +188,14 @@ def _read_pods(
             problems.append(Problem("pod", member.uid, bad.field, text))
         else:
             pods.facts.append(facts)
+
+
+def _name_gpus(every: list[PodFacts], nodes: dict[str, NodeFacts]) -> None:
+    """Let GPUs have their uuid where some pod names it."""
+    named = {uuid for facts in every for uuid in uuids_in(facts.room[2])}
+    for name, facts in nodes.items() if named else ():
+        if uuids := named_on(facts.gpus, named):
+            nodes[name] = replace(facts, node=replace(facts.node, gpu_uuids=uuids))
 
 
 def _kept(facts: PodFacts, nodes: dict[str, NodeFacts]) -> str:

@@ -16,7 +16,7 @@ from ..controlplane import nodes
 from ..controlplane.client import Client, wait_for
 from ..controlplane.cluster import add_nodes, events, gpus_used, run
 from ..controlplane.pods import node_of, phase
-from .asking import gpushare_of, hami_of, ours
+from .asking import Object, gpushare_of, hami_of, ours
 from .auditing import audited
 from .checks import check
 from .running import Extender, Setup
@@ -91,6 +91,64 @@ def test_hami_gives_the_gpus_that_were_chosen(client: Client, shared: Extender) 
         client.delete("Pod", "share-3")
         wait_for("its room", lambda: node_of(client.get("Pod", "more")), 30.0)
         check(client, shared, [*set(placed) - {"share-3"}, "more"], audit)
+
+
+def test_hami_gives_only_gpus_that_the_pods_allow(client: Client, shared: Extender) -> None:
+    add_nodes(client, nodes.hami("a", gpus=2), nodes.hami("b", gpus=2))
+    named = {f"{node}{k}": nodes.uuid(node, k) for node in "ab" for k in range(2)}
+    share = {"nvidia.com/gpumem": "20000"}  # four of them on a GPU
+
+    def wishing(name: str, key: str, *gpus: str) -> Object:
+        said = {f"nvidia.com/{key}-gpuuuid": ",".join(named[gpu] for gpu in gpus)}
+        return ours(name, 1, resources=share, annotations=said)
+
+    with device_plugin(client), audited(shared.plane) as audit:
+        # One after the other: who may go elsewhere, too, would take their room.
+        placed = run(client, *(wishing(f"only-{k}", "use", "b1") for k in range(4)))
+        placed |= run(client, *(wishing(f"never-{k}", "nouse", "a0", "a1") for k in range(4)))
+        placed |= run(client, *(wishing(f"either-{k}", "use", "a0", "b1") for k in range(3)))
+        used = {name: set(hami_of([each])) for name, each in placed.items()}
+        assert all(used[f"only-{k}"] == {named["b1"]} for k in range(4))
+        assert all(used[f"never-{k}"] == {named["b0"]} for k in range(4))
+        assert all(used[f"either-{k}"] == {named["a0"]} for k in range(3))
+        # There is room, but not where the pods may be; and nobody enforces it for whole GPUs.
+        client.create(wishing("more", "nouse", "a0", "a1"))
+        said = {"nvidia.com/use-gpuuuid": named["a1"]}
+        client.create(ours("whole", 1, annotations=said))
+        wait_for("its event", lambda: events(client, "more", "FailedScheduling"))
+        told = wait_for("its event", lambda: events(client, "whole", "FailedScheduling"))
+        assert "use-gpuuuid: nothing on the nodes enforces it" in told[0]["message"]
+        client.delete("Pod", "only-2")
+        wait_for("its room", lambda: node_of(client.get("Pod", "more")), 30.0)
+        assert set(hami_of([client.get("Pod", "more")])) == {named["b1"]}
+        check(client, shared, [*set(placed) - {"only-2"}, "more", "whole"], audit)
+
+
+def test_pods_go_where_the_gpus_are_as_they_wish(client: Client, shared: Extender) -> None:
+    a100 = "NVIDIA-A100-SXM4-40GB"
+    add_nodes(client, nodes.plain("small", product=a100), nodes.plain("large"))
+
+    def wishing(name: str, **said: str) -> Object:
+        annotations = {f"bayplan.io/gpu-{key}": value for key, value in said.items()}
+        return ours(name, 1, annotations=annotations)
+
+    pods = [wishing(f"a100-{k}", models=a100) for k in range(4)]
+    pods += [wishing(f"h100-{k}", models="H100, B200") for k in range(4)]
+    pods += [wishing(f"memory-{k}", memory="60Gi") for k in range(4)]
+    placed = run(client, *pods)
+    at = {name: node_of(each) for name, each in placed.items()}
+    assert {at[f"a100-{k}"] for k in range(4)} == {"small"}
+    assert {at[f"{what}-{k}"] for what in ("h100", "memory") for k in range(4)} == {"large"}
+    refused = {
+        "typo": (wishing("typo", model="H100"), "did you mean bayplan.io/gpu-models?"),
+        "none": (wishing("none", models="B200"), "no GPU of an allowed model"),
+        "bytes": (wishing("bytes", memory="60"), "60 is no memory of a GPU; write 40Gi"),
+    }
+    for name, (thing, said) in refused.items():
+        client.create(thing)
+        told = wait_for("its event", partial(events, client, name, "FailedScheduling"))
+        assert said in told[0]["message"]
+    check(client, shared, [*placed, *refused])
 
 
 def test_gpushare_packs_memory_by_gpu(client: Client, shared: Extender) -> None:
