@@ -71,16 +71,16 @@ class Waiting:
 
         Of a gang one is enough: the others are woken when it has a plan.
         """
-        n_released, woken = self._owner.mirror.n_released, set[str]()
+        mirror, woken = self._owner.mirror, set[str]()
         for key in list(islice(self._refusals, MOST_LOOKED_AT)):
             refusal = self._refusals.get(key)
-            if refusal is None or refusal.n_released >= n_released:
-                continue  # it has been asked for meanwhile
+            if refusal is None or refusal.n_released >= mirror.n_released:
+                continue  # nothing is new, or it has been asked for meanwhile
             if len(woken) >= MOST_NUDGED:
                 return
             # To the end: what holds of it now is known until room becomes free again.
-            self._refusals[key] = _Refusal(self._refusals.pop(key).why, n_released)
-            seen = self._owner.mirror.pods.get(key)
+            self._refusals[key] = _Refusal(self._refusals.pop(key).why, mirror.n_released)
+            seen = mirror.pods.get(key)
             name = key if seen is None else seen.group or key
             if name not in woken and self._owner.may_fit(key):
                 woken.add(name)

@@ -115,8 +115,8 @@ EXTENDER_BUGS = (
     Bug(
         "pods are woken that were asked for since room became free",
         "extender/service/waiting.py",
-        "refusal.n_released >= n_released",
-        "refusal.n_released > n_released",
+        "refusal.n_released >= mirror.n_released",
+        "refusal.n_released > mirror.n_released",
         (WAITING + "who_was_refused_since_room_became_free_is_not_woken",),
     ),
     Bug(
