@@ -68,5 +68,5 @@ _WRITING = (
     Right("events.k8s.io", "events", "create", why="nobody is told why pods wait"),
     Right("events.k8s.io", "events", "patch", why="Events that repeat are not counted"),
     Right("", "pods", "create", "eviction", wanted_by=EVICT, why="gangs stay bound in part"),
-    Right("", "pods", "patch", wanted_by=NUDGE, why="pods wait for up to five minutes"),
+    Right("", "pods", "patch", "status", wanted_by=NUDGE, why="pods wait for up to five minutes"),
 )

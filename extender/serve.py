@@ -14,6 +14,7 @@ from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTO
 from bayplan import __version__
 from bayplan.extender import logs, loop
 from bayplan.extender.api import Client, Recorder
+from bayplan.extender.config.policy import check_policy
 from bayplan.extender.config.reading import Values, read_config
 from bayplan.extender.config.settings import http_settings, service_settings
 from bayplan.extender.connecting import connection_of
@@ -42,6 +43,7 @@ def serve(config: Path | None) -> int:
         The configuration cannot be used, the port is taken, or there is no API server to talk to.
     """
     values = read_config(config)
+    check_policy(config, values)
     logs.set_up(form=str(values["log.format"]), level=str(values["log.level"]))
     return loop.run(_serve(values))
 

@@ -12,6 +12,7 @@ from bayplan.extender.check.rights import of_rights, of_running
 from bayplan.extender.check.scheduler import of_scheduler
 from bayplan.extender.check.scheduler_file import read_scheduler
 from bayplan.extender.check.versions import of_apis, of_version
+from bayplan.extender.config.policy import check_policy
 from bayplan.extender.config.reading import read_config
 from bayplan.extender.connecting import connection_of
 from bayplan.scheduler.errors import InputError
@@ -41,6 +42,7 @@ def check(
     if account and not all(account.partition("/")):
         raise InputError(f"--account is {account!r}", fix="write it as namespace/name")
     values = dict(read_config(config))
+    check_policy(config, values)
     if kubeconfig is not None:
         values["api.kubeconfig"] = str(kubeconfig)
     scheduler = None if scheduler_config is None else read_scheduler(scheduler_config)

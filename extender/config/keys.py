@@ -68,8 +68,8 @@ KEYS: tuple[Key, ...] = (
     Key("devices", "gpushare", BOOL, False, "gpushare's; its own extender must not run"),
     Key("state", "recompute_s", NUMBER, 300.0, "how often the state is worked out anew and"
         " compared; 0: never", 0, 86_400),
-    Key("state", "nudge", BOOL, False, "touch pods that wait when a hold is over; needs leave to"
-        " patch pods"),
+    Key("state", "nudge", BOOL, True, "touch pods that wait when there may be room for them by now;"
+        " needs leave to patch the status of pods"),
     Key("log", "format", TEXT, "json", "one line an entry", choices=("json", "logfmt")),
     Key("log", "level", TEXT, "info", "least severity",
         choices=("debug", "info", "warning", "error")),

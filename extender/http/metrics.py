@@ -61,7 +61,7 @@ class HttpMetrics:
 
 
 class TlsMetrics:
-    """The metrics of the server's certificate.
+    """The metrics of the server's certificate, and of those of clients.
 
     Parameters
     ----------
@@ -83,3 +83,9 @@ class TlsMetrics:
         )
         for result in ("ok", "failed"):
             self.reloads.labels(result)
+        self.refused = Counter(
+            "bayplan_extender_client_certificates_refused",
+            "Connections that were refused for the client's certificate, by what is wrong with it.",
+            ["why"],
+            registry=registry,
+        )

@@ -11,15 +11,18 @@ from __future__ import annotations
 import logging
 import ssl
 from pathlib import Path
+from typing import TypeVar
 
 from cryptography import x509
 
+from bayplan.extender.http.handshakes import ListeningContext, Refusals
 from bayplan.extender.http.metrics import TlsMetrics
 from bayplan.extender.http.settings import TlsSettings
 from bayplan.scheduler.errors import InputError
 
 log = logging.getLogger(__name__)
 
+Context = TypeVar("Context", bound=ssl.SSLContext)
 Stamp = tuple[tuple[int, int, int] | None, ...]
 
 
@@ -50,7 +53,8 @@ class Certificates:
             raise InputError(
                 f"the certificates cannot be used ({_why(error)})", file=files
             ) from None
-        self.context = _context(settings.client_ca is not None)
+        self.context = _context(settings.client_ca is not None, ListeningContext)
+        self.context.refusals = Refusals(metrics)
         self.context.sni_callback = self._choose
 
     def reload_changed(self) -> None:
@@ -74,7 +78,7 @@ class Certificates:
 
     def _load(self) -> ssl.SSLContext:
         settings = self._settings
-        context = _context(settings.client_ca is not None)
+        context = _context(settings.client_ca is not None, ssl.SSLContext)
         # An empty password: a key that needs one is an error, not a question on the terminal.
         context.load_cert_chain(settings.certificate, settings.key, password="")
         if settings.client_ca is not None:
@@ -96,8 +100,8 @@ class Certificates:
         return tuple(_stamp(path) for path in self._files())
 
 
-def _context(asks_clients: bool) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+def _context(asks_clients: bool, kind: type[Context]) -> Context:
+    context = kind(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     # A resumed session would not be checked against a client CA that changed; connections are

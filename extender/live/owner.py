@@ -14,6 +14,7 @@ import numpy as np
 from bayplan.extender.live.asking import (
     BEST,
     Candidates,
+    alone,
     best,
     candidates,
     filtered,
@@ -244,6 +245,18 @@ class Owner:
                 found.append((group, self._bound(group)))
         self._partial_since_s = partial
         return found
+
+    def may_fit(self, uid: str) -> bool:
+        """Whether some node may have room for a pod that waits; of a gang only a plan can tell."""
+        seen = self.mirror.pods.get(uid)
+        if seen is None or seen.node or objection(seen, self.settings):
+            return False
+        if seen.group:
+            return True
+        try:
+            return bool(self.engine.feasible(alone(self.mirror, seen)).any())
+        except InvalidRequest:
+            return False
 
     # --- inside ---------------------------------------------------------------------------
 

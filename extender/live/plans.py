@@ -42,6 +42,7 @@ class Plan:
     """Where the members of a gang go: ``nodes`` by uid, of those that waited. Until ``until_s``.
 
     ``least`` members must be there before any is bound, and ``arrived`` have come to be bound.
+    ``told``: those who waited know of it.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Plan:
     nodes: dict[str, str]
     until_s: float
     arrived: set[str] = field(default_factory=set)
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)

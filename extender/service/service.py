@@ -18,16 +18,14 @@ from bayplan.extender.service.owners import size_of
 from bayplan.extender.service.pages import explained, overview
 from bayplan.extender.service.reasons import summary
 from bayplan.extender.service.settings import Service as Settings
+from bayplan.extender.service.waiting import Waiting
 from bayplan.extender.verbs import FilterAnswer, Scores
-from bayplan.traces.kubernetes import keys
 from bayplan.traces.kubernetes.objects import Object, metadata_of
 
 LOG = logging.getLogger("bayplan.extender")
 
 PENDING, PARTIAL = "BayplanPending", "BayplanGangInPart"
 """Reasons of Events."""
-MOST_NUDGED = 20
-"""Pods that are touched at a time."""
 
 
 class Service:
@@ -52,6 +50,8 @@ class Service:
         Whether kernels are compiled.
     lacks
         Returns why what is watched may be incomplete or old.
+    waiting
+        The pods that were refused.
     """
 
     def __init__(
@@ -61,12 +61,12 @@ class Service:
         self.owner = Owner(settings.live)
         self.calls, self.clock, self.numbers = calls, clock, numbers
         self.binder = Binder(self.owner, calls, settings, clock)
+        self.waiting = Waiting(self.owner, calls, clock)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._waits: dict[str, str] = {}
+        self._waking: asyncio.Task[None] | None = None
         self._asking: set[str] = set()
         self.warm = False
         self.lacks: Callable[[], list[str]] = list
-        self._n_released = 0
 
     # --- the verbs ------------------------------------------------------------------------
 
@@ -91,7 +91,7 @@ class Service:
         if why:
             LOG.info("not bound", extra={"pod": pod.key, "node": node, "why": why})
         else:
-            self._waits.pop(pod.key, None)
+            self.waiting.forget(pod.key)
             LOG.info("bound", extra={"pod": pod.key, "node": node})
         return why
 
@@ -131,7 +131,7 @@ class Service:
         """Let an object be gone."""
         self.owner.deleted(kind, thing, self.clock())
         if kind == POD:
-            self._waits.pop(_pod_of(thing).key, None)
+            self.waiting.forget(_pod_of(thing).key)
 
     # --- by itself ------------------------------------------------------------------------
 
@@ -162,7 +162,9 @@ class Service:
         self.owner.tick(now_s)
         self.binder.barrier.end_all_but(self.owner.plans.plans)
         self.numbers.look_at(self.owner, len(self.binder.barrier))
-        await self._nudge()
+        if self.settings.nudge and (self._waking is None or self._waking.done()):
+            # Beside this round: a slow API server is not to make holds last.
+            self._waking = self._spawn(self.waiting.wake())
         for group, uids in self.owner.partial(now_s):
             await self._roll_back(group.name, uids)
 
@@ -186,35 +188,25 @@ class Service:
     # --- inside ---------------------------------------------------------------------------
 
     def _tell(self, thing: Object, answer: FilterAnswer) -> None:
-        """Write an Event about a pod that waits when the reason is a new one."""
+        """Note how a pod was answered; write an Event when it waits for a new reason."""
         pod = _pod_of(thing)
         if answer.somewhere:
+            self.waiting.forget(pod.key)
+            self._tell_members(pod.key)
             return
         note = summary(answer)
-        if self._waits.get(pod.key) != note:
-            self._waits[pod.key] = note
+        if self.waiting.refused(pod.key, note):
             self.calls.tell(pod, PENDING, note, warning=True)
             LOG.info("waits", extra={"pod": pod.key, "why": note})
 
-    async def _nudge(self) -> None:
-        """Touch some pods that wait, now that room is free.
-
-        kube-scheduler looks again at a pod that has changed. That a hold is over it cannot see, and
-        what it saw before we did (a pod that left, a node that came) it has asked for in vain.
-        """
-        n_released, self._n_released = self._n_released, self.owner.mirror.n_released
-        if not self.settings.nudge or n_released == self._n_released:
-            return
-        for key in list(self._waits)[:MOST_NUDGED]:
-            seen = self.owner.mirror.pods.get(key)
-            # Its reason is told again, if it waits on; it may not, since another was touched.
-            if self._waits.pop(key, None) is None or seen is None or seen.node:
-                continue
-            pod = pod_of(key, seen.api_uid)
-            try:
-                await self.calls.touch(pod, keys.NUDGED, str(self._n_released))
-            except CallFailed as failed:
-                LOG.warning("not touched", extra={"pod": key, "why": str(failed)})
+    def _tell_members(self, key: str) -> None:
+        """Wake the others of a gang that has just been planned: binds wait for them."""
+        seen = self.owner.mirror.pods.get(key)
+        plan = self.owner.plans.plans.get(seen.group) if seen is not None else None
+        if plan is not None and not plan.told:
+            plan.told = True
+            if self.settings.nudge:
+                self._spawn(self.waiting.wake_members(plan))
 
     def _ask_for_size(self, thing: Object) -> None:
         """Find out how many members a gang has whose pods do not say."""
@@ -237,10 +229,11 @@ class Service:
             self._asking.discard(group)
         self.owner.plans.sizes[group] = size
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 def _pod_of(thing: Object) -> PodName:

@@ -21,12 +21,12 @@ class Service:
     recompute_s
         How often the state is worked out anew and compared; 0: never.
     nudge
-        Whether pods that wait are touched when room that may help them became free, where
-        kube-scheduler would let them wait for up to five minutes. It needs leave to patch pods.
+        Whether pods that wait are touched when there may be room for them, where kube-scheduler
+        would let them wait for up to five minutes. It needs leave to patch the status of pods.
     """
 
     live: Live = field(default_factory=Live)
     bind_wait_s: float = 15.0
     tick_s: float = 0.5
     recompute_s: float = 300.0
-    nudge: bool = False
+    nudge: bool = True

@@ -44,7 +44,9 @@ def config(*, check: Annotated[Path | None, Parameter(name=["--check"])] = None)
     from bayplan.extender.config.reading import read_config, template
 
     if check is not None:
-        read_config(check)
+        from bayplan.extender.config.policy import check_policy
+
+        check_policy(check, read_config(check))
         return
     sys.stdout.write(template())
 

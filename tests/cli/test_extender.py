@@ -44,6 +44,22 @@ def test_a_broken_configuration_is_exit_code_2(
     assert err == f"bayplan: {file}: server.port is 70000; write 0 to 65,535\n"
 
 
+@pytest.mark.parametrize(
+    "command", [("config", "--check"), ("serve", "--config"), ("check", "--config")]
+)
+def test_a_policy_that_is_not_there_is_exit_code_2(
+    command: tuple[str, ...], bayplan: Bayplan, tmp_path: Path
+) -> None:
+    file = tmp_path / "extender.toml"
+    file.write_text("[placement]\npolicy = 'bestfit'\n")
+    code, out, err = bayplan("extender", *command, str(file))
+    assert (code, out) == (2, "")
+    assert err == (
+        f"bayplan: {file}: placement.policy is 'bestfit': unknown policy 'bestfit'; did you mean"
+        " best-fit?\n"
+    )
+
+
 def test_check_without_a_cluster_is_exit_code_2(bayplan: Bayplan, tmp_path: Path) -> None:
     code, out, err = bayplan("extender", "check", "--kubeconfig", str(tmp_path / "none"))
     assert (code, out) == (2, "")

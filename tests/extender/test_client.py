@@ -214,7 +214,9 @@ def test_a_precondition_that_fails_is_an_answer_and_a_chance_conflict_is_not(
         await annotate_node(client, "n1", {"a": "1"})
 
     told(stub, tmp_path, story)
-    assert [each.path.rpartition("/")[2] for each in stub.of("PATCH")] == ["p0", "n0", "n1", "n1"]
+    assert [each.path.split("/", 4)[-1] for each in stub.of("PATCH")] == [
+        "default/pods/p0/status", "n0", "n1", "n1",
+    ]  # fmt: skip
 
 
 def test_names_cannot_change_the_path(stub: Stub, tmp_path: Path) -> None:

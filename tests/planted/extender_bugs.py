@@ -1,4 +1,4 @@
-"""Bugs of the extender to plant: its wire, its HTTP server, its certificates."""
+"""Bugs of the extender to plant: its wire, its HTTP server, its certificates, who is woken."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ DECODING = "tests/extender/wire/test_decoding.py::test_"
 ENCODING = "tests/extender/wire/test_encoding.py::test_"
 NAMES = "tests/kernels/test_names.py::test_"
 SERVER = "tests/extender/http/test_server.py::test_"
+SERVICE = "tests/extender/service/test_service.py::test_"
 TLS = "tests/extender/http/test_tls.py::test_"
 WISHES = "tests/extender/live/test_wishes.py::test_"
+WAITING = "tests/extender/service/test_waiting.py::test_"
 
 EXTENDER_BUGS = (
     Bug(
@@ -117,5 +119,33 @@ EXTENDER_BUGS = (
         'reasons = ["it is stopping"] if self.stopping else self._verbs.not_ready()',
         "reasons = self._verbs.not_ready()",
         (SERVER + "while_it_drains_it_answers_and_says_that_it_is_not_ready",),
+    ),
+    Bug(
+        "the alert of a handshake that fails is not sent",
+        "extender/http/handshakes.py",
+        "            if not self.outgoing.pending:\n",
+        "            if self.outgoing.pending:\n",
+        (TLS + "a_client_is_told_what_is_wrong_with_its_certificate_and_so_are_we",),
+    ),
+    Bug(
+        "pods are woken that were asked for since room became free",
+        "extender/service/waiting.py",
+        "refusal.n_released >= mirror.n_released",
+        "refusal.n_released > mirror.n_released",
+        (WAITING + "who_was_refused_since_room_became_free_is_not_woken",),
+    ),
+    Bug(
+        "a pod that is refused again stays the first to be woken",
+        "extender/service/waiting.py",
+        "before = self._refusals.pop(key, None)",
+        "before = self._refusals.get(key)",
+        (WAITING + "those_refused_first_are_woken_first_some_a_round_and_each_once",),
+    ),
+    Bug(
+        "members that were refused are not told of their gang's plan",
+        "extender/service/service.py",
+        "        if plan is not None and not plan.told:\n",
+        "        if plan is not None and plan.told:\n",
+        (SERVICE + "members_that_were_refused_are_woken_when_their_gang_has_a_plan",),
     ),
 )

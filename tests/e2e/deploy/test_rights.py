@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,6 +96,20 @@ def test_why_a_pod_waits_is_written_as_an_event(client: Client, running: Extende
     add_nodes(client, plain("a"))
     client.create(pod("nine", 9, scheduler=SCHEDULER))
     wait_for("its event", lambda: events(client, "nine", "FailedScheduling"))
+
+
+def test_a_pod_that_waits_is_woken(client: Client, running: Extender) -> None:
+    add_nodes(client, plain("a"))
+    client.create(pod("first", 2, scheduler=SCHEDULER, labels=GANG))
+    wait_for("its event", lambda: events(client, "first", "BayplanPending"))
+    cordoned = itertools.cycle((True, False))
+
+    def is_woken() -> bool:
+        client.patch("Node", "a", {"spec": {"unschedulable": next(cordoned)}})
+        metadata = client.get("Pod", "first")["metadata"]
+        return "bayplan.io/nudged" in metadata.get("annotations", {})
+
+    wait_for("a nudge", is_woken)
 
 
 def test_nothing_was_refused(client: Client, running: Extender) -> None:

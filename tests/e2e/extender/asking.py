@@ -15,6 +15,14 @@ GROUP, LEAST = (
     "pod-group.scheduling.sigs.k8s.io/name",
     "pod-group.scheduling.sigs.k8s.io/min-available",
 )
+NAMES = (
+    GROUP,
+    "scheduling.x-k8s.io/pod-group",
+    "jobset.sigs.k8s.io/jobset-name",
+    "training.kubeflow.org/job-name",
+    "batch.kubernetes.io/job-name",
+)
+"""Labels that name the gang of a pod of these tests, the first that is there."""
 HAMI_DEVICES = "hami.io/vgpu-devices-allocated"
 GPUSHARE_INDEX, GPUSHARE_MEMORY = "ALIYUN_COM_GPU_MEM_IDX", "ALIYUN_COM_GPU_MEM_POD"
 
@@ -32,7 +40,9 @@ def gang(name: str, members: int, gpus: int, **more: Any) -> list[Object]:
 
 def gang_of(pod: Object) -> str:
     """Return the gang of a pod, empty for one without."""
-    return str(pod["metadata"].get("labels", {}).get(GROUP, ""))
+    group = pod["spec"].get("schedulingGroup", {}).get("podGroupName", "")
+    labels = pod["metadata"].get("labels", {})
+    return str(group or next((labels[name] for name in NAMES if name in labels), ""))
 
 
 def asks_of(pod: Object) -> dict[str, int]:

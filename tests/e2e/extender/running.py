@@ -22,6 +22,9 @@ Object = dict[str, Any]
 SCHEDULER = "bayplan"
 """The schedulerName of pods that our engine places."""
 
+CALLER = "extender-caller"
+"""The certificate that kube-scheduler shows the extender; it has another one for the API server."""
+
 TIMEOUT_S = 30.0
 NOT_COUNTED = ("nvidia.com/gpumem", "nvidia.com/gpumem-percentage", "nvidia.com/gpucores")
 """Resources of HAMi that no node shows to kube-scheduler."""
@@ -79,7 +82,7 @@ class Setup:
     heard
         Whether a proxy notes what is said.
     tls
-        Whether both sides have certificates, that of the extender by the name ``server``.
+        Whether both sides have certificates: ``server`` and ``CALLER``.
     """
 
     config: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
@@ -108,6 +111,7 @@ def extender(plane: Plane, name: str, setup: Setup | None = None) -> Iterator[Ex
     made = plane.certificates
     if setup.tls:
         made.issue("server", "127.0.0.1")
+        made.issue(CALLER)
     file = plane.folder / f"{name}.toml"
     file.write_text(_toml(_tables(plane, setup, port)), encoding="utf-8")
     address = f"{'https' if setup.tls else 'http'}://127.0.0.1:{port}"
@@ -144,8 +148,8 @@ def configuration(
         extender["enableHTTPS"] = True
         extender["tlsConfig"] = {
             "caFile": str(certificates.ca),
-            "certFile": str(certificates.certificate("scheduler")),
-            "keyFile": str(certificates.key("scheduler")),
+            "certFile": str(certificates.certificate(CALLER)),
+            "keyFile": str(certificates.key(CALLER)),
         }
     fits = {"name": "NodeResourcesFit", "args": {"ignoredResources": list(NOT_COUNTED)}}
     return {

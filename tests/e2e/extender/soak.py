@@ -27,7 +27,7 @@ EVERY = 10
 """After so many deaths everybody has to be placed, and everything is checked."""
 
 SETUP = Setup(
-    config={"gangs": {"hold_s": 10.0, "rollback": "evict"}, "state": {"nudge": True}},
+    config={"gangs": {"hold_s": 10.0, "rollback": "evict"}},
     timeout_s=8.0,
 )
 

@@ -10,13 +10,14 @@ from time import sleep
 import pytest
 from cryptography import x509
 
+from ..controlplane.certificates import Certificates
 from ..controlplane.client import Client, wait_for
 from ..controlplane.cluster import add_nodes, events, run
 from ..controlplane.nodes import plain
 from ..controlplane.pods import node_of
 from .asking import ours
 from .checks import check
-from .running import Extender, Setup
+from .running import CALLER, Extender, Setup
 
 pytestmark = pytest.mark.controlplane
 
@@ -47,19 +48,44 @@ def test_pods_wait_while_the_certificate_has_expired_and_go_on_with_a_new_one(
     client: Client, shared: Extender
 ) -> None:
     add_nodes(client, plain("a"))
-    now = datetime.datetime.now(datetime.UTC)
-    begun = now - datetime.timedelta(days=2)
-    issue = shared.plane.certificates.issue
-    issue("server", "127.0.0.1", not_before=begun, not_after=now - datetime.timedelta(days=1))
+    made = shared.plane.certificates
+    expire(made, "server", "127.0.0.1")
     shared.restart()  # a connection that is open stays so, whatever happens to a certificate
     client.create(ours("waits", 1))
     told = wait_for("its event", lambda: events(client, "waits", "FailedScheduling"))
     assert "expired" in told[0]["message"]
     sleep(3)  # kube-scheduler has tried again, in vain
     assert not node_of(client.get("Pod", "waits"))
-    issue("server", "127.0.0.1")
+    made.issue("server", "127.0.0.1")
     wait_for("its node", lambda: node_of(client.get("Pod", "waits")), 30.0)
     check(client, shared, ["waits"])
+
+
+def test_pods_wait_while_the_certificate_of_kube_scheduler_has_expired(
+    client: Client, shared: Extender
+) -> None:
+    add_nodes(client, plain("a"))
+    made, pid = shared.plane.certificates, shared.process.pid
+    expire(made, CALLER)
+    shared.scheduler.stop()  # a connection that is open stays so
+    shared.scheduler.start()
+    client.create(ours("waits", 1))
+    told = wait_for("its event", lambda: events(client, "waits", "FailedScheduling"))
+    assert "tls: expired certificate" in told[0]["message"]
+    assert "certificate has expired" in shared.process.log.read_text()
+    assert shared.metric("bayplan_extender_client_certificates_refused_total") >= 1
+    sleep(3)  # kube-scheduler has tried again, in vain
+    assert not node_of(client.get("Pod", "waits"))
+    made.issue(CALLER)
+    wait_for("its node", lambda: node_of(client.get("Pod", "waits")), 30.0)
+    assert shared.process.pid == pid
+    check(client, shared, ["waits"])
+
+
+def expire(made: Certificates, name: str, *identities: str) -> None:
+    """Replace a certificate by one that ended yesterday."""
+    now, day = datetime.datetime.now(datetime.UTC), datetime.timedelta(days=1)
+    made.issue(name, *identities, not_before=now - 2 * day, not_after=now - day)
 
 
 def serial(extender: Extender) -> int:

@@ -20,7 +20,7 @@ from .storm import Storm
 pytestmark = pytest.mark.controlplane
 
 SETUP = Setup(
-    config={"gangs": {"hold_s": 10.0, "rollback": "evict"}, "state": {"nudge": True}},
+    config={"gangs": {"hold_s": 10.0, "rollback": "evict"}},
     timeout_s=8.0,
 )
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import random
-from time import monotonic, sleep
+from time import monotonic
 
 import pytest
 
-from ..controlplane.client import Client, Object, wait_for
+from ..controlplane.client import Client, wait_for
 from ..controlplane.cluster import add_nodes, clear, events, run
 from ..controlplane.nodes import plain
 from ..controlplane.plane import Plane
@@ -28,7 +28,7 @@ N_GANGS, N_ROOM, N_MEMBERS, GPUS = 20, 10, 4, 4
 def setup(rollback: str) -> Setup:
     """Return an extender whose plans live so short that a test can see their end."""
     gangs: dict[str, object] = {"hold_s": HOLD_S, "settle_s": 0.5, "rollback": rollback}
-    return Setup(config={"gangs": gangs, "state": {"nudge": True}}, timeout_s=TIMEOUT_S)
+    return Setup(config={"gangs": gangs}, timeout_s=TIMEOUT_S)
 
 
 @pytest.mark.parametrize("rollback", ["report", "evict"])
@@ -83,36 +83,6 @@ def test_a_gang_that_loses_a_member_is_told_of_or_goes(
         clear(client)
 
 
-def test_a_gang_of_a_pod_group_waits_for_all_that_it_is_to_have(
-    client: Client, plane: Plane
-) -> None:
-    add_nodes(client, plain("a"), plain("b"))
-    define_pod_groups(client)
-    path = "apis/scheduling.x-k8s.io/v1alpha1/namespaces/default/podgroups"
-    group = {
-        "apiVersion": "scheduling.x-k8s.io/v1alpha1",
-        "kind": "PodGroup",
-        "metadata": {"name": "stated"},
-        "spec": {"minMember": N_MEMBERS},
-    }
-    with extender(plane, "pod-groups", setup("report")) as running:
-        client.call("POST", path, group)
-        pods = gang("stated", N_MEMBERS, GPUS)
-        for each in pods:
-            each["metadata"]["labels"] = {"scheduling.x-k8s.io/pod-group": "stated"}
-        client.create_all(pods[:-1])
-        first = pods[0]["metadata"]["name"]
-        told = wait_for("its event", lambda: events(client, first, "BayplanPending"))
-        assert "3 of 4 pods exist" in told[-1]["message"]
-        sleep(1)
-        assert not any(map(node_of, client.list("Pod", "default")))
-        placed = run(client, pods[-1], timeout_s=30)
-        wait_for("all", lambda: all(map(node_of, client.list("Pod", "default"))))
-        check(client, running, [*placed, first])
-        client.call("DELETE", f"{path}/stated")
-        clear(client)
-
-
 def whole(client: Client) -> set[str]:
     """Return the gangs all of whose members are bound."""
     n: dict[str, int] = {}
@@ -132,42 +102,3 @@ def nobody_is_in_part(audit: Audit) -> None:
     """No gang is in part, and none was for longer than members of one wait for each other."""
     assert audit.in_part_s(monotonic()) == {}
     assert all(took_s <= TIMEOUT_S for took_s in audit.slowest_s.values()), audit.slowest_s
-
-
-def define_pod_groups(client: Client) -> None:
-    """Let the API server know the PodGroups of scheduler-plugins, as far as they matter here."""
-    schema: Object = {
-        "type": "object",
-        "properties": {
-            "spec": {"type": "object", "properties": {"minMember": {"type": "integer"}}}
-        },
-    }
-    version = {
-        "name": "v1alpha1",
-        "served": True,
-        "storage": True,
-        "schema": {"openAPIV3Schema": schema},
-    }
-    approved = {
-        "api-approved.kubernetes.io": "https://github.com/kubernetes-sigs/scheduler-plugins"
-    }
-    crd: Object = {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": "podgroups.scheduling.x-k8s.io", "annotations": approved},
-        "spec": {
-            "group": "scheduling.x-k8s.io",
-            "scope": "Namespaced",
-            "names": {"kind": "PodGroup", "plural": "podgroups", "singular": "podgroup"},
-            "versions": [version],
-        },
-    }
-    path = "apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-    client.call("POST", path, crd)
-
-    def is_established() -> bool:
-        found = client.call("GET", f"{path}/podgroups.scheduling.x-k8s.io")
-        conditions = found.get("status", {}).get("conditions") or []
-        return any(each["type"] == "Established" for each in conditions)
-
-    wait_for("the kind PodGroup", is_established)

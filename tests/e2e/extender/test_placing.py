@@ -10,12 +10,9 @@ from ..controlplane.nodes import plain
 from ..controlplane.pods import node_of, phase
 from .asking import ours
 from .checks import check
-from .running import Extender, Setup
+from .running import Extender
 
 pytestmark = pytest.mark.controlplane
-
-# kube-scheduler may see a pod leave before we do: without a nudge it asks again in five minutes.
-SETUP = Setup(config={"state": {"nudge": True}})
 
 
 def test_whole_gpus_go_where_the_engine_packs_them(client: Client, shared: Extender) -> None:

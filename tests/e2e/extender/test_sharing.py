@@ -23,7 +23,7 @@ from .running import Extender, Setup
 
 pytestmark = pytest.mark.controlplane
 
-SETUP = Setup(config={"devices": {"hami": True, "gpushare": True}, "state": {"nudge": True}})
+SETUP = Setup(config={"devices": {"hami": True, "gpushare": True}})
 PHASE = "hami.io/bind-phase"
 
 

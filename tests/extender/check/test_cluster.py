@@ -117,12 +117,12 @@ def test_missing_rights_are_named_by_resource() -> None:
 
 
 def test_a_configuration_needs_rights_of_its_own() -> None:
-    names = {(each.name, each.verb) for each in needed(VALUES)}
+    names = {(each.name, each.verb) for each in needed(VALUES | {NUDGE: False})}
     assert ("pods/binding", "create") in names
-    assert {("pods/eviction", "create"), ("pods", "patch")}.isdisjoint(names)
-    more = needed(VALUES | {EVICT: "evict", NUDGE: True})
+    assert {("pods/eviction", "create"), ("pods/status", "patch")}.isdisjoint(names)
+    more = needed(VALUES | {EVICT: "evict"})
     extra = {(each.name, each.verb) for each in more} - names
-    assert extra == {("pods/eviction", "create"), ("pods", "patch")}
+    assert extra == {("pods/eviction", "create"), ("pods/status", "patch")}
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bayplan.extender.config.keys import KEYS, TABLES
+from bayplan.extender.config.policy import check_policy
 from bayplan.extender.config.reading import read_config, template
 from bayplan.extender.config.settings import http_settings, service_settings
 from bayplan.extender.live.settings import Rollback
@@ -74,6 +75,32 @@ def test_all_problems_are_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         read_config(written(tmp_path, "[log]\nlevel = 3\nx = 1\n[tls]\nkey = 'k'\n"))
     assert len(str(caught.value).splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        ("best-fitt", "'best-fitt': unknown policy 'best-fitt'; did you mean best-fit?"),
+        ("zzz", "unknown policy 'zzz'; choose from random, first-fit, best-fit"),
+        ("fgd", "policy fgd needs a target workload; choose from random"),
+        ("0.9*fgd+0.1*pwr", "policy fgd needs a target workload; "),
+        ("0.9*best-fit+0.1*zzz", "unknown policy 'zzz'; "),
+    ],
+)
+def test_a_policy_that_cannot_be_made_is_named_with_one_that_can(
+    policy: str, said: str, tmp_path: Path
+) -> None:
+    file = written(tmp_path, f"[placement]\npolicy = '{policy}'\n")
+    values = read_config(file)
+    with pytest.raises(InputError) as caught:
+        check_policy(file, values)
+    message = str(caught.value)
+    assert message.startswith(f"{file}: placement.policy is '{policy}': ")
+    assert said in message
+    assert "\n" not in message
+    fix = message.rpartition("; ")[2]
+    for each in fix.removeprefix("choose from ").split(", ") if "choose" in fix else ():
+        check_policy(file, dict(values) | {"placement.policy": each})
 
 
 def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:

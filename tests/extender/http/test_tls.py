@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,42 @@ def test_a_client_without_a_certificate_is_refused_where_one_is_asked_for(
         known = client(ca, clients.issue_cert("kube-scheduler"))
         known.maximum_version = version
         assert served.post(BIND, encoded(BINDING), known)[0] == 200
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_client_is_told_what_is_wrong_with_its_certificate_and_so_are_we(
+    tmp_path: Path, ca: trustme.CA, version: ssl.TLSVersion, caplog: pytest.LogCaptureFixture
+) -> None:
+    clients, now = trustme.CA(), datetime.now(UTC)
+    put(tmp_path / "ca.crt", clients.cert_pem.bytes())
+    tls = write(tmp_path, ca.issue_cert(HOST))
+    tls = TlsSettings(tls.certificate, tls.key, tmp_path / "ca.crt")
+    expired = clients.issue_cert(
+        "kube-scheduler", not_before=now - timedelta(2), not_after=now - timedelta(1)
+    )
+    unknown = trustme.CA().issue_cert("kube-scheduler")
+    shown = (
+        (expired, "ALERT_CERTIFICATE_EXPIRED", "certificate has expired"),
+        (expired, "ALERT_CERTIFICATE_EXPIRED", "certificate has expired"),
+        (unknown, "ALERT_UNKNOWN_CA", "unable to get local issuer certificate"),
+        (None, "CERTIFICATE_REQUIRED|ALERT_HANDSHAKE_FAILURE", "none was shown"),
+    )  # fmt: skip
+    with running(tls=tls) as served:
+        for own, alert, _ in shown:
+            context = client(ca, own)
+            context.maximum_version = version
+            with pytest.raises(ssl.SSLError, match=alert):
+                served.post(BIND, encoded(BINDING), context)
+        name = "bayplan_extender_client_certificates_refused_total"
+        counts = [served.app.registry.get_sample_value(name, {"why": why}) for *_, why in shown]
+        assert counts == [2, 2, 1, 1]
+        assert served.verbs.asked == []
+    whys = [
+        each.__dict__["why"]
+        for each in caplog.records
+        if each.message == "a client's certificate was refused"
+    ]
+    assert whys == [why for *_, why in shown[1:]]  # the same is told once a minute
 
 
 def test_new_connections_see_a_new_certificate_and_old_ones_go_on(

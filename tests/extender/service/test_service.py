@@ -333,7 +333,7 @@ def test_pods_that_wait_are_touched_when_a_hold_is_over() -> None:
     async def main() -> None:
         one, other = pod("p", 8), pod("q", 8)
         service, api, time = service_of(
-            node("a"), node("b"), pods=(one, other, pod("x", 8, at="b")), nudge=True, tick_s=0.01
+            node("a"), node("b"), pods=(one, other, pod("x", 8, at="b")), tick_s=0.01
         )
         service.prioritize(one, ["a"])
         looking_after = asyncio.create_task(service.run())
@@ -344,6 +344,39 @@ def test_pods_that_wait_are_touched_when_a_hold_is_over() -> None:
         await asyncio.sleep(0.05)
         looking_after.cancel()
         assert api.touched == ["q"]
+
+    run(main())
+
+
+@pytest.mark.parametrize("nudge", [True, False])
+def test_members_that_were_refused_are_woken_when_their_gang_has_a_plan(nudge: bool) -> None:
+    async def main() -> None:
+        pods, busy = gang(), pod("busy", 6, at="a")
+        service, api, _ = service_of(
+            node("a"), node("b"), pods=(*pods, busy), bind_wait_s=0.05, nudge=nudge
+        )
+        for each in pods[:3]:
+            assert await schedule(service, each, ["a", "b"]) == "unschedulable"
+        service.deleted("Pod", busy)
+        assert "waiting 1/4" in await schedule(service, pods[1], ["a", "b"])
+        assert api.touched == (["g-0", "g-2"] if nudge else [])
+        # Once for a plan: the member that comes next was not refused since.
+        assert "waiting 1/4" in await schedule(service, pods[0], ["a", "b"])
+        assert len(api.touched) == 2 * nudge
+
+    run(main())
+
+
+def test_no_pod_is_touched_where_that_is_not_wished() -> None:
+    async def main() -> None:
+        busy, waits = pod("busy", 8, at="a"), pod("waits", 8)
+        service, api, _ = service_of(node("a"), pods=(busy, waits), nudge=False, tick_s=0.01)
+        looking_after = asyncio.create_task(service.run())
+        assert await schedule(service, waits, ["a"]) == "unschedulable"
+        service.deleted("Pod", busy)
+        await asyncio.sleep(0.05)
+        looking_after.cancel()
+        assert api.touched == []
 
     run(main())
 
@@ -370,7 +403,7 @@ def test_explain_says_what_is_asked_why_it_waits_and_the_gang() -> None:
 def test_a_pod_that_is_bound_while_another_is_touched_is_not_touched_itself() -> None:
     async def main() -> None:
         held, first, second = pod("held", 8), pod("first", 4), pod("second", 4)
-        service, api, _ = service_of(node("a"), pods=(held, first, second), nudge=True)
+        service, api, _ = service_of(node("a"), pods=(held, first, second))
         service.filter(held, ["a"], holds=True)
         service.prioritize(held, ["a"])
         for thing in (first, second):
@@ -383,7 +416,7 @@ def test_a_pod_that_is_bound_while_another_is_touched_is_not_touched_itself() ->
 
         api.touch = touch_and_bind  # type: ignore[method-assign]
         service.deleted("Pod", held)
-        await service._nudge()
+        await service.waiting.wake()
         assert api.touched == ["first"]
         assert api.bound == [("second", "a")]
 
@@ -428,19 +461,17 @@ def test_a_round_that_fails_is_logged_and_the_next_one_comes(
 def test_pods_that_were_asked_for_before_the_watch_showed_room_are_touched(kind: str) -> None:
     async def main() -> None:
         busy, waits = pod("busy", 8, at="a"), pod("waits", 8)
-        service, api, _ = service_of(
-            node("a"), node("b", cordoned=True), pods=(busy, waits), nudge=True
-        )
-        await service._nudge()
+        service, api, _ = service_of(node("a"), node("b", cordoned=True), pods=(busy, waits))
+        await service.waiting.wake()
         names = ["a", "c"] if kind == "node" else ["a", "b"]
         assert not service.filter(waits, names, holds=True).passed
-        await service._nudge()
+        await service.waiting.wake()
         assert api.touched == []
         if kind == "pod":
             service.deleted("Pod", busy)
         else:
             service.changed("Node", node("c" if kind == "node" else "b"))
-        await service._nudge()
+        await service.waiting.wake()
         assert api.touched == ["waits"]
 
     run(main())
