@@ -127,7 +127,7 @@ def asked(sink: str, url: str, server: subprocess.Popen[str], changes: int) -> F
                 process.stdin.write(f"{changes}\n")
                 process.stdin.flush()
             said(server.stdout)
-            return figures | json.loads(said(reading.stdout))
+            return {**figures, **json.loads(said(reading.stdout))}
         finally:
             reading.terminate()
 
