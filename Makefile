@@ -12,7 +12,7 @@ export BAYPLAN_DATA ?= $(CURDIR)/../shared/data
 # Two processes on a two-core machine; more cores are used where they are.
 TEST_WORKERS ?= auto
 
-.PHONY: help demo cluster pod pods test lint types unit endtoend e2e soak recordings thorough bench reproduce docs clean
+.PHONY: help demo cluster pod pods test lint types unit endtoend e2e soak throughput recordings thorough bench reproduce docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -70,6 +70,11 @@ RESTARTS ?= 50
 soak: $(CONTROLPLANE) ## kills the extender 200 times and the API server 50 times while gangs come and go
 	PYTHONPATH=tests $(BIN)/python -m e2e.controlplane.build
 	PYTHONPATH=tests $(BIN)/python -m e2e.extender.soak --kills $(KILLS) --restarts $(RESTARTS)
+
+throughput: $(CONTROLPLANE) ## pods a second of a real kube-scheduler, with the extender and without; 15 minutes on two cores
+	PYTHONPATH=tests $(BIN)/python -m e2e.controlplane.build
+	$(BIN)/python -m bayplan.kernels.warm
+	PYTHONPATH=tests $(BIN)/python bench/throughput.py
 
 recordings: $(CONTROLPLANE) ## writes tests/extender/recorded/ anew, from a real kube-scheduler's calls
 	PYTHONPATH=tests $(BIN)/python -m e2e.controlplane.build

@@ -58,6 +58,8 @@ KEYS: tuple[Key, ...] = (
     Key("placement", "seed", WHOLE, 0, "for policies that draw", 0, 2**63 - 1),
     Key("placement", "hold_s", NUMBER, 0.0, "how long room is kept for a pod whose node was chosen;"
         " 0: twice http_timeout_s", 0, 3600),
+    Key("placement", "at_filter", BOOL, False, "choose in filter: kube-scheduler is shown one node"
+        " and asks for no scores, half of the calls; its score plugins have no say"),
     Key("gangs", "hold_s", NUMBER, 120.0, "how long room is kept for the members of a gang",
         1, 86_400),
     Key("gangs", "settle_s", NUMBER, 2.0, "how long nobody new must have come, where nothing says"

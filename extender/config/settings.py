@@ -45,6 +45,7 @@ def service_settings(values: Values) -> Service:
         placement=str(values["placement.policy"]),
         seed=int(values["placement.seed"]),
         hold_s=float(values["placement.hold_s"]) or 2.0 * timeout_s,
+        at_filter=bool(values["placement.at_filter"]),
         hami=bool(values["devices.hami"]),
         gpushare=bool(values["devices.gpushare"]),
         gangs=gangs,

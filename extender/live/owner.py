@@ -85,6 +85,7 @@ class Owner:
         self.synced: set[str] = set()
         self._listed: dict[str, set[str]] = {}
         self._partial_since_s: dict[str, float] = {}
+        self._whole: dict[str, tuple[int, int, int | None]] = {}
 
     # --- what is seen ---------------------------------------------------------------------
 
@@ -115,6 +116,7 @@ class Owner:
             self.mirror.see_pod(thing, now_s)
         elif kind in POD_GROUPS:
             self.plans.pod_groups.setdefault(kind, {})[name_of(thing)] = thing
+            self._whole.clear()
 
     def deleted(self, kind: str, thing: Object, now_s: float) -> None:
         """Let an object be gone."""
@@ -155,6 +157,8 @@ class Owner:
                 return self._filter_member(seen, group, among, now_s, holds=holds)
             if holds:
                 self._drop_hold(seen.uid, now_s)
+                if self.settings.at_filter and (node := self._chosen(seen, among, now_s)):
+                    return FilterAnswer(NodeNames.of([node]), np.zeros(1, np.int64))
             return filtered(self.mirror, self.engine, seen, among)
         except InvalidRequest as error:
             return FilterAnswer.nowhere(names, str(error), lasting=True)
@@ -235,15 +239,25 @@ class Owner:
 
     def partial(self, now_s: float) -> list[tuple[Group, list[str]]]:
         """Return the gangs that are bound in part for longer than a plan lives, with who is."""
-        found, partial = [], {}
-        for name in self.mirror.groups:
+        found, partial, whole = [], {}, {}
+        pods, holds = self.mirror.cluster.pods, self.mirror.holds
+        for name, uids in self.mirror.groups.items():
+            n_bound = sum(uid in pods and uid not in holds for uid in uids)
+            if not n_bound:
+                continue
+            # What each of thousands is takes long to say: it is asked again when something changed.
+            as_it_is = len(uids), n_bound, self.plans.sizes.get(name)
+            if self._whole.get(name) == as_it_is:
+                whole[name] = as_it_is
+                continue
             group = self.plans.group(name)
             if group is None or not 0 < self._n_bound(group) < self.plans.least(group):
+                whole[name] = as_it_is
                 continue
             partial[name] = since_s = self._partial_since_s.get(name, now_s)
             if now_s - since_s > self.settings.gangs.hold_s and name not in self.plans.plans:
                 found.append((group, self._bound(group)))
-        self._partial_since_s = partial
+        self._partial_since_s, self._whole = partial, whole
         return found
 
     def may_fit(self, uid: str) -> bool:
@@ -323,6 +337,17 @@ class Owner:
         codes = np.where(self._is(node, among), 0, 1)
         return FilterAnswer(among.names, codes, (Why(why),))
 
+    def _chosen(self, seen: Seen, among: Candidates, now_s: float) -> str:
+        """Return the best node, which is held; empty where there is none."""
+        choice = best(self.mirror, self.engine, seen, among, now_s)
+        if choice.placement is None:
+            return ""
+        try:
+            self.mirror.hold(choice, now_s + self.settings.hold_s)
+        except StateError:
+            return ""
+        return choice.placement.node
+
     def _drop_hold(self, uid: str, now_s: float) -> None:
         if uid in self.mirror.holds:
             self.mirror.release(uid, now_s)
@@ -355,6 +380,7 @@ class Owner:
                 self.plans.forget(seen.group)
         elif kind in POD_GROUPS:
             self.plans.pod_groups.get(kind, {}).pop(name, None)
+            self._whole.clear()
 
 
 def _key(kind: str, thing: Object) -> str:

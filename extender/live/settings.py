@@ -46,6 +46,8 @@ class Live:
     hold_s
         How long room is kept for a pod that has been given a node: twice what kube-scheduler
         waits for a call and for a binding, so that a hold outlives them.
+    at_filter
+        Whether filter leaves the chosen node alone: kube-scheduler asks for no scores then.
     hami, gpushare
         Whether the choice of GPUs is written where the device plugins of these projects read it.
         Their own schedulers must not run then.
@@ -56,6 +58,7 @@ class Live:
     placement: str = "best-fit"
     seed: int = 0
     hold_s: float = 60.0
+    at_filter: bool = False
     hami: bool = False
     gpushare: bool = False
     gangs: Gangs = field(default_factory=Gangs)

@@ -17,6 +17,8 @@ from .stub_api import Stub, running
 from .stub_world import CLASSES, NODES, PODS, Change, Stored, Thing, World, key_of
 
 TIME = "2026-11-02T08:{:02}:{:02}Z"
+GPUS = (4, 2, 1, 1)
+"""Of the first pods of each node, 8 in all; the others have none, and ten of them fit."""
 PLACE = "@{}@"
 """What is replaced in a template, which is made to JSON once."""
 
@@ -77,7 +79,8 @@ def pod_raw(index: int, nodes: int, version: int) -> tuple[str, str, bytes]:
     """Return (namespace, name, JSON) of a pod."""
     rng = random.Random(index)
     job, rank = divmod(index, 8)
-    waiting = index % 20 == 0 or not nodes
+    turn, node = divmod(index, max(1, nodes))
+    waiting = (index + turn) % 20 == 0 or not nodes
     template = WAITING if waiting else RUNNING
     space, name = f"team-{job % 40}", f"llm-train-{job}-worker-{rank}"
     values = {
@@ -89,8 +92,8 @@ def pod_raw(index: int, nodes: int, version: int) -> tuple[str, str, bytes]:
         f"-a{rng.getrandbits(12):03x}-{rng.getrandbits(48):012x}",
         "owner": f"{job:08x}-0000-4000-a000-{job:012x}",
         "version": str(version),
-        "node": f"gpu-node-{rng.randrange(max(1, nodes))}",
-        "gpus": str(rng.choice([1, 1, 2, 4, 8])),
+        "node": f"gpu-node-{node}",
+        "gpus": str(GPUS[turn]) if turn < len(GPUS) else "0",
         "time": TIME.format(rng.randrange(60), rng.randrange(60)),
         "ip": f"10.{rng.randrange(256)}.{rng.randrange(256)}.{rng.randrange(256)}",
     }
@@ -134,7 +137,7 @@ def managed(manager: str, *fields: str) -> Thing:
 
 
 def container() -> Thing:
-    amounts = {"cpu": "12", "memory": "120Gi", "nvidia.com/gpu": at("gpus")}
+    amounts = {"cpu": "12", "memory": "96Gi", "nvidia.com/gpu": at("gpus")}
     env = {
         "MASTER_ADDR": "@job@-master-0.@space@.svc.cluster.local",
         "MASTER_PORT": "23456",

@@ -13,10 +13,8 @@ from bayplan.extender import loop
 
 @pytest.fixture
 def _collector_as_it_was() -> Iterator[None]:
-    threshold = gc.get_threshold()
     yield
     gc.unfreeze()
-    gc.set_threshold(*threshold)
 
 
 def test_a_coroutine_runs_to_its_end_and_what_it_leaves_behind_is_cancelled() -> None:
@@ -36,6 +34,18 @@ def test_a_coroutine_runs_to_its_end_and_what_it_leaves_behind_is_cancelled() ->
 
     assert loop.run(main()) == 7
     assert left[1:] == ["cancelled"]
+
+
+def test_collections_are_rare_while_it_runs_and_as_before_afterwards() -> None:
+    before = gc.get_threshold()
+
+    async def fails() -> None:
+        assert gc.get_threshold() == loop.RARE
+        raise ValueError("as it ends")
+
+    with pytest.raises(ValueError, match="as it ends"):
+        loop.run(fails())
+    assert gc.get_threshold() == before
 
 
 @pytest.mark.usefixtures("_collector_as_it_was")

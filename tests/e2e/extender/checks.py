@@ -36,14 +36,15 @@ def check(client: Client, extender: Extender, names: Iterable[str],
     pods = {each["metadata"]["name"]: each for each in client.list("Pod", "default")}
     lost = sorted(set(names) - set(pods))
     assert not lost, f"{len(lost)} pods are lost: {', '.join(lost[:9])}"
-    _nothing_is_given_twice(client, list(pods.values()))
+    nothing_is_given_twice(client, list(pods.values()))
     if audit is not None:
         assert not audit.overbooked, audit.overbooked[:5]
     _state_follows_from_what_is_there(client, extender)
     return pods
 
 
-def _nothing_is_given_twice(client: Client, pods: list[Object]) -> None:
+def nothing_is_given_twice(client: Client, pods: list[Object]) -> None:
+    """Check that no node and no GPU is given to more pods than it has room for."""
     used: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for each in pods:
         if node_of(each) and phase(each) in ("Pending", "Running"):

@@ -77,6 +77,8 @@ class Setup:
         Keys of kube-scheduler's configuration, over those of the base.
     timeout_s
         httpTimeout of kube-scheduler.
+    weight
+        Of the extender's scores beside those of plugins.
     kubeconfig
         Who the extender is; a user who may do all where it is left out.
     heard
@@ -88,6 +90,7 @@ class Setup:
     config: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     scheduler: Mapping[str, object] = field(default_factory=dict)
     timeout_s: float = TIMEOUT_S
+    weight: int = 1
     kubeconfig: Path | None = None
     heard: bool = False
     tls: bool = False
@@ -125,6 +128,7 @@ def extender(plane: Plane, name: str, setup: Setup | None = None) -> Iterator[Ex
         if setup.heard:
             called, heard = ends.enter_context(listening(address))
         config = configuration(called, setup.timeout_s, made if setup.tls else None)
+        config["extenders"][0]["weight"] = setup.weight
         config |= setup.scheduler
         scheduler = plane.start_scheduler(f"{name}-scheduler", config)
         ends.callback(scheduler.stop)

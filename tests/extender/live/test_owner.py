@@ -85,6 +85,24 @@ def test_filter_holds_nothing_and_prioritize_holds_the_best_until_its_time_is_ov
     checked(owner)
 
 
+def test_the_choice_may_be_made_in_filter_which_then_holds_the_one_node_that_it_leaves() -> None:
+    used = bound(pod("r", 6), "b")
+    owner = owner_of(node("a"), node("b"), pods=(used,), settings=Live(hold_s=60.0, at_filter=True))
+    thing = pod("p", 2)
+    owner.changed("Pod", thing, 0.0)
+    assert owner.filter(thing, ["a", "b"], 0.0, holds=False).passed == ["a", "b"]
+    assert not owner.mirror.holds
+    answer = owner.filter(thing, ["a", "b"], 1.0, holds=True)
+    assert (answer.passed, answer.failed, answer.unresolvable) == (["b"], {}, {})  # the best fit
+    assert owner.mirror.holds == {"default/p": 61.0}
+    # What is held is not another's, the same pod is placed anew, and reasons are as ever.
+    assert owner.filter(pod("q", 2), ["a", "b"], 2.0, holds=True).passed == ["a"]
+    assert owner.filter(thing, ["a"], 3.0, holds=True).passed == ["a"]
+    assert set(owner.filter(pod("s", 8), ["a", "b"], 4.0, holds=True).failed) == {"a", "b"}
+    bind(owner, thing, "a", 5.0)
+    checked(owner)
+
+
 def test_scores_go_by_the_policy_below_the_choice() -> None:
     pods = (pod("x", 6, at="b"), pod("y", 4, at="c"))
     owner = owner_of(node("a"), node("b"), node("c"), pods=pods)
@@ -348,6 +366,26 @@ def test_a_gang_in_part_is_found_when_its_time_is_over() -> None:
     assert owner.partial(100.0) == []
     ((group, uids),) = owner.partial(100.1)
     assert (group.name, uids) == ("default/g", ["default/g-0"])
+
+
+def test_a_gang_that_was_whole_is_found_when_it_changes_and_is_in_part() -> None:
+    owner, pods = gang_owner(2, gangs=Gangs(hold_s=100.0))
+    kind = "PodGroup.scheduling.x-k8s.io"
+    for k, thing in enumerate(pods):
+        owner.changed("Pod", bound(thing, f"n{k // 2}"), 0.0)
+    assert owner.partial(0.0) == owner.partial(500.0) == []
+    owner.changed(kind, pod_group("g", 5), 500.0)
+    assert owner.partial(500.0) == []
+    ((group, _),) = owner.partial(600.1)
+    assert group.name == "default/g"
+    owner.changed(kind, pod_group("g", 4), 600.1)
+    assert owner.partial(600.1) == owner.partial(800.0) == []
+    owner.deleted("Pod", pods[3], 800.0)
+    assert owner.partial(800.0) == []
+    ((_, uids),) = owner.partial(900.1)
+    assert uids == ["default/g-0", "default/g-1", "default/g-2"]
+    owner.deleted(kind, pod_group("g", 4), 900.1)
+    assert owner.partial(900.1) == []
 
 
 @pytest.mark.parametrize(("size", "error"), [(4, "3 of 4 pods exist"), (3, "")])

@@ -40,7 +40,7 @@ def placed(owner: Owner, thing: Object, names: list[str]) -> str:
     owner.changed("Pod", thing, 0.0)
     answer = owner.filter(thing, names, 0.0, holds=True)
     if not answer.passed:
-        return answer.error or next(iter({**answer.failed, **answer.unresolvable}.values()))
+        return answer.error or "; ".join(text for text, _ in answer.counts())
     points = dict(owner.prioritize(thing, answer.passed, 0.0))
     at = max(points, key=lambda name: points[name])
     uid = f"default/{thing['metadata']['name']}"
@@ -70,7 +70,7 @@ def test_the_device_plugin_is_told_gpus_that_the_pod_allows() -> None:
     assert placed(owner, sharing("p", **{USE: "GPU-b-1"}), both) == given("GPU-b-1")
     assert placed(owner, sharing("q", **{USE: "GPU-b-1,GPU-x"}), both) == given("GPU-b-1")
     # It is full now, and so nobody else goes there.
-    refused = "too few GPUs with enough free"
+    refused = "no GPU by a uuid that the pod allows; too few GPUs with enough free"
     assert placed(owner, sharing("r", **{USE: "GPU-b-1"}), both) == refused
     assert placed(owner, sharing("s", **{NOUSE: "GPU-a-0,GPU-a-1"}), both) == given("GPU-b-0")
     assert placed(owner, sharing("t", **{NOUSE: "GPU-a-0,GPU-b-0"}), both) == given("GPU-a-1")
