@@ -27,6 +27,7 @@ from bayplan.extender.live.plans import POD_GROUPS, NoPlan, Plan, Plans
 from bayplan.extender.live.reading import Seen
 from bayplan.extender.live.settings import Live
 from bayplan.extender.names import NodeNames
+from bayplan.extender.objects import version_of
 from bayplan.extender.verbs import FilterAnswer, Scores, Why
 from bayplan.scheduler.arrays import BoolArray
 from bayplan.scheduler.engine import Engine
@@ -278,6 +279,9 @@ class Owner:
         """Return the pod of a call, or why it cannot be answered now."""
         if not self.mirror.started:
             return "nodes and pods are not known yet"
+        read = self.mirror.pods.get(_key(POD, pod))
+        if read is not None and read.version == version_of(pod) != "" and not read.node:
+            return read
         try:
             seen = self.mirror.reader.see_pod(pod)
         except BadField as bad:

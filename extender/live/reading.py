@@ -33,6 +33,7 @@ class Seen:
     """A pod as it was last seen.
 
     ``uid`` is namespace/name, ``api_uid`` the API's: of two pods of one name it differs.
+    ``version`` is the object's ``resourceVersion``: what has the same is the same.
     ``group`` is namespace/name of its gang and ``grouped_by`` the key that names it, empty without
     one. ``leaving``: it is being deleted. ``problem`` says what of it cannot be used. ``thing`` is
     the object of a pod that shares GPUs: it may ask for something else when the cluster gets other
@@ -48,6 +49,7 @@ class Seen:
     leaving: bool = False
     problem: str = ""
     thing: Object | None = None
+    version: str = ""
 
     @property
     def node(self) -> str:
@@ -157,6 +159,7 @@ class Reader:
             leaving,
             problem,
             thing if _is_looked_at_again(member, way) else None,
+            str(metadata.get("resourceVersion") or ""),
         )
 
     def request(self, seen: Seen, gang: str = "") -> Request:
