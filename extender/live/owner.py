@@ -337,8 +337,11 @@ class Owner:
         return found
 
     def _only(self, node: str, among: Candidates, why: str = "") -> FilterAnswer:
+        there = self._is(node, among)
+        if there.any():  # that others do not pass needs no words where one does
+            return FilterAnswer(NodeNames.of([node]), np.zeros(1, np.int64))
         why = why or f"the gang's plan has this pod on {node}"
-        codes = np.where(self._is(node, among), 0, 1)
+        codes = np.where(there, 0, 1)
         return FilterAnswer(among.names, codes, (Why(why),))
 
     def _chosen(self, seen: Seen, among: Candidates, now_s: float) -> str:
