@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean
 from tempfile import mkdtemp
@@ -47,8 +48,11 @@ WEIGHT = 11
 IN_PART_S = 30.0
 """How long the members of a gang may be bound one after the other: httpTimeout."""
 
-TURNS = ("plain", "extender", "at-filter")
-"""Without us; with us; and with us where the choice is made in filter (placement.at_filter)."""
+TURNS = ("plain", "floor", "extender", "at-filter")
+"""Without us; with an extender that decides nothing (``throughput_floor``); with us; and with us
+where the choice is made in filter (placement.at_filter), as in the base."""
+OURS = ("extender", "at-filter")
+FLOOR = (str(Path(__file__).with_name("throughput_floor.py")),)
 
 Row = dict[str, Any]
 
@@ -110,7 +114,7 @@ def measured(plane: Plane, turn: str, options: argparse.Namespace) -> Row:
     """
     config = scheduler_config(SCHEDULER, options.sampling)
     pods = pods_of(options.pods, options.seed)
-    audit = Audit(room_of(plane.client), {} if turn == "plain" else least_of(pods))
+    audit = Audit(room_of(plane.client), least_of(pods) if turn in OURS else {})
     with scheduling(plane, turn, config) as (scheduler, placing):
         watch = watch_of(plane)
         with stopped(scheduler):
@@ -125,7 +129,7 @@ def measured(plane: Plane, turn: str, options: argparse.Namespace) -> Row:
     assert not audit.in_part_s(time.monotonic()), "gangs in part"
     slowest_s = max(audit.slowest_s.values(), default=0.0)
     assert slowest_s <= IN_PART_S, f"a gang was in part for {slowest_s:.1f} s"
-    if turn != "plain":
+    if turn in OURS:
         row["slowest_gang_s"] = round(slowest_s, 2)
     plane.client.delete_all("Pod", "default", grace_s=0)
     wait_for("no pods", lambda: not plane.client.list("Pod", "default", limit="1"), 300.0)
@@ -143,7 +147,10 @@ def scheduling(plane: Plane, turn: str, config: Object) -> Iterator[tuple[Server
             "api": {"qps": float(QPS), "burst": QPS},
             "placement": {"at_filter": turn == "at-filter"},
         }
-        with extender(plane, turn, Setup(tables, config, weight=WEIGHT)) as placing:
+        setup = Setup(tables, config, weight=WEIGHT)
+        if turn == "floor":
+            setup = replace(setup, serves=FLOOR)
+        with extender(plane, turn, setup) as placing:
             yield placing.scheduler, placing
         return
     scheduler = plane.start_scheduler(f"{turn}-scheduler", config)

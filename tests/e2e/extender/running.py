@@ -85,6 +85,8 @@ class Setup:
         Whether a proxy notes what is said.
     tls
         Whether both sides have certificates: ``server`` and ``CALLER``.
+    serves
+        Arguments of Python by which an extender is run.
     """
 
     config: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
@@ -94,6 +96,7 @@ class Setup:
     kubeconfig: Path | None = None
     heard: bool = False
     tls: bool = False
+    serves: tuple[str, ...] = ("-m", "bayplan", "extender", "serve")
 
 
 @contextmanager
@@ -119,7 +122,7 @@ def extender(plane: Plane, name: str, setup: Setup | None = None) -> Iterator[Ex
     file.write_text(_toml(_tables(plane, setup, port)), encoding="utf-8")
     address = f"{'https' if setup.tls else 'http'}://127.0.0.1:{port}"
     trust = _client(made) if setup.tls else None
-    command = [sys.executable, "-m", "bayplan", "extender", "serve", "--config", str(file)]
+    command = [sys.executable, *setup.serves, "--config", str(file)]
     process = Server(name, command, plane.folder / f"{name}.log", lambda: _is_ready(address, trust))
     with ExitStack() as ends:
         ends.callback(process.stop)

@@ -52,6 +52,34 @@ def test_until_nodes_and_pods_are_known_every_call_is_refused_for_now() -> None:
     assert owner.filter(pod("p"), ["a"], 0.0, holds=True).passed == ["a"]
 
 
+def test_a_pod_is_read_again_when_it_is_another_version() -> None:
+    def version(number: str, gpus: int) -> Object:
+        thing = pod("p", gpus, uid="uid-p")
+        return {**thing, "metadata": {**thing["metadata"], "resourceVersion": number}}
+
+    owner = owner_of(node("a", 4), pods=(version("7", 2),))
+    assert owner.filter(version("8", 8), ["a"], 0.0, holds=True).passed == []
+    assert owner.filter(version("8", 2), ["a"], 0.0, holds=True).passed == ["a"]
+    # What has the number of what was seen is what was seen: an API server does not do this.
+    assert owner.filter(version("7", 8), ["a"], 0.0, holds=True).passed == ["a"]
+    assert owner.filter(pod("p", 8, uid="uid-p"), ["a"], 0.0, holds=True).passed == []
+
+
+def test_a_member_is_answered_with_its_node_alone() -> None:
+    owner = owner_of(node("a"), node("b"), node("c", 0))
+    members = [gang_pod(f"m{k}", "g", 8) for k in range(2)]
+    listed(owner, "PodGroup.scheduling.x-k8s.io", [pod_group("g", 2)], 0.0)
+    for each in members:
+        owner.changed("Pod", each, 0.0)
+    first, second = (owner.filter(m, ["a", "b", "c"], 0.0, holds=True) for m in members)
+    assert sorted(first.passed + second.passed) == ["a", "b"]
+    assert not first.failed | first.unresolvable | second.failed | second.unresolvable
+    # Where it may not go there, all others are told why.
+    elsewhere = [name for name in ("a", "b", "c") if name not in first.passed]
+    owner.filter(members[0], [elsewhere[0], "c"], 0.0, holds=True)
+    checked(owner)
+
+
 def test_filter_names_each_reason_and_tells_lasting_ones_apart() -> None:
     running = pod("busy", 6, at="b")
     owner = owner_of(node("a"), node("b"), node("cpu", 0), pods=(running,))
