@@ -42,7 +42,7 @@ class Plan:
     """Where the members of a gang go: ``nodes`` by uid, of those that waited. Until ``until_s``.
 
     ``least`` members must be there before any is bound, and ``arrived`` have come to be bound.
-    ``told``: those who waited know of it.
+    ``told``: those who waited know of it. ``passed``: so many came that members are bound.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Plan:
     until_s: float
     arrived: set[str] = field(default_factory=set)
     told: bool = False
+    passed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +187,13 @@ class Plans:
         holds = self.mirror.holds
         uids = self.mirror.groups.get(plan.name, ())
         return sum(uid in plan.arrived or (uid in bound and uid not in holds) for uid in uids)
+
+    def begun(self, plan: Plan) -> bool:
+        """Whether members are bound already: the gang is in part until all others are."""
+        bound, holds = self.mirror.cluster.pods, self.mirror.holds
+        return any(
+            uid in bound and uid not in holds for uid in self.mirror.groups.get(plan.name, ())
+        )
 
     # --- inside ---------------------------------------------------------------------------
 

@@ -67,9 +67,7 @@ class Binder:
 
     async def _pass(self, plan: Plan, pod: PodName) -> str:
         """Wait for the other members of a gang; return why the pod may not pass."""
-        there = self._owner.plans.there
-        if there(plan) >= plan.least:
-            self.barrier.open(plan)
+        if self._complete(plan):
             return ""
         try:
             if await self.barrier.wait(plan, self._settings.bind_wait_s):
@@ -79,9 +77,23 @@ class Binder:
             raise
         if self._owner.plans.plans.get(plan.name) is not plan:
             return f"gang {plan.name}: its plan is over; it is planned anew"
-        n = there(plan)
+        if self._complete(plan):  # the last came at the moment when the time was over
+            return ""
+        n = self._owner.plans.there(plan)
         plan.arrived.discard(pod.key)
         return f"gang {plan.name}: waiting {n}/{plan.least}"
+
+    def _complete(self, plan: Plan) -> bool:
+        """Whether members may be bound, which lets those pass who wait.
+
+        Once it is so it stays so: the others are bound, and nobody gains by waiting.
+        """
+        plans = self._owner.plans
+        if not plan.passed and plans.there(plan) < plan.least and not plans.begun(plan):
+            return False
+        plan.passed = True
+        self.barrier.open(plan)
+        return True
 
     async def _bind_in_turn(self, pod: PodName, node: str) -> str:
         """Bind to a node of HAMi: its device plugin takes any pod that is to be allocated."""

@@ -61,7 +61,8 @@ def soak(kills: int, restarts: int, seed: int, folder: Path) -> str:
         slowest_s = max(audit.slowest_s.values(), default=0.0)
     return (
         f"{kills} kills of the extender, {restarts} of the API server, {audit.n_bound} bindings in"
-        f" {monotonic() - begun_s:.0f} s; slowest gang from first to last {slowest_s:.1f} s"
+        f" {monotonic() - begun_s:.0f} s; slowest gang from first to last {slowest_s:.1f} s;"
+        f" {storm.n_evicted} members of gangs in part were evicted"
     )
 
 

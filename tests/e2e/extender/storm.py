@@ -22,7 +22,8 @@ IN_PART_S = 60.0
 class Storm:
     """The pods so far, by name, and the gangs with how many members each starts.
 
-    All randomness is of ``draw``.
+    ``n_evicted`` members of gangs that were bound in part were evicted, and created anew. All
+    randomness is of ``draw``.
     """
 
     extender: Extender
@@ -30,6 +31,8 @@ class Storm:
     names: list[str] = field(default_factory=list)
     least: dict[str, int] = field(default_factory=dict)
     n: int = 0
+    n_evicted: int = 0
+    _things: dict[str, Object] = field(default_factory=dict)
 
     @property
     def client(self) -> Client:
@@ -48,7 +51,23 @@ class Storm:
             pods.append(ours(f"single{self.n:04}", self.draw.choice((0, 1, 2))))
         self.draw.shuffle(pods)
         self.client.create_all(pods)
-        self.names += [each["metadata"]["name"] for each in pods]
+        named = {each["metadata"]["name"]: each for each in pods}
+        self.names += named
+        self._things |= named
+
+    def replace_evicted(self) -> None:
+        """Create members anew whose gang was rolled back, as the owner of a gang does.
+
+        Raises
+        ------
+        AssertionError
+            Somebody is gone whom no rollback evicts.
+        """
+        there = {each["metadata"]["name"] for each in self.client.list("Pod", "default")}
+        gone = [self._things[name] for name in self.names if name not in there]
+        assert all(gang_of(each) for each in gone), "a pod by itself is gone"
+        self.client.create_all(gone)
+        self.n_evicted += len(gone)
 
     def end_some(self, audit: Audit) -> None:
         """Delete pods that run, whole gangs, until at most half of the GPUs are asked for."""
@@ -89,6 +108,7 @@ class Storm:
         """
 
         def all_bound() -> bool:
+            self.replace_evicted()
             waiting = [each for each in self.client.list("Pod", "default") if not node_of(each)]
             if waiting:
                 self.end_some(audit)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from time import sleep
 from typing import Any
 
 import pytest
@@ -151,6 +152,54 @@ def test_a_member_that_waits_too_long_says_how_many_are_there() -> None:
         ]
         assert api.bound == []
         assert len(service.owner.mirror.holds) == 4
+
+    run(main())
+
+
+def test_members_pass_whose_last_comes_when_their_time_is_over() -> None:
+    async def main() -> None:
+        pods = gang()
+        service, api, _ = service_of(node("a"), node("b"), pods=pods, bind_wait_s=0.05)
+        tasks = [asyncio.create_task(schedule(service, each, ["a", "b"])) for each in pods[:3]]
+        await asyncio.sleep(0.01)
+
+        def last() -> None:
+            tasks.append(asyncio.create_task(schedule(service, pods[3], ["a", "b"])))
+
+        asyncio.get_running_loop().call_later(0.06, last)
+        sleep(0.1)  # the loop is busy, and finds at once that waits are over and the last is there
+        await asyncio.sleep(0.02)
+        assert await asyncio.gather(*tasks) == [""] * 4
+        assert len(api.bound) == 4
+
+    run(main())
+
+
+def test_who_could_not_be_bound_with_the_others_waits_for_nobody() -> None:
+    async def main() -> None:
+        pods = gang()
+        service, api, _ = service_of(node("a"), node("b"), pods=pods, bind_wait_s=0.02)
+        for each in ("g-1", "g-2"):
+            api.fails[each] = [CallFailed("too busy")]
+        whys = await asyncio.gather(*[schedule(service, each, ["a", "b"]) for each in pods])
+        assert whys == ["", "too busy", "too busy", ""]
+        assert await schedule(service, pods[1], ["a", "b"]) == ""
+        assert await schedule(service, pods[2], ["a", "b"]) == ""
+        assert await service.recompute() == []
+
+    run(main())
+
+
+def test_the_rest_of_a_gang_in_part_is_bound_as_it_comes_after_a_restart() -> None:
+    async def main() -> None:
+        pods = gang()
+        there = bound(pods[0], "a")
+        service, api, _ = service_of(
+            node("a"), node("b"), pods=(there, *pods[1:]), bind_wait_s=0.02
+        )
+        for each in pods[1:]:
+            assert await schedule(service, each, ["a", "b"]) == ""
+        assert len(api.bound) == 3
 
     run(main())
 
