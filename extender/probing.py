@@ -29,10 +29,13 @@ def probe(path: str, config: Path | None) -> int:
     InputError
         The configuration cannot be used.
     """
+    values = read_config(config)
+    path = path if path.startswith("/") else f"/{path}"
     try:
-        status, text = ask(path, read_config(config))
+        status, text = ask(path, values)
     except OSError as error:
-        sys.stderr.write(f"bayplan: no answer: {error.strerror or error}\n")
+        where = f"{values['server.host']} port {values['server.port']}"
+        sys.stderr.write(f"bayplan: no answer from {where} ({error.strerror or error})\n")
         return 1
     sys.stdout.write(text.rstrip() + "\n")
     return 0 if status == http.client.OK else 1

@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -72,6 +73,9 @@ class Connection:
             client, config = _kubernetes()
             made = client.Configuration()
             given = path or os.environ.get("KUBECONFIG") or config.KUBE_CONFIG_DEFAULT_LOCATION
+            files = str(given).split(os.pathsep)
+            if not any(Path(file).expanduser().exists() for file in files):
+                raise FileNotFoundError(f"there is no file {given}")
             config.load_kube_config(
                 given, context or None, client_configuration=made, persist_config=False
             )
@@ -231,9 +235,11 @@ class Connection:
             made.keep_alive = True
             made.retries = False
             pool: urllib3.PoolManager = RESTClientObject(made).pool_manager
+        except FileNotFoundError as error:
+            raise ApiError(f"no connection to Kubernetes: {error}") from None
         except Exception as error:  # whatever a broken file, a plugin or a certificate brings
-            # Its text may have a whole entry of the file behind the file's name.
-            text = str(error).partition("/{")[0]
+            # Its text may have a whole entry of the file behind the file's name, and lines.
+            text = " ".join(str(error).partition("/{")[0].split()).rstrip(".")
             raise ApiError(f"no connection to Kubernetes: {type(error).__name__}: {text}") from None
         return made, pool
 

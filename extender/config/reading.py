@@ -41,7 +41,10 @@ def read_config(path: Path | None) -> Values:
         return values
     problems: list[str] = []
     for name, table in _loaded(path).items():
-        if name not in TABLES or not isinstance(table, dict):
+        if not isinstance(table, dict):
+            problems.append(f"{path}: {_loose(name)}")
+            continue
+        if name not in TABLES:
             problems.append(_unknown(path, name, list(TABLES), "table"))
             continue
         for key_name, value in table.items():
@@ -104,6 +107,15 @@ def _contradictions(values: Values) -> list[str]:
     if not str(values["server.prefix"]).startswith("/") or str(values["server.prefix"])[-1] == "/":
         found.append(f"server.prefix is {values['server.prefix']!r}; such as /scheduler")
     return found
+
+
+def _loose(name: str) -> str:
+    """Return what is wrong with a key that stands above all tables."""
+    if name in TABLES:
+        return f"{name} is a table; write [{name}], and its keys below"
+    homes = [f"[{key.table}]" for key in KEYS if key.name == name]
+    where = " or ".join(homes) or f"one of {', '.join(f'[{table}]' for table in TABLES)}"
+    return f"{name} stands in no table; write it below {where}"
 
 
 def _unknown(path: Path, name: str, known: list[str], what: str) -> str:

@@ -66,4 +66,4 @@ class Pages:
         try:
             return json_reply(200, await self._verbs.explain(namespace, name))
         except KeyError:
-            return refused(404, "there is no such pod")
+            return refused(404, f"there is no pod {namespace}/{name}, or it has ended")

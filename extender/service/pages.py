@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 
 from bayplan.extender.live.asking import objection
+from bayplan.extender.live.enforcing import missing
 from bayplan.extender.live.owner import Owner
 from bayplan.extender.live.reading import Seen
 from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.explaining.gangs import explain_gang
 from bayplan.scheduler.explaining.pods import explain_pod
+from bayplan.scheduler.explaining.words import ask
 from bayplan.scheduler.types import GPU_MILLI, Request
 from bayplan.traces.kubernetes.objects import Object
 
@@ -37,12 +39,19 @@ async def explained(owner: Owner, uid: str, now_s: float) -> Object:
     copy = owner.mirror.cluster.copy()
     engine = Engine(copy, owner.engine.policy, seed=owner.engine.seed)
     gang = owner.plans.gang(seen.group) if seen.group else None
+    nodes = None if seen.way is None else owner.mirror.enforcing(seen.way)
     if gang is not None:
-        page["text"] = await asyncio.to_thread(lambda: explain_gang(engine, gang, now_s).text)
+        text = await asyncio.to_thread(lambda: explain_gang(engine, gang, now_s, nodes=nodes).text)
     else:
         request = owner.mirror.reader.request(seen)
-        page["text"] = await asyncio.to_thread(lambda: explain_pod(engine, request, now_s).text)
-    return page
+        text = await asyncio.to_thread(
+            lambda: explain_pod(engine, request, now_s, nodes=nodes).text
+        )
+    if seen.way is not None and nodes is not None and not page["node"]:
+        n, n_nodes = int(nodes.sum()), len(copy.nodes)
+        if n < n_nodes:
+            text += f"\nCandidates are {n} of {n_nodes} nodes; others: {missing(seen.way)}."
+    return page | {"text": text}
 
 
 def overview(owner: Owner) -> Object:
@@ -96,7 +105,7 @@ def _asks(request: Request) -> Object:
     return {
         "cpu_milli": request.cpu_milli,
         "memory_mib": request.memory_mib,
-        "devices": [str(device.ask) for device in request.devices],
+        "devices": [ask(device) for device in request.devices],
         "models": sorted({model for device in request.devices for model in device.models}),
         "gpu_memory_mib": max([device.least_memory_mib for device in request.devices], default=0),
         "uuids": sorted({uuid for device in request.devices for uuid in device.uuids}),

@@ -66,7 +66,7 @@ def filter_error(text: str) -> bytes:
     text
         Why.
     """
-    return _FILTERED % (_NULL, _NULL, _NOTHING, _NOTHING, _encode(text))
+    return _FILTERED % (_NULL, _NULL, _NOTHING, _NOTHING, _told(text))
 
 
 def priorities_reply(scores: Scores) -> bytes:
@@ -96,7 +96,7 @@ def binding_reply(error: str) -> bytes:
     error
         Why the pod is not bound; empty if it is.
     """
-    return _encode(BindingResult(error))
+    return _encode(BindingResult(_worded(error)))
 
 
 def preemption_reply(victims: Mapping[str, tuple[Sequence[str], int]]) -> bytes:
@@ -117,10 +117,20 @@ def preemption_reply(victims: Mapping[str, tuple[Sequence[str], int]]) -> bytes:
     )
 
 
+def _told(text: str) -> bytes:
+    """Return a text as JSON that kube-scheduler writes into an Event."""
+    return _encode(_worded(text))
+
+
+def _worded(text: str) -> str:
+    """Return a text without percent signs: kube-scheduler takes it for a format of Go's."""
+    return text.replace(" %", "%").replace("%", " percent")
+
+
 @lru_cache(maxsize=256)
 def _around(whys: tuple[Why, ...]) -> tuple[Around, Around | None, Around | None]:
     """Return what stands around names that pass, that fail, and that always will, by code."""
-    behind = [b'":%b,' % _encode(why.text) for why in whys]
+    behind = [b'":%b,' % _told(why.text) for why in whys]
     chosen = [
         [(b'"', text) if why.lasting is lasting else _LEFT_OUT
          for why, text in zip(whys, behind, strict=True)]

@@ -50,7 +50,9 @@ def explain_gang(
     if starts(plan):
         where = {d.placement.node for d in plan.decisions if d.placement is not None}
         where |= {engine.cluster.pods[uid].placement.node for uid in plan.bound}
-        return GangExplanation(gang, now_s, True, tuple(sorted(where)), limit=limit)
+        bound = not any(d.placement for d in plan.decisions)
+        nodes_of = tuple(sorted(where))
+        return GangExplanation(gang, now_s, True, nodes_of, limit=limit, bound=bound)
     case = gang_case(engine, gang, plan, guards or Guards(), nodes, effort or Effort())
     return GangExplanation(
         gang,

@@ -172,7 +172,8 @@ def text_of_gang(found: GangExplanation) -> str:
     if found.starts:
         where = f"{plural(len(found.nodes), 'node')} ({names(found.nodes)})"
         but = ", but its queue does not admit it" if limit else ""
-        return "\n".join([clip(f"{gang} starts now: on {where}{but}."), *limit])
+        state = "is there already: on" if found.bound else "starts now: on"
+        return "\n".join([clip(f"{gang} {state} {where}{but}."), *limit])
     members = f"{found.placed} of {found.size} members"
     how_far, _, _ = found.why.partition("; ")
     if found.first_left and how_far.startswith(members):

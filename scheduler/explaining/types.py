@@ -198,7 +198,8 @@ class GangExplanation:
 
     ``placed`` of ``size`` members find a place in ``domain`` (empty: the cluster); ``missing`` is
     how many more are needed. ``first_left`` is the first member without a place, and ``why_left``
-    are the reasons for it alone. ``why`` is the plan's own word.
+    are the reasons for it alone. ``why`` is the plan's own word. ``bound``: all members that it
+    needs have their nodes already.
     """
 
     gang: Gang
@@ -214,6 +215,7 @@ class GangExplanation:
     why_left: WishReasons | None = None
     limit: str = ""
     fixes: tuple[Fix, ...] = ()
+    bound: bool = False
 
     @property
     def text(self) -> str:

@@ -121,7 +121,7 @@ def _closest(engine: Engine, search: Search) -> Failure | list[Decision]:
     if party.gathered:
         where = f"one GPU island of {where}"
     reasons = [(r, n) for r, n in decision.reasons if r is not Reason.EXCLUDED] if decision else []
-    said = ", ".join([f"{n} x {reason.text}" for reason, n in reasons])
+    said = ", ".join([f"{n} × {reason.text}" for reason, n in reasons])
     if not said:
         said = "the gang's wishes leave it no node with room"
     n, uid = len(placed), left.request.uid

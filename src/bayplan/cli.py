@@ -486,5 +486,6 @@ def _see(error: CycloptsError) -> str:
 
 
 def _refuse(problem: str, hint: str = "") -> int:
-    print(f"bayplan: {problem}{hint}", file=sys.stderr)
+    for line in f"{problem}{hint}".splitlines():
+        print(f"bayplan: {line}", file=sys.stderr)
     return 2

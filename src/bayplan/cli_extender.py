@@ -39,7 +39,8 @@ def config(*, check: Annotated[Path | None, Parameter(name=["--check"])] = None)
     Parameters
     ----------
     check
-        File to check instead: what is wrong is said by key, and nothing is printed.
+        File to check instead: what is wrong is said by key. Files that it names (certificates,
+        a kubeconfig) are not looked at: they are those of where the extender runs.
     """
     from bayplan.extender.config.reading import read_config, template
 
@@ -47,6 +48,7 @@ def config(*, check: Annotated[Path | None, Parameter(name=["--check"])] = None)
         from bayplan.extender.config.policy import check_policy
 
         check_policy(check, read_config(check))
+        sys.stdout.write(f"{check}: nothing wrong\n")
         return
     sys.stdout.write(template())
 

@@ -29,7 +29,21 @@ def test_a_configuration_that_is_printed_can_be_checked(bayplan: Bayplan, tmp_pa
     code, out, _ = bayplan("extender", "config")
     file = tmp_path / "extender.toml"
     file.write_text(out)
-    assert (code, bayplan("extender", "config", "--check", str(file))) == (0, (0, "", ""))
+    said = f"{file}: nothing wrong\n"
+    assert (code, bayplan("extender", "config", "--check", str(file))) == (0, (0, said, ""))
+
+
+def test_each_thing_that_is_wrong_is_a_line_with_the_name_of_the_program(
+    bayplan: Bayplan, tmp_path: Path
+) -> None:
+    file = tmp_path / "extender.toml"
+    file.write_text("[server]\nprot = 1\nport = 70000\n")
+    assert bayplan("extender", "config", "--check", str(file)) == (
+        2,
+        "",
+        f"bayplan: {file}: there is no key server.prot; did you mean port?\n"
+        f"bayplan: {file}: server.port is 70000; write 0 to 65,535\n",
+    )
 
 
 @pytest.mark.parametrize("command", [("config", "--check"), ("serve", "--config"),
@@ -63,7 +77,18 @@ def test_a_policy_that_is_not_there_is_exit_code_2(
 def test_check_without_a_cluster_is_exit_code_2(bayplan: Bayplan, tmp_path: Path) -> None:
     code, out, err = bayplan("extender", "check", "--kubeconfig", str(tmp_path / "none"))
     assert (code, out) == (2, "")
-    assert "--kubeconfig" in err
+    assert err == (
+        f"bayplan: no connection to Kubernetes: there is no file {tmp_path / 'none'}; name a"
+        " kubeconfig: --kubeconfig\n"
+    )
+
+
+def test_a_kubeconfig_that_is_none_is_one_line(bayplan: Bayplan, tmp_path: Path) -> None:
+    file = tmp_path / "kubeconfig"
+    file.write_text("a: b: c\n")
+    code, out, err = bayplan("extender", "check", "--kubeconfig", str(file))
+    assert (code, out) == (2, "")
+    assert str(file) in err
     assert err.count("\n") == 1
 
 

@@ -39,8 +39,10 @@ def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("[sever]\nport = 1", "there is no table sever; did you mean server?"),
-        ("port = 1", "there is no table port"),
-        ("server = 3", "there is no table server"),
+        ("port = 1", "port stands in no table; write it below [server]"),
+        ("hold_s = 1", "hold_s stands in no table; write it below [placement] or [gangs]"),
+        ("zzz = 1", "zzz stands in no table; write it below one of [server], [tls], [api], "),
+        ("server = 3", "server is a table; write [server], and its keys below"),
         ("[server]\nprot = 1", "there is no key server.prot; did you mean port?"),
         ("[log]\nzzz = 1", "there is no key log.zzz; known are format, level"),
         ("[server]\nport = '1'", "server.port is '1'; write a whole number"),

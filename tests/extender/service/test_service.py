@@ -435,7 +435,7 @@ def test_explain_says_what_is_asked_why_it_waits_and_the_gang() -> None:
         pods = gang(3)
         service, _, _ = service_of(node("a"), pods=(*pods, pod("big", 9), pod("x", 2, at="a")))
         page = await service.explain("default", "big")
-        assert page["asks"]["devices"] == ["WholeGpus(count=9)"]
+        assert page["asks"]["devices"] == ["9 GPUs"]
         assert "Pod default/big does not fit the only node" in page["text"]
         assert (await service.explain("default", "x"))["node"] == "a"
         member = await service.explain("default", "g-0")
@@ -445,6 +445,24 @@ def test_explain_says_what_is_asked_why_it_waits_and_the_gang() -> None:
         with pytest.raises(KeyError):
             await service.explain("default", "nobody")
         assert service.state()["nodes"] == 1
+
+    run(main())
+
+
+def test_explain_looks_only_at_nodes_that_enforce_the_share() -> None:
+    async def main() -> None:
+        share = {"nvidia.com/gpu": "1", "nvidia.com/gpumem": "40960"}
+        runs = pod("runs", asks=share, at="h")
+        pods = (runs, pod("also", asks=share), pod("wide", asks=share | {"nvidia.com/gpu": "2"}))
+        service, _, _ = service_of(node("a"), hami_node("h", 1), pods=pods, live=Live(hami=True))
+        assert (await service.explain("default", "also"))["text"].startswith(
+            "Pod default/also fits now: on h, GPU 0.\nCandidates are 1 of 2 nodes; others: nothing"
+        )
+        text = (await service.explain("default", "wide"))["text"]
+        assert "not among the candidates" in text
+        assert text.endswith("others: nothing on the node enforces the share: HAMi's device plugin"
+                             " is not registered there.")  # fmt: skip
+        assert "Candidates" not in (await service.explain("default", "runs"))["text"]
 
     run(main())
 

@@ -42,6 +42,15 @@ def test_no_node_is_an_empty_list_in_the_form_that_was_sent() -> None:
     assert (whole["Nodes"]["items"], whole["NodeNames"]) == ([], None)
 
 
+def test_no_text_has_a_percent_sign_which_go_would_take_for_a_format() -> None:
+    found = answer(["n1"], {"n2": "'50%' is no quantity"}, {"n3": "150 %; at most 100"})
+    reply = json.loads(filter_reply(found, read_args(encoded(NAMES))))
+    assert reply["FailedNodes"] == {"n2": "'50 percent' is no quantity"}
+    assert reply["FailedAndUnresolvableNodes"] == {"n3": "150 percent; at most 100"}
+    assert json.loads(filter_error("at 5 %"))["Error"] == "at 5 percent"
+    assert json.loads(binding_reply("at 5%"))["Error"] == "at 5 percent"
+
+
 def test_an_error_leaves_no_nodes() -> None:
     found = replace(answer(["n1"], {}, {}), error="not ready")
     assert (

@@ -368,6 +368,16 @@ def test_a_gang_that_starts() -> None:
     assert found.text == "Gang g starts now: on 2 nodes (n0 and n1)."
 
 
+def test_a_gang_that_runs_is_there_already() -> None:
+    engine = engine_of(node("n0"), node("n1"))
+    gang = gang_of(3)
+    for member, where in zip(gang.roles[0].members, ("n0", "n0", "n1"), strict=True):
+        run(engine, member, where, 90.0)
+    found = explain_gang(engine, gang, 0.0)
+    assert (found.starts, found.bound) == (True, True)
+    assert found.text == "Gang g is there already: on 2 nodes (n0 and n1)."
+
+
 def test_a_gang_waits_or_gets_nodes_or_evicts() -> None:
     engine = engine_of(node("n0"), node("n1"))
     run(engine, whole("a"), "n0", 90.0)

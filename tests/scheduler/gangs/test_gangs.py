@@ -85,7 +85,7 @@ def test_a_plan_that_fails_says_how_near_it_came() -> None:
     assert plan.decisions == ()
     assert (plan.missing, plan.first_left) == (2, "p5")
     assert plan.why == (
-        "5 of 7 members fit in rack z0/r1; p5 does not: 1 x too few GPUs with enough free"
+        "5 of 7 members fit in rack z0/r1; p5 does not: 1 × too few GPUs with enough free"
     )
 
 
