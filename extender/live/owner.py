@@ -286,7 +286,7 @@ class Owner:
             seen = self.mirror.reader.see_pod(pod)
         except BadField as bad:
             return f"{bad.field}: {bad.text}"
-        self.mirror.name_gpus(now_s)
+        self.mirror.heed(now_s)
         if seen is None:
             return "the pod has ended"
         known = self.mirror.pods.get(seen.uid)
