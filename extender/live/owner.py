@@ -269,7 +269,10 @@ class Owner:
         if seen.group:
             return True
         try:
-            return bool(self.engine.feasible(alone(self.mirror, seen)).any())
+            fits = self.engine.feasible(alone(self.mirror, seen))
+            return bool(
+                (fits if seen.way is None else fits & self.mirror.enforcing(seen.way)).any()
+            )
         except InvalidRequest:
             return False
 
