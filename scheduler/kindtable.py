@@ -63,8 +63,8 @@ class KindTable:
             number = self.index[kind] = len(self.kinds)
             self.kinds.append(kind)
             self.table_of.append(self._table_of(kind))
-            self.plain = np.array([kind.is_plain for kind in self.kinds], np.bool_)
-            self.all_plain = bool(self.plain.all())
+            self.plain = np.append(self.plain, np.bool_(kind.is_plain))
+            self.all_plain &= kind.is_plain
             self.size = len(self.kinds)
             if not kind.healthy:
                 self.unhealthy.add(number)

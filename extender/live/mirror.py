@@ -19,7 +19,7 @@ from bayplan.scheduler.arrays import BoolArray, IntArray
 from bayplan.scheduler.cluster import Cluster
 from bayplan.scheduler.errors import Conflict
 from bayplan.scheduler.events import Bound, Gone, Held, NodeChanged, NodeGone, NodeUp
-from bayplan.scheduler.types import ANONYMOUS, Decision, Node, Placement
+from bayplan.scheduler.types import ANONYMOUS, Decision, Node, Placement, Request
 from bayplan.traces.kubernetes.nodes import NodeFacts
 from bayplan.traces.kubernetes.objects import Object
 from bayplan.traces.kubernetes.placing import Groups, bind_pod, squeeze_in
@@ -68,7 +68,7 @@ class Mirror:
         self._vague: dict[str, set[str]] = {}
         self._index: tuple[int, Index, IntArray] | None = None
         self._enforcing: dict[Way, tuple[tuple[int, int], BoolArray]] = {}
-        self._n_named = 0
+        self._n_named = self._n_selecting = 0
 
     # --- what is asked --------------------------------------------------------------------
 
@@ -98,6 +98,7 @@ class Mirror:
     def start(self, now_s: float) -> None:
         """Place all pods that run, now that all nodes and pods are known."""
         self.started = True
+        self._n_selecting = self.reader.n_selecting
         running = [seen for seen in self.pods.values() if seen.node]
         for seen in running:
             self._on_node.setdefault(seen.node, {})[seen.uid] = None
@@ -122,7 +123,6 @@ class Mirror:
 
     def see_pod(self, thing: Object, now_s: float) -> None:
         """Let a pod be as it is shown."""
-        n_selecting = self.reader.n_selecting
         try:
             seen = self.reader.see_pod(thing)
         except BadField:
@@ -135,12 +135,8 @@ class Mirror:
         if before is not None and before.api_uid != seen.api_uid:
             self.forget_pod(seen.uid, now_s)  # another pod of the same name
         self._note(seen)
-        self.name_gpus(now_s)
-        if not self.started:
-            return
-        if self.reader.n_selecting > n_selecting:
-            self._ask_anew(now_s)
-        if seen.node:
+        self.heed(now_s)
+        if self.started and seen.node:
             self._settle(seen, now_s)
 
     def note_early(self, seen: Seen, until_s: float) -> None:
@@ -152,7 +148,14 @@ class Mirror:
             self.provisional[seen.uid] = until_s
             self._note(seen)
 
-    def name_gpus(self, now_s: float) -> None:
+    def heed(self, now_s: float) -> None:
+        """Let nodes show the GPUs and pods the labels that somebody looks at by now."""
+        self._name_gpus(now_s)
+        if self.started and self.reader.n_selecting > self._n_selecting:
+            self._n_selecting = self.reader.n_selecting
+            self._ask_anew(now_s)
+
+    def _name_gpus(self, now_s: float) -> None:
         """Let nodes show the uuids of those of their GPUs that pods name by now."""
         if len(self.reader.named) == self._n_named:
             return
@@ -202,10 +205,15 @@ class Mirror:
         self.holds.pop(uid, None)
         self.assumed.pop(uid, None)
         pod = self.cluster.pods.get(uid)
+        # One that was squeezed in may have nothing at all, and keep its node closed all the same.
+        crowds = next((name for name, pods in self._crowded.items() if uid in pods), "")
+        if crowds:
+            del self._crowded[crowds][uid]
         if pod is not None:
-            self.n_released += 1
             self.cluster.apply(Gone(uid))
-            self._uncrowd(pod.placement.node, now_s)
+        if node := crowds if pod is None else pod.placement.node:
+            self.n_released += 1
+            self._uncrowd(node, now_s)
 
     def expired(self, now_s: float) -> list[str]:
         """Return the pods whose hold is over."""
@@ -273,13 +281,17 @@ class Mirror:
             self._settle(each, now_s)
 
     @contextmanager
-    def opened(self, name: str) -> Iterator[None]:
-        """Let a node take pods for a moment: who runs there came before it was cordoned."""
+    def opened(self, name: str, *, sick: bool = False) -> Iterator[None]:
+        """Let a node take pods for a moment: who runs there came before it was cordoned.
+
+        With ``sick`` its unhealthy GPUs do so, too: who has one came before it fell ill.
+        """
         node = self.cluster.nodes[name]
-        if node.schedulable:
+        open_ = replace(node, schedulable=True, unhealthy=() if sick else node.unhealthy)
+        if node == open_:
             yield
             return
-        self.cluster.apply(NodeChanged(replace(node, schedulable=True)))
+        self.cluster.apply(NodeChanged(open_))
         try:
             yield
         finally:
@@ -322,7 +334,7 @@ class Mirror:
                 self.holds.pop(uid, None)
                 self.cluster.apply(Bound(Decision(pod.request, now_s, pod.placement), now_s))
                 return
-            self.release(uid, now_s)
+        self.release(uid, now_s)
         if node in self.cluster.nodes:
             self._place(seen, node, self._hint(seen), now_s)
 
@@ -335,23 +347,32 @@ class Mirror:
         request = (
             self.reader.request(seen, seen.group)
             if seen.node
-            else self.reader.held_form(seen, node, seen.group)
+            else _unwishing(self.reader.held_form(seen, node, seen.group))
         )
         pod = BoundPod(request, node, now_s, hint)
-        with self.opened(node):
-            problem = bind_pod(self.cluster, pod, Groups())
-            if not problem:
-                return
-            holders = self._holders(node)
-            for uid in holders:  # who runs comes before whom we promised room
-                self.release(uid, now_s)
-            if holders and not bind_pod(self.cluster, pod, Groups()):
-                return
+        problem = self._bind(pod)
+        if not problem:
+            return
+        holders = self._holders(node)
+        for uid in holders:  # who runs comes before whom we promised room
+            self.release(uid, now_s)
+        if holders and not self._bind(pod):
+            return
+        with self.opened(node, sick=True):
             wholly = squeeze_in(self.cluster, pod, Groups())
         self._crowded.setdefault(node, {})[seen.uid] = problem
         if not wholly:
             self._vague.setdefault(node, set()).add(seen.uid)
             self._reopen(node)
+
+    def _bind(self, pod: BoundPod) -> str:
+        """Put a pod where it runs, or say why that cannot be."""
+        with self.opened(pod.node):
+            problem = bind_pod(self.cluster, pod, Groups())
+        if problem and self.cluster.nodes[pod.node].unhealthy:
+            with self.opened(pod.node, sick=True):
+                problem = bind_pod(self.cluster, pod, Groups())
+        return problem
 
     def _holders(self, node: str) -> list[str]:
         there = self.cluster.pods_on(self.cluster.row(node))
@@ -397,7 +418,7 @@ class Mirror:
             if self.started and seen.node and not same:
                 self.release(uid, now_s)
                 self._settle(seen, now_s)
-        self.name_gpus(now_s)
+        self._name_gpus(now_s)
 
     def _ask_anew(self, now_s: float) -> None:
         """Let pods have the labels that somebody's constraints look at by now."""
@@ -409,12 +430,24 @@ class Mirror:
             if pod.request.constraints == request.constraints or uid in self._squeezed():
                 continue
             changed = pod.request._replace(constraints=request.constraints)
-            with self.opened(seen.node):
-                self.cluster.apply(Gone(uid))
-                self.cluster.apply(Bound(Decision(changed, now_s, pod.placement), pod.start_s))
+            self.cluster.apply(Gone(uid))
+            try:
+                with self.opened(seen.node, sick=True):
+                    self.cluster.apply(Bound(Decision(changed, now_s, pod.placement), pod.start_s))
+            except Conflict:  # the node has become smaller than what runs there
+                self._place(seen, seen.node, hint_of_placement(pod.placement), now_s)
 
     def _squeezed(self) -> set[str]:
         return {uid for pods in self._crowded.values() for uid in pods}
+
+
+def _unwishing(request: Request) -> Request:
+    """Return what a pod holds where it was bound, whatever it wished or wishes by now."""
+    devices = tuple(
+        replace(each, models=(), least_memory_mib=0, uuids=(), not_uuids=())
+        for each in request.devices
+    )
+    return request._replace(devices=devices, topology=None)
 
 
 def _differs(placement: Placement, hint: Hint) -> bool:

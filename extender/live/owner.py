@@ -269,7 +269,10 @@ class Owner:
         if seen.group:
             return True
         try:
-            return bool(self.engine.feasible(alone(self.mirror, seen)).any())
+            fits = self.engine.feasible(alone(self.mirror, seen))
+            return bool(
+                (fits if seen.way is None else fits & self.mirror.enforcing(seen.way)).any()
+            )
         except InvalidRequest:
             return False
 
@@ -286,7 +289,7 @@ class Owner:
             seen = self.mirror.reader.see_pod(pod)
         except BadField as bad:
             return f"{bad.field}: {bad.text}"
-        self.mirror.name_gpus(now_s)
+        self.mirror.heed(now_s)
         if seen is None:
             return "the pod has ended"
         known = self.mirror.pods.get(seen.uid)
@@ -303,11 +306,15 @@ class Owner:
         self, seen: Seen, group: Group, among: Candidates, now_s: float, *, holds: bool
     ) -> FilterAnswer:
         node = self.plans.follow(seen, now_s)
-        if node and self._is(node, among).any():
+        if node and self._suits(node, seen) and self._is(node, among).any():
             return self._only(node, among)
         if not node and self._n_bound(group) >= self.plans.least(group):
-            self._drop_hold(seen.uid, now_s)  # who grows a gang comes alone
+            if holds:
+                self._drop_hold(seen.uid, now_s)  # who grows a gang comes alone
             return filtered(self.mirror, self.engine, seen, among)
+        standing = self.plans.plans.get(group.name)
+        if standing is not None and not holds:
+            return self._beside(standing, node, among)  # who only asks does not undo what stands
         # Where this member may not go, by what kube-scheduler alone looks at, its siblings need
         # not either: they are alike in most gangs.
         nodes = mask(self.mirror, seen, among) if node or seen.way is not None else None
@@ -317,7 +324,7 @@ class Owner:
                 return FilterAnswer.failed_call(plan.why)
             return FilterAnswer.nowhere(among.names, plan.why)
         node = plan.nodes.get(seen.uid, "")
-        if node and self._is(node, among).any():
+        if node and self._suits(node, seen) and self._is(node, among).any():
             return self._only(node, among)
         if node:
             self.plans.drop(group.name, now_s)
@@ -327,8 +334,18 @@ class Owner:
                 return self._only(again.nodes[seen.uid], among)
             why = again.why if isinstance(again, NoPlan) else "no room for this member"
             return FilterAnswer.nowhere(among.names, why)
-        why = f"gang {group.name} starts without this pod, which is beyond what it needs"
+        return self._beside(plan, "", among)
+
+    def _beside(self, plan: Plan, node: str, among: Candidates) -> FilterAnswer:
+        """Return that a plan has a pod on a node that is no candidate, or nowhere."""
+        if node:
+            return self._only(node, among)
+        why = f"gang {plan.name} starts without this pod, which is beyond what it needs"
         return FilterAnswer.nowhere(among.names, why)
+
+    def _suits(self, node: str, seen: Seen) -> bool:
+        """Whether a node enforces what a pod asks for: its siblings may ask for something else."""
+        return seen.way is None or self.mirror.reader.enforces(node, seen.way)
 
     def _is(self, node: str, among: Candidates) -> BoolArray:
         """Return which candidates are a node (len(names),)."""

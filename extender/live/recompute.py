@@ -86,8 +86,9 @@ def _free(cluster: Cluster, name: str) -> dict[str, object]:
     own = slice(view.slot_start.item(row), view.slot_start.item(row) + view.slot_count.item(row))
     gpus = np.stack([view.slot_free_milli[own], view.slot_free_mib[own]], axis=1)
     return {
-        "CPU": view.cpu_free_milli.item(row),
-        "memory": view.memory_free_mib.item(row),
+        # Less than nothing is free where a node has become smaller than what runs there.
+        "CPU": max(0, view.cpu_free_milli.item(row)),
+        "memory": max(0, view.memory_free_mib.item(row)),
         "GPUs": sorted(map(tuple, gpus.tolist())),
         "resources": dict(
             sorted(
@@ -95,7 +96,7 @@ def _free(cluster: Cluster, name: str) -> dict[str, object]:
                 for key, free in zip(
                     view.resource_names, view.resources_free[row].tolist(), strict=False
                 )
-                if free
+                if free > 0
             )
         ),
     }

@@ -77,10 +77,13 @@ class Waiting:
                 continue  # nothing is new, or it has been asked for meanwhile
             if len(woken) >= MOST_NUDGED:
                 return
+            seen = mirror.pods.get(key)
+            if seen is None or seen.node:  # gone or bound, and no event has told us
+                self.forget(key)
+                continue
             # To the end: what holds of it now is known until room becomes free again.
             self._refusals[key] = _Refusal(self._refusals.pop(key).why, mirror.n_released)
-            seen = mirror.pods.get(key)
-            name = key if seen is None else seen.group or key
+            name = seen.group or key
             if name not in woken and self._owner.may_fit(key):
                 woken.add(name)
                 await self._touch(key)

@@ -18,7 +18,7 @@ EXTENDER_BUGS = (
     Bug(
         "a GPU to avoid that only the call names is not avoided",
         "extender/live/owner.py",
-        "        self.mirror.name_gpus(now_s)\n",
+        "        self.mirror.heed(now_s)\n",
         "",
         (WISHES + "a_wish_that_only_the_call_shows_counts_at_once",),
     ),

@@ -75,14 +75,18 @@ def cluster_of(dump: Dump) -> tuple[Cluster, tuple[Problem, ...]]:
 def squeeze_in(cluster: Cluster, pod: BoundPod, groups: Groups) -> bool:
     """Let a pod take what is left of what it asks for; return whether that is told for GPUs, too.
 
-    How many whole GPUs are left is known; which GPUs it has shares of is not.
+    Where its GPUs are not there, how many whole ones are left is known; which it has shares of is
+    not.
 
     Parameters
     ----------
     cluster, pod, groups
         As of ``bind_pod``.
     """
-    view, row, request = cluster.view, cluster.row(pod.node), pod.request
+    row, request = cluster.row(pod.node), pod.request
+    less = _less(cluster, row, request)
+    if not bind_pod(cluster, pod._replace(request=less), groups):
+        return True  # its GPUs are there: it was CPU, memory or something else that is short
     left, devices = _idle_gpus(cluster, row), []
     wholly = True
     for device in request.devices:
@@ -93,10 +97,17 @@ def squeeze_in(cluster: Cluster, pod: BoundPod, groups: Groups) -> bool:
         left -= count
         if count:
             devices.append(DeviceRequest(WholeGpus(count)))
-    less = request._replace(
+    less = less._replace(devices=tuple(devices))
+    refused = bind_pod(cluster, BoundPod(less, pod.node, pod.start_s), groups)
+    return wholly and not refused
+
+
+def _less(cluster: Cluster, row: int, request: Request) -> Request:
+    """Return a request for no more than is free but for GPUs."""
+    view = cluster.view
+    return request._replace(
         cpu_milli=min(request.cpu_milli, max(0, view.cpu_free_milli.item(row))),
         memory_mib=min(request.memory_mib, max(0, view.memory_free_mib.item(row))),
-        devices=tuple(devices),
         resources=tuple(
             (name, min(n, free))
             for name, n in request.resources
@@ -104,8 +115,6 @@ def squeeze_in(cluster: Cluster, pod: BoundPod, groups: Groups) -> bool:
         ),
         preemptible=False,
     )
-    refused = bind_pod(cluster, BoundPod(less, pod.node, pod.start_s), groups)
-    return wholly and not refused
 
 
 @dataclass(slots=True)

@@ -13,6 +13,12 @@ from bayplan.extender.live.settings import Gangs, Live
 from extender_things import bound, gang_pod, hami_node, listed, node, pod, pod_group
 
 Object = dict[str, Any]
+SHARE = {"nvidia.com/gpu": "1", "nvidia.com/gpumem": "40960"}
+VOLCANO = {
+    "volcano.sh/node-vgpu-register": "".join(
+        f"GPU-v-{k},10,81920,NVIDIA-NVIDIA A100,true,hami-core:" for k in range(2)
+    )
+}
 
 
 def owner_of(*nodes: Object, pods: tuple[Object, ...] = (), settings: Live | None = None) -> Owner:
@@ -450,3 +456,39 @@ def test_a_dry_run_holds_nothing_of_a_gang() -> None:
     assert owner.filter(pods[0], ["n0", "n1"], 0.0, holds=False).passed
     assert not owner.mirror.holds
     assert not owner.plans.plans
+
+
+def test_a_dry_run_undoes_nothing_of_a_gang() -> None:
+    owner, pods = gang_owner()
+    for each in pods:
+        owner.changed("Pod", each, 0.0)
+    assert owner.filter(pods[0], ["n0", "n1"], 0.0, holds=True).passed
+    (plan,), holds = owner.plans.plans.values(), dict(owner.mirror.holds)
+    at = plan.nodes[f"default/{pods[0]['metadata']['name']}"]
+    (other,) = {"n0", "n1"} - {at}
+    answer = owner.filter(pods[0], [other], 1.0, holds=False)
+    assert answer.failed == {other: f"the gang's plan has this pod on {at}"}
+    assert [*owner.plans.plans.values()] == [plan]
+    assert owner.mirror.holds == holds
+
+
+def test_a_share_of_a_gang_goes_where_it_is_enforced_whoever_is_asked_first() -> None:
+    theirs = node("a", 20, annotations=VOLCANO)
+    pods = (gang_pod("first", "g", asks={"cpu": "1"}), gang_pod("second", "g", asks=SHARE))
+    owner = Owner(Live(hami=True))
+    listed(owner, "PodGroup.scheduling.x-k8s.io", [pod_group("g", 2)], 0.0)
+    listed(owner, "Node", [theirs, hami_node("z")], 0.0)
+    listed(owner, "Pod", pods, 0.0)
+    for each in pods:
+        assert owner.filter(each, ["a", "z"], 0.0, holds=True).passed
+    assert owner.filter(pods[1], ["a", "z"], 0.0, holds=True).passed == ["z"]
+    checked(owner)
+
+
+def test_a_share_may_fit_only_where_it_is_enforced() -> None:
+    owner = Owner(Live(hami=True))
+    listed(owner, "Node", [node("a", 20, annotations=VOLCANO)], 0.0)
+    listed(owner, "Pod", [pod("p", asks=SHARE)], 0.0)
+    assert not owner.may_fit("default/p")
+    owner.changed("Node", hami_node("z"), 1.0)
+    assert owner.may_fit("default/p")

@@ -98,6 +98,21 @@ def test_a_wish_that_only_the_call_shows_counts_at_once() -> None:
     checked(owner)
 
 
+def test_who_is_bound_by_a_wish_that_the_watch_has_not_shown_stays_there() -> None:
+    owner = owner_of(hami_node("a"))
+    before = sharing("p", **{NOUSE: "GPU-a-1"})
+    owner.changed("Pod", before, 0.0)
+    uid = before["metadata"]["uid"]
+    now = pod("p", asks=HALF, annotations={USE: "GPU-a-1"}, uid=uid)
+    assert owner.filter(now, ["a"], 0.0, holds=True).passed == ["a"]
+    owner.prioritize(now, ["a"], 0.0)
+    assert isinstance(owner.reserve("default/p", "a", 0.0), Ready)
+    checked(owner)
+    owner.changed("Node", hami_node("a", 3), 1.0)  # other GPUs: all are placed anew
+    checked(owner)
+    assert owner.mirror.crowded() == []
+
+
 def test_names_are_kept_when_nodes_come_and_go_and_change() -> None:
     owner = owner_of(hami_node("a"), pods=(sharing("w", **{USE: "GPU-a-1"}),))
     assert placed(owner, sharing("p", **{USE: "GPU-a-1"}), ["a"]) == given("GPU-a-1")

@@ -117,6 +117,18 @@ def test_pods_that_cannot_be_touched_are_logged_once_a_while_and_the_next_is_tou
     assert [each.message for each in caplog.records] == ["not touched"]
 
 
+def test_who_has_gone_or_is_bound_while_nobody_told_is_forgotten() -> None:
+    gone, elsewhere, stays = pods_of(3)
+    made, owner, api = waiting(gone, elsewhere, stays)
+    listed(
+        owner, "Pod", [{**elsewhere, "spec": {**elsewhere["spec"], "nodeName": "a"}}, stays], 1.0
+    )
+    rounds(made)
+    assert api.touched == ["p002"]
+    news = [made.refused(f"default/p00{k}", "no room") for k in range(3)]
+    assert news == [True, True, False]
+
+
 def test_a_reason_is_new_once() -> None:
     made, _, _ = waiting()
     told = [made.refused("default/p", why) for why in ("a", "a", "b", "a")]
