@@ -85,12 +85,6 @@ def _device_plugins(nodes: Sequence[Object], values: Mapping[str, object]) -> It
                 " for its shares are turned away", f"set {key} = true and end {project}'s own"
                 " scheduler, or leave such pods to that one",
             )  # fmt: skip
-        if names and values[key] and way is Way.HAMI:
-            yield note(
-                f"node {some(names)}", f"{way.value} refuses pods of {keys.GPU} alone, which may"
-                " be placed there", f"let them ask for {keys.HAMI_PERCENT}: 100, too, or keep"
-                " them off by a taint",
-            )  # fmt: skip
         if values[key] and not names:
             yield warning(key, f"is on, and {way.value} runs on no node", f"set {key} = false")
 

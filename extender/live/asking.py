@@ -62,8 +62,8 @@ def filtered(mirror: Mirror, engine: Engine, seen: Seen, among: Candidates) -> F
     fits, found = engine.feasible(request), engine.codes(request)
     codes = np.full(fits.size + 1, _UNKNOWN, np.int64)  # the last: of nodes without a row
     codes[:-1] = np.where(fits, 0, np.where(found, found, _OTHER))
-    if seen.way is not None:
-        codes[:-1][~mirror.enforcing(seen.way)] = _UNENFORCED
+    if (giving := mirror.giving(seen)) is not None:
+        codes[:-1][~giving] = _UNENFORCED
     return FilterAnswer(among.names, codes[among.rows], _whys(seen.way))
 
 
@@ -95,7 +95,8 @@ def mask(mirror: Mirror, seen: Seen | None, among: Candidates) -> BoolArray:
     found = np.zeros(mirror.cluster.view.n_rows + 1, np.bool_)
     found[among.rows] = True
     found = found[:-1]
-    return found if seen is None or seen.way is None else found & mirror.enforcing(seen.way)
+    giving = None if seen is None else mirror.giving(seen)
+    return found if giving is None else found & giving
 
 
 @lru_cache(maxsize=16)
@@ -105,7 +106,7 @@ def _whys(way: Way | None) -> tuple[Why, ...]:
         *(Why(_TEXTS.get(n, ""), lasting=n < FIRST_SHORTAGE) for n in range(1, _KNOWN + 1)),
         Why("the node is not known yet"),
         Why("the node does not suit another of the pod's wishes"),
-        Why("" if way is None else missing(way), lasting=True),
+        Why(missing(way), lasting=True),
     )
 
 

@@ -74,6 +74,22 @@ def way_of(spec: Object, annotations: Object) -> Way | None:
     return Way.PLUGIN if keys.GPU_TOPOLOGY in annotations and keys.GPU in names else None
 
 
+def asking(spec: Object) -> tuple[bool, ...]:
+    """Return which containers ask for GPUs as NVIDIA's device plugin has them; empty: none does.
+
+    Parameters
+    ----------
+    spec
+        The pod's spec.
+    """
+    found = tuple(
+        keys.GPU in {*dict_of(has.get("requests")), *dict_of(has.get("limits"))}
+        for each in objects_in(spec.get("containers"))
+        for has in (dict_of(each.get("resources")),)
+    )
+    return found if any(found) else ()
+
+
 def ways_on(node: Object) -> frozenset[Way]:
     """Return who enforces shares on a node, by what is registered there.
 
@@ -99,14 +115,19 @@ def ways_on(node: Object) -> frozenset[Way]:
     return frozenset(found)
 
 
-def missing(way: Way) -> str:
-    """Return why a node without an enforcer does not do.
+def missing(way: Way | None) -> str:
+    """Return why a node does not do that does not enforce a share, or enforces only shares.
 
     Parameters
     ----------
     way
-        How the pod asks.
+        How the pod asks; None: for whole GPUs.
     """
+    if way is None:
+        return (
+            f"{Way.HAMI.value} gives GPUs there to pods whose GPUs are written for it:"
+            " set devices.hami = true"
+        )
     if way is Way.PLUGIN:
         return f"nothing there keeps the GPUs together: {way.value} does not give them out"
     return f"nothing on the node enforces the share: {way.value} is not registered there"

@@ -49,6 +49,8 @@ class Mirror:
         Until when room is kept for a pod that is not bound.
     n_released, n_node_changes
         How often there may have been room that was not, and nodes came or left.
+    writes_for_hami
+        Whether HAMi's device plugin is told which GPUs pods have.
     provisional
         Pods that a call has shown and the watch has not, yet, each with when to forget it.
     """
@@ -66,6 +68,7 @@ class Mirror:
         self._on_node: dict[str, dict[str, None]] = {}
         self._crowded: dict[str, dict[str, str]] = {}
         self._vague: dict[str, set[str]] = {}
+        self.writes_for_hami = True
         self._index: tuple[int, Index, IntArray] | None = None
         self._enforcing: dict[Way, tuple[tuple[int, int], BoolArray]] = {}
         self._n_named = self._n_selecting = 0
@@ -92,6 +95,15 @@ class Mirror:
                 found[self.cluster.row(name)] = self.reader.enforces(name, way)
             known = self._enforcing[way] = at, found
         return known[1]
+
+    def giving(self, seen: Seen) -> BoolArray | None:
+        """Return which rows (n_rows,) give out what a pod asks for in its words; None: all."""
+        if seen.way is not None:
+            return self.enforcing(seen.way)
+        if not seen.asking or self.writes_for_hami:
+            return None
+        shares = self.enforcing(Way.HAMI)
+        return ~shares if shares.any() else None
 
     # --- what is seen ---------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ from bayplan.extender.live.asking import (
     objection,
     scored,
 )
+from bayplan.extender.live.enforcing import Way
 from bayplan.extender.live.mirror import Mirror
 from bayplan.extender.live.plans import POD_GROUPS, NoPlan, Plan, Plans
 from bayplan.extender.live.reading import Seen
@@ -80,6 +81,7 @@ class Owner:
     def __init__(self, settings: Live) -> None:
         self.settings = settings
         self.mirror = Mirror()
+        self.mirror.writes_for_hami = settings.hami
         policy = make_policy(settings.placement)
         self.engine = Engine(self.mirror.cluster, policy, seed=settings.seed)
         self.plans = Plans(self.mirror, self.engine, settings.gangs)
@@ -269,10 +271,8 @@ class Owner:
         if seen.group:
             return True
         try:
-            fits = self.engine.feasible(alone(self.mirror, seen))
-            return bool(
-                (fits if seen.way is None else fits & self.mirror.enforcing(seen.way)).any()
-            )
+            fits, giving = self.engine.feasible(alone(self.mirror, seen)), self.mirror.giving(seen)
+            return bool((fits if giving is None else fits & giving).any())
         except InvalidRequest:
             return False
 
@@ -317,7 +317,8 @@ class Owner:
             return self._beside(standing, node, among)  # who only asks does not undo what stands
         # Where this member may not go, by what kube-scheduler alone looks at, its siblings need
         # not either: they are alike in most gangs.
-        nodes = mask(self.mirror, seen, among) if node or seen.way is not None else None
+        narrow = node or self.mirror.giving(seen) is not None
+        nodes = mask(self.mirror, seen, among) if narrow else None
         plan = self.plans.make(seen, group, now_s, nodes, holds=holds)
         if isinstance(plan, NoPlan):
             if plan.waits:
@@ -345,7 +346,15 @@ class Owner:
 
     def _suits(self, node: str, seen: Seen) -> bool:
         """Whether a node enforces what a pod asks for: its siblings may ask for something else."""
-        return seen.way is None or self.mirror.reader.enforces(node, seen.way)
+        giving = self.mirror.giving(seen)
+        return giving is None or bool(giving[self.mirror.cluster.row(node)])
+
+    def by_hami(self, uid: str, node: str) -> bool:
+        """Whether HAMi's device plugin is the one that gives a pod its GPUs on a node."""
+        seen = self.mirror.pods.get(uid)
+        if seen is None or not (seen.way is Way.HAMI or seen.asking):
+            return False
+        return self.mirror.reader.enforces(node, Way.HAMI)
 
     def _is(self, node: str, among: Candidates) -> BoolArray:
         """Return which candidates are a node (len(names),)."""

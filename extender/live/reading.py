@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from bayplan.extender.live.enforcing import Way, way_of, ways_on
+from bayplan.extender.live.enforcing import Way, asking, way_of, ways_on
 from bayplan.scheduler.types import Request
 from bayplan.traces.kubernetes import keys
 from bayplan.traces.kubernetes.gangs import Member, named_by
@@ -37,7 +37,8 @@ class Seen:
     ``group`` is namespace/name of its gang and ``grouped_by`` the key that names it, empty without
     one. ``leaving``: it is being deleted. ``problem`` says what of it cannot be used. ``thing`` is
     the object of a pod that shares GPUs: it may ask for something else when the cluster gets other
-    GPUs, and has to be told which it was given.
+    GPUs, and has to be told which it was given. ``asking`` tells which containers ask for whole
+    GPUs; empty where none does.
     """
 
     uid: str
@@ -50,6 +51,7 @@ class Seen:
     problem: str = ""
     thing: Object | None = None
     version: str = ""
+    asking: tuple[bool, ...] = ()
 
     @property
     def node(self) -> str:
@@ -160,6 +162,7 @@ class Reader:
             problem,
             thing if _is_looked_at_again(member, way) else None,
             str(metadata.get("resourceVersion") or ""),
+            asking(member.spec) if way in (None, Way.PLUGIN) else (),
         )
 
     def request(self, seen: Seen, gang: str = "") -> Request:

@@ -6,6 +6,8 @@ each device and a semicolon after each container) and gpushare (``ALIYUN_COM_GPU
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bayplan.extender.live.enforcing import Way
 from bayplan.extender.live.reading import Seen
 from bayplan.scheduler.types import GPU_MILLI, Placement
@@ -21,7 +23,9 @@ _HAMI_NAMES = (keys.GPU, keys.HAMI_MEMORY, keys.HAMI_PERCENT, keys.HAMI_CORES)
 _MIB_A_GIB = 1024
 
 
-def chosen(seen: Seen, placement: Placement, gpus: Gpus, epoch_s: float) -> dict[str, str]:
+def chosen(
+    seen: Seen, placement: Placement, gpus: Gpus, epoch_s: float, *, by_hami: bool = False
+) -> dict[str, str]:
     """Return the annotations that tell a node's device plugin which GPUs a pod is to have.
 
     Parameters
@@ -34,9 +38,14 @@ def chosen(seen: Seen, placement: Placement, gpus: Gpus, epoch_s: float) -> dict
         Those of the node.
     epoch_s
         Seconds since 1970, which both formats carry.
+    by_hami
+        Whether HAMi's device plugin gives whole GPUs out there.
     """
     if seen.way is Way.HAMI and seen.thing is not None:
-        return _for_hami(dict_of(seen.thing.get("spec")), placement, gpus, epoch_s)
+        containers = objects_in(dict_of(seen.thing.get("spec")).get("containers"))
+        return _for_hami([*map(_asks, containers)], placement, gpus, epoch_s)
+    if seen.asking and by_hami:
+        return _for_hami(seen.asking, placement, gpus, epoch_s)
     if seen.way is Way.ALIYUN:
         return _for_gpushare(placement, gpus, epoch_s)
     return {}
@@ -53,14 +62,17 @@ def is_allocating(annotations: Object) -> bool:
     return annotations.get(PHASE) == ALLOCATING
 
 
-def _for_hami(spec: Object, placement: Placement, gpus: Gpus, epoch_s: float) -> dict[str, str]:
+def _for_hami(
+    asking: Sequence[bool], placement: Placement, gpus: Gpus, epoch_s: float
+) -> dict[str, str]:
     grants = iter(placement.grants)
     containers = []
-    for container in objects_in(spec.get("containers")):
-        devices = next(grants, ()) if _asks(container) else ()
+    for asks in asking:
+        devices = next(grants, ()) if asks else ()
         containers.append(
             "".join(
-                f"{gpus.registered[grant.slot.gpu].uuid},{_VENDOR},{grant.memory_mib},"
+                f"{gpus.registered[grant.slot.gpu].uuid},{_VENDOR},"
+                f"{grant.memory_mib or gpus.registered[grant.slot.gpu].memory_mib},"
                 f"{grant.milli * 100 // GPU_MILLI}:"
                 for grant in devices
             )

@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Callable, Coroutine
 
-from bayplan.extender.live.enforcing import Way
 from bayplan.extender.live.owner import Owner, Ready, Refused
 from bayplan.extender.live.plans import Plan
 from bayplan.extender.live.writing import chosen, is_allocating
@@ -60,8 +59,7 @@ class Binder:
             return came.why
         if isinstance(came, Plan) and (why := await self._pass(came, pod)):
             return why
-        seen = self._owner.mirror.pods.get(pod.key)
-        if seen is not None and seen.way is Way.HAMI:
+        if self._owner.by_hami(pod.key, node):
             return await self._bind_in_turn(pod, node)
         return await self._bind(pod, node)
 
@@ -148,7 +146,8 @@ class Binder:
         if placement is None or facts is None:
             return {}
         seen = self._owner.mirror.pods[pod.key]
-        return chosen(seen, placement, facts.gpus, time.time())
+        by_hami = self._owner.by_hami(pod.key, placement.node)
+        return chosen(seen, placement, facts.gpus, time.time(), by_hami=by_hami)
 
     async def _after_failure(self, pod: PodName, node: str, failed: CallFailed) -> str:
         """Find out whether a write that failed has happened, and take back what has not."""

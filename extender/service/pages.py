@@ -39,7 +39,7 @@ async def explained(owner: Owner, uid: str, now_s: float) -> Object:
     copy = owner.mirror.cluster.copy()
     engine = Engine(copy, owner.engine.policy, seed=owner.engine.seed)
     gang = owner.plans.gang(seen.group) if seen.group else None
-    nodes = None if seen.way is None else owner.mirror.enforcing(seen.way)
+    nodes = owner.mirror.giving(seen)
     if gang is not None:
         text = await asyncio.to_thread(lambda: explain_gang(engine, gang, now_s, nodes=nodes).text)
     else:
@@ -47,7 +47,7 @@ async def explained(owner: Owner, uid: str, now_s: float) -> Object:
         text = await asyncio.to_thread(
             lambda: explain_pod(engine, request, now_s, nodes=nodes).text
         )
-    if seen.way is not None and nodes is not None and not page["node"]:
+    if nodes is not None and not page["node"]:
         n, n_nodes = int(nodes.sum()), len(copy.nodes)
         if n < n_nodes:
             text += f"\nCandidates are {n} of {n_nodes} nodes; others: {missing(seen.way)}."

@@ -76,7 +76,7 @@ def without_product() -> dict[str, Any]:
         (time_sliced("n", 4), {}, [(N, "split")]),
         (mps("n", 4), {}, [(N, "split")]),
         (hami("n"), {}, [(W, "devices.hami is off")]),
-        (hami("n"), {"devices.hami": True}, [(N, "gpumem-percentage: 100")]),
+        (hami("n"), {"devices.hami": True}, []),
         (mig_mixed("n", {"1g.10gb": 7}), {"devices.hami": True}, [(W, "runs on no node")]),
         (gpushare("n"), {}, [(W, "devices.gpushare is off")]),
         (gpushare("n"), {"devices.gpushare": True}, []),
