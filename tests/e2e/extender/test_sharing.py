@@ -93,6 +93,24 @@ def test_hami_gives_the_gpus_that_were_chosen(client: Client, shared: Extender) 
         check(client, shared, [*set(placed) - {"share-3"}, "more"], audit)
 
 
+def test_hami_gives_whole_gpus_that_were_chosen_beside_shares(
+    client: Client, shared: Extender
+) -> None:
+    add_nodes(client, nodes.hami("a", gpus=4))
+    with device_plugin(client), audited(shared.plane) as audit:
+        share = {"nvidia.com/gpumem": "20000"}
+        pods = [ours("pair", 2), ours("one", 1), ours("share", 1, resources=share)]
+        placed = run(client, *pods)
+        amounts = sorted(hami_of(placed.values()).values())
+        assert [each[1:] for each in amounts[1:]] == [(81559, 100)] * 3
+        assert amounts[0][:2] == (1, 20000)
+        client.create(ours("more", 1))
+        wait_for("its event", lambda: events(client, "more", "FailedScheduling"))
+        client.delete("Pod", "share")
+        wait_for("its room", lambda: node_of(client.get("Pod", "more")), 30.0)
+        check(client, shared, ["pair", "one", "more"], audit)
+
+
 def test_hami_gives_only_gpus_that_the_pods_allow(client: Client, shared: Extender) -> None:
     add_nodes(client, nodes.hami("a", gpus=2), nodes.hami("b", gpus=2))
     named = {f"{node}{k}": nodes.uuid(node, k) for node in "ab" for k in range(2)}
