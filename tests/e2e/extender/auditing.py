@@ -115,8 +115,11 @@ class Audit:
 
 @contextmanager
 def audited(plane: Plane, least: Mapping[str, int] | None = None) -> Iterator[Audit]:
-    """Watch the pods of a control plane whose nodes are there already."""
-    found = Audit(room_of(plane.client), dict(least or {}))
+    """Watch the pods of a control plane whose nodes are there already.
+
+    ``least`` may grow meanwhile.
+    """
+    found = Audit(room_of(plane.client), {} if least is None else least)
     ended = Event()
     listed = plane.client.call("GET", "api/v1/pods")
     found.replace(listed["items"], monotonic())
