@@ -24,7 +24,7 @@ from bayplan.extender.http.server import Server
 from bayplan.extender.names import NodeNames
 from bayplan.extender.service.api import ApiCalls
 from bayplan.extender.service.calls import CallFailed, PodName
-from bayplan.extender.verbs import FilterAnswer, Scores
+from bayplan.extender.verbs import FilterAnswer, Scores, Victims
 from bayplan.extender.warming import warm
 from bayplan.traces.kubernetes.objects import Object
 
@@ -42,6 +42,10 @@ class First:
     def prioritize(self, pod: Object, names: Sequence[str]) -> Scores:
         """Nobody asks: there is one node."""
         return Scores(NodeNames.of(names), np.zeros(len(names), np.int64))
+
+    def preempt(self, pod: Object, victims: Victims) -> Victims:
+        """Let kube-scheduler's choice be."""
+        return victims
 
     async def bind(self, namespace: str, name: str, uid: str, node: str) -> str:
         """Write the Binding."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import compress
@@ -124,6 +124,10 @@ class Scores:
         return iter(zip(self.names, self.points.tolist(), strict=True))
 
 
+Victims = Mapping[str, tuple[tuple[str, ...], int]]
+"""By node the API's uids of pods, and how many disruption budgets evicting them violates."""
+
+
 class Verbs(Protocol):
     """Answers kube-scheduler's calls. All methods run on the event loop that owns the cluster."""
 
@@ -149,6 +153,17 @@ class Verbs(Protocol):
             The pod.
         names
             The nodes to score.
+        """
+
+    def preempt(self, pod: Object, victims: Victims) -> Victims:
+        """Return whom to evict for a pod; nodes that are left out are no candidates.
+
+        Parameters
+        ----------
+        pod
+            The pod.
+        victims
+            Whom kube-scheduler would evict, by node; maybe nobody.
         """
 
     async def bind(self, namespace: str, name: str, uid: str, node: str) -> str:

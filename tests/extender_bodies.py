@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from bayplan.extender.http.app import App
 from bayplan.extender.http.settings import HttpSettings
 from bayplan.extender.names import NodeNames
-from bayplan.extender.verbs import FilterAnswer, Scores, Why
+from bayplan.extender.verbs import FilterAnswer, Scores, Victims, Why
 from bayplan.traces.kubernetes.objects import Object, dict_of, name_of
 from bayplan.traces.kubernetes.pods import PodReader, member_of
 from bayplan.traces.kubernetes.resources import BadField
@@ -131,6 +131,10 @@ class Recorder:
         if self.scores is not None:
             return scores(self.scores)
         return scores([(name, 3 if i else 10) for i, name in enumerate(names)])
+
+    def preempt(self, pod: Object, victims: Victims) -> Victims:
+        self._ask("preempt", name_of(pod), dict(victims))
+        return {} if self._unreadable(pod) else victims
 
     async def bind(self, namespace: str, name: str, uid: str, node: str) -> str:
         self._ask("bind", namespace, name, uid, node)

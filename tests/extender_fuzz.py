@@ -19,7 +19,6 @@ from collections.abc import Callable
 from typing import Any
 
 from bayplan.extender.http.app import App
-from bayplan.extender.wire.decoding import Malformed, read_preemption
 from extender_bodies import (
     BINDING,
     META_PREEMPTION,
@@ -121,12 +120,6 @@ async def one(number: int, app: App, verbs: Recorder) -> str:
     draw = random.Random(number)
     verb, body = draw.choice(CALLS)
     data = mutated(body, draw)
-    if verb == "preempt":  # no route has it yet
-        try:
-            read_preemption(data)
-        except Malformed:
-            return "preempt malformed"
-        return "preempt read"
     verbs.asked, verbs.bound = [], []
     reply = await asked(app, f"/scheduler/{verb}", data)
     said = check(verb, reply, verbs)
@@ -147,6 +140,9 @@ def check(verb: str, reply: Replied, verbs: Recorder) -> str:
         assert all(each.keys() == {"Host", "Score"} for each in said)
         assert all(type(each["Score"]) is int and 0 <= each["Score"] <= 10 for each in said)
         return ""
+    if verb == "preempt":
+        assert said.keys() == {"NodeNameToMetaVictims"}
+        return "" if said["NodeNameToMetaVictims"] else " nobody"
     error = said["Error"]
     assert not error.startswith("internal error"), reply
     if verb == "filter":

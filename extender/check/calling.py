@@ -11,7 +11,12 @@ from bayplan.extender.check.scheduler_file import seconds
 from bayplan.traces.kubernetes import keys
 from bayplan.traces.kubernetes.objects import Object, dict_of, metadata_of, objects_in
 
-VERBS = ("filter", "prioritize", "bind")
+VERBS = ("filter", "prioritize", "preempt", "bind")
+_WITHOUT = {
+    "prioritize": "kube-scheduler chooses the node",
+    "preempt": "kube-scheduler evicts by numbers of devices, gangs in part",
+}
+"""What it means that a verb is left out which need not be there."""
 OF_HAMI = (keys.HAMI_MEMORY, keys.HAMI_PERCENT, keys.HAMI_CORES)
 """What pods ask of HAMi beside GPUs. No node has it: it is in the register."""
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -152,18 +157,13 @@ def _verbs(entry: Object) -> Iterator[Finding]:
         key, said = f"{verb}Verb", str(entry.get(f"{verb}Verb") or "")
         if said == verb:
             continue
-        if not said and verb == "prioritize":
-            yield warning(
-                key, "is not there: kube-scheduler chooses the node", f"set {key}: {verb}"
-            )
+        if not said and verb in _WITHOUT:
+            yield warning(key, f"is not there: {_WITHOUT[verb]}", f"set {key}: {verb}")
         elif not said:
             why = "pods are placed without us" if verb == "filter" else "GPUs are not written down"
             yield error(key, f"is not there: {why}", f"set {key}: {verb}")
         else:
             yield error(key, f"is {said!r}, which nobody answers", f"set {key}: {verb}")
-    if preempt := entry.get("preemptVerb"):
-        yield error("preemptVerb", f"is {preempt!r}, and this version has no such verb: every"
-                    " preemption would fail", "leave it out")  # fmt: skip
 
 
 def _time(entry: Object, ours_s: float) -> Iterator[Finding]:

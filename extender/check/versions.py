@@ -37,8 +37,8 @@ def of_version(facts: Facts) -> Iterator[Finding]:
             "start kube-scheduler with --feature-gates=OpportunisticBatching=false",
         )
     if facts.version >= EMPTY_VICTIMS:
-        yield note(about, "kube-scheduler asks extenders for victims, and this one has no preempt"
-                   " verb yet: preemption is kube-scheduler's own")  # fmt: skip
+        yield note(about, "kube-scheduler asks extenders for victims where its own filters find"
+                   " none, too: shares are preempted")  # fmt: skip
     else:
         yield note(about, "kube-scheduler preempts only where its own filters find victims that"
                    " make room: whole GPUs, not shares")  # fmt: skip

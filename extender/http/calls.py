@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 from bayplan.extender.objects import uid_of
 from bayplan.extender.verbs import Verbs
-from bayplan.extender.wire.decoding import read_args, read_binding
+from bayplan.extender.wire.decoding import read_args, read_binding, read_preemption
 from bayplan.extender.wire.encoding import (
     NO_PRIORITIES,
     binding_reply,
     filter_error,
     filter_reply,
+    preemption_reply,
     priorities_reply,
 )
 from bayplan.traces.kubernetes.objects import Object, name_of
@@ -38,8 +39,6 @@ class Call(NamedTuple):
 def calls_of(verbs: Verbs) -> dict[str, Call]:
     """Return the calls that can be made, by verb.
 
-    ``preempt`` is not among them yet: an extender without it is passed over.
-
     Parameters
     ----------
     verbs
@@ -57,6 +56,11 @@ def calls_of(verbs: Verbs) -> dict[str, Call]:
         with _naming(asked.pod):
             return Answer(priorities_reply(verbs.prioritize(asked.pod, asked.names)))
 
+    async def preempt(body: bytes) -> Answer:
+        asked = read_preemption(body)
+        with _naming(asked.pod):
+            return Answer(preemption_reply(verbs.preempt(asked.pod, asked.victims)))
+
     async def bind(body: bytes) -> Answer:
         asked = read_binding(body)
         if not (asked.pod_name and asked.pod_namespace and asked.pod_uid and asked.node):
@@ -67,6 +71,7 @@ def calls_of(verbs: Verbs) -> dict[str, Call]:
     return {
         "filter": Call(filter_, filter_error),
         "prioritize": Call(prioritize, _no_priorities),
+        "preempt": Call(preempt, _no_victims),
         "bind": Call(bind, binding_reply),
     }
 
@@ -75,6 +80,11 @@ def _no_priorities(text: str) -> bytes:
     # The reply is a bare array, which has no room for an error; kube-scheduler goes on without
     # our scores either way.
     return NO_PRIORITIES
+
+
+def _no_victims(text: str) -> bytes:
+    # There is no room for an error; and who cannot tell lets nobody be evicted.
+    return preemption_reply({})
 
 
 @contextmanager

@@ -449,6 +449,22 @@ class Mirror:
             except Conflict:  # the node has become smaller than what runs there
                 self._place(seen, seen.node, hint_of_placement(pod.placement), now_s)
 
+    def learn_budgets(self, now_s: float) -> None:
+        """Let pods have the disruption budgets that protect them by now."""
+        if not self.reader.learn_budgets():
+            return
+        for uid, pod in list(self.cluster.pods.items()):
+            seen = self.pods.get(uid)
+            if seen is None or pod.held_until_s is not None:
+                continue
+            budgets = self.reader.request(seen, seen.group).disruption_budgets
+            if budgets == pod.request.disruption_budgets or uid in self._squeezed():
+                continue
+            changed = pod.request._replace(disruption_budgets=budgets)
+            with self.opened(pod.placement.node):
+                self.cluster.apply(Gone(uid))
+                self.cluster.apply(Bound(Decision(changed, now_s, pod.placement), pod.start_s))
+
     def _squeezed(self) -> set[str]:
         return {uid for pods in self._crowded.values() for uid in pods}
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bayplan.extender.live import preempting
 from bayplan.extender.live.asking import (
     BEST,
     Candidates,
@@ -39,12 +40,15 @@ from bayplan.traces.kubernetes.gangs import Group
 from bayplan.traces.kubernetes.objects import Object, metadata_of, name_of
 from bayplan.traces.kubernetes.resources import BadField
 
-NODE, POD = "Node", "Pod"
+NODE, POD, BUDGET = "Node", "Pod", "PodDisruptionBudget"
 NEEDED = (NODE, POD)
 """Kinds without which nothing can be answered."""
 
 EARLY_S = 30.0
 """How long a pod counts that a call has shown and no watch: longer than watches are late."""
+
+NOMINATED_S = 120.0
+"""How long room is looked for that victims leave: four times the grace that pods have."""
 
 _NO_ROW = -2
 """Of a node that is not there; -1 is of a candidate that is not."""
@@ -89,6 +93,7 @@ class Owner:
         self._listed: dict[str, set[str]] = {}
         self._partial_since_s: dict[str, float] = {}
         self._whole: dict[str, tuple[int, int, int | None]] = {}
+        self._nominated: dict[str, tuple[str, float]] = {}
 
     # --- what is seen ---------------------------------------------------------------------
 
@@ -117,6 +122,8 @@ class Owner:
             self.mirror.see_node(thing, now_s)
         elif kind == POD:
             self.mirror.see_pod(thing, now_s)
+        elif kind == BUDGET:
+            self.mirror.reader.see_budget(thing)
         elif kind in POD_GROUPS:
             self.plans.pod_groups.setdefault(kind, {})[name_of(thing)] = thing
             self._whole.clear()
@@ -133,6 +140,7 @@ class Owner:
     def tick(self, now_s: float) -> None:
         """Let what was promised for too long be over."""
         self.plans.drop_overdue(now_s)
+        self._hold_nominated(now_s)
         for uid in self.mirror.expired(now_s):
             self.mirror.release(uid, now_s)
         for uid, until_s in list(self.mirror.provisional.items()):
@@ -188,6 +196,29 @@ class Owner:
         except (InvalidRequest, StateError):
             return nobody
         return points
+
+    def preempt(self, pod: Object, among: preempting.Candidates, now_s: float) -> preempting.Chosen:
+        """Return whom to evict for a pod, of some nodes; empty: nobody.
+
+        The room is kept for it once they have left.
+        """
+        seen = self._asked(pod, now_s)
+        if isinstance(seen, str) or objection(seen, self.settings):
+            return {}
+        self.mirror.learn_budgets(now_s)
+        self._drop_hold(seen.uid, now_s)
+        group = self.plans.group(seen.group) if seen.group else None
+        try:
+            if group is not None:
+                return preempting.chosen_for_member(
+                    self.mirror, self.engine, self.plans, seen, group, among, now_s
+                )
+            found = preempting.chosen(self.mirror, self.engine, self.plans, seen, among, now_s)
+        except InvalidRequest:
+            return {}
+        for node in found:
+            self._nominated[seen.uid] = node, now_s + NOMINATED_S
+        return found
 
     def come(self, uid: str, api_uid: str, node: str, now_s: float) -> Plan | Refused | None:
         """Note that a pod has come to be bound; return the plan that it waits for, if any."""
@@ -381,6 +412,17 @@ class Owner:
             return ""
         return choice.placement.node
 
+    def _hold_nominated(self, now_s: float) -> None:
+        """Keep the room that victims have left for whom they left it."""
+        for uid, (node, until_s) in list(self._nominated.items()):
+            seen = self.mirror.pods.get(uid)
+            if seen is None or seen.node or uid in self.mirror.assumed or until_s <= now_s:
+                del self._nominated[uid]
+            elif uid in self.mirror.holds:
+                continue
+            elif self._chosen(seen, candidates(self.mirror, NodeNames.of([node])), now_s):
+                del self._nominated[uid]
+
     def _drop_hold(self, uid: str, now_s: float) -> None:
         if uid in self.mirror.holds:
             self.mirror.release(uid, now_s)
@@ -401,6 +443,8 @@ class Owner:
             return set(self.mirror.reader.nodes)
         if kind == POD:
             return set(self.mirror.pods) - set(self.mirror.provisional)
+        if kind == BUDGET:
+            return self.mirror.reader.budget_names
         return set(self.plans.pod_groups.get(kind, ()))
 
     def _forget(self, kind: str, name: str, now_s: float) -> None:
@@ -411,6 +455,8 @@ class Owner:
             self.mirror.forget_pod(name, now_s)
             if seen is not None and seen.group:
                 self.plans.forget(seen.group)
+        elif kind == BUDGET:
+            self.mirror.reader.forget_budget(name)
         elif kind in POD_GROUPS:
             self.plans.pod_groups.get(kind, {}).pop(name, None)
             self._whole.clear()

@@ -195,6 +195,17 @@ class Plans:
             uid in bound and uid not in holds for uid in self.mirror.groups.get(plan.name, ())
         )
 
+    def least_of_running(self) -> dict[str, int]:
+        """Return how many members each gang must keep of which some are bound."""
+        bound, holds = self.mirror.cluster.pods, self.mirror.holds
+        running = [
+            name
+            for name, uids in self.mirror.groups.items()
+            if any(uid in bound and uid not in holds for uid in uids)
+        ]
+        groups = [group for name in running if (group := self.group(name)) is not None]
+        return {group.name: self.least(group) for group in groups}
+
     # --- inside ---------------------------------------------------------------------------
 
     def _incomplete(self, seen: Seen, group: Group, least: int, now_s: float) -> NoPlan | None:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from bayplan.extender.live.enforcing import Way, asking, way_of, ways_on
 from bayplan.scheduler.types import Request
 from bayplan.traces.kubernetes import keys
+from bayplan.traces.kubernetes.budgets import Budgets, read_budgets
 from bayplan.traces.kubernetes.gangs import Member, named_by
 from bayplan.traces.kubernetes.gpus import Gpus, named_on
 from bayplan.traces.kubernetes.nodes import NodeFacts, read_node
-from bayplan.traces.kubernetes.objects import Object, dict_of, metadata_of
+from bayplan.traces.kubernetes.objects import Object, dict_of, metadata_of, name_of
 from bayplan.traces.kubernetes.pods import PodFacts, PodReader, member_of
 from bayplan.traces.kubernetes.reader import FINISHED, NO_CLAIMS
 from bayplan.traces.kubernetes.refining import uuids_in
@@ -69,6 +70,8 @@ class Reader:
         The nodes by name.
     problems
         What of each node could not be used.
+    budgets
+        Disruption budgets, as far as ``learn_budgets`` has read them.
     n_way_changes
         How often a node came to enforce other shares than before.
     named
@@ -83,6 +86,9 @@ class Reader:
     _gpus: dict[Gpus, int] = field(default_factory=dict)
     _pods: PodReader = field(default_factory=lambda: PodReader([], {}, _GIB_MIB))
     n_way_changes: int = 0
+    budgets: Budgets = field(default_factory=lambda: Budgets({}, {}))
+    _budgets: dict[str, Object] = field(default_factory=dict)
+    _budgets_read: bool = True
 
     def see_node(self, thing: Object) -> tuple[NodeFacts, bool]:
         """Return a node, and whether what some pods ask for has to be read anew.
@@ -175,7 +181,7 @@ class Reader:
         gang
             Its gang.
         """
-        return self._pods.finished(seen.facts, gang, ())
+        return self._pods.finished(seen.facts, gang, self._protecting(seen))
 
     def held_form(self, seen: Seen, node: str, gang: str = "") -> Request:
         """Return what a pod that waits will hold on a node once it runs there.
@@ -189,7 +195,44 @@ class Reader:
         node
             The node.
         """
-        return self._pods.finished(seen.facts._replace(node=node, node_labels=()), gang, ())
+        facts = seen.facts._replace(node=node, node_labels=())
+        return self._pods.finished(facts, gang, self._protecting(seen))
+
+    def see_budget(self, thing: Object) -> None:
+        """Note a disruption budget as it is shown; it is read when somebody asks.
+
+        Parameters
+        ----------
+        thing
+            The PodDisruptionBudget object.
+        """
+        self._budgets[name_of(thing)] = thing
+        self._budgets_read = False
+
+    def forget_budget(self, name: str) -> None:
+        """Forget a disruption budget.
+
+        Parameters
+        ----------
+        name
+            Its namespace/name.
+        """
+        self._budgets.pop(name, None)
+        self._budgets_read = False
+
+    @property
+    def budget_names(self) -> set[str]:
+        """The disruption budgets that were shown."""
+        return set(self._budgets)
+
+    def learn_budgets(self) -> bool:
+        """Read the disruption budgets; return whether other pods may be protected than before."""
+        if self._budgets_read:
+            return False
+        before = self.budgets
+        self.budgets = read_budgets([self._budgets[name] for name in sorted(self._budgets)], [])
+        self._budgets_read = True
+        return before.selectors != self.budgets.selectors
 
     def uuids_on(self, name: str) -> tuple[tuple[int, str], ...]:
         """Return (index, uuid) of the GPUs of a node that some pod has named.
@@ -211,6 +254,10 @@ class Reader:
         pods = PodReader(self._pods.gpus, {}, self._pods.aliyun_mib, set(self._pods.selecting))
         named = set(self.named)
         return Reader(dict(self.nodes), {}, named, dict(self._ways), dict(self._gpus), pods)
+
+    def _protecting(self, seen: Seen) -> tuple[str, ...]:
+        member = seen.facts.member
+        return self.budgets.protecting(member.namespace, member.labels)
 
     def _count(self, before: NodeFacts | None, after: NodeFacts | None) -> bool:
         known = set(self._gpus)

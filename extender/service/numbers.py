@@ -6,7 +6,7 @@ import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from bayplan.extender.live.owner import Owner
-from bayplan.extender.verbs import FilterAnswer
+from bayplan.extender.verbs import FilterAnswer, Victims
 from bayplan.scheduler.types import GPU_MILLI
 
 
@@ -25,6 +25,12 @@ class Numbers:
         )
         self._bindings = Counter(
             "bayplan_bindings", "Calls to bind, by result.", ["result"], registry=registry
+        )
+        self._preemptions = Counter(
+            "bayplan_preemptions", "Answers to preempt, by result.", ["result"], registry=registry
+        )
+        self._victims = Counter(
+            "bayplan_preemption_victims", "Pods that were named as victims.", registry=registry
         )
         self._holds = Gauge("bayplan_holds", "Pods that room is held for.", registry=registry)
         self._gangs = Gauge("bayplan_gangs_planned", "Gangs with a plan.", registry=registry)
@@ -57,6 +63,11 @@ class Numbers:
         """Count an answer."""
         result = "error" if answer.error else "fits" if answer.somewhere else "unschedulable"
         self._decisions.labels(result).inc()
+
+    def preempted(self, found: Victims) -> None:
+        """Count an answer."""
+        self._preemptions.labels("victims" if found else "nobody").inc()
+        self._victims.inc(sum(len(uids) for uids, _ in found.values()))
 
     def bound(self, why: str) -> None:
         """Count a call to bind, by what went wrong."""

@@ -19,7 +19,7 @@ from bayplan.extender.service.pages import explained, overview
 from bayplan.extender.service.reasons import summary
 from bayplan.extender.service.settings import Service as Settings
 from bayplan.extender.service.waiting import Waiting
-from bayplan.extender.verbs import FilterAnswer, Scores
+from bayplan.extender.verbs import FilterAnswer, Scores, Victims
 from bayplan.traces.kubernetes.objects import Object, metadata_of
 
 LOG = logging.getLogger("bayplan.extender")
@@ -82,6 +82,15 @@ class Service:
     def prioritize(self, pod: Object, names: Sequence[str]) -> Scores:
         """Return a score from 0 to 10 for each node."""
         return self.owner.prioritize(pod, names, self.clock())
+
+    def preempt(self, pod: Object, victims: Victims) -> Victims:
+        """Say whom to evict for a pod."""
+        found = self.owner.preempt(pod, victims, self.clock())
+        self.numbers.preempted(found)
+        for node, (uids, violated) in found.items():
+            extra = {"pod": _pod_of(pod).key, "node": node, "victims": len(uids)}
+            LOG.info("preempts", extra=extra | {"budgets_violated": violated})
+        return found
 
     async def bind(self, namespace: str, name: str, uid: str, node: str) -> str:
         """Bind a pod to a node; return what went wrong, empty when nothing did."""

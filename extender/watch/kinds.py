@@ -8,6 +8,7 @@ from typing import Any
 from bayplan.extender.objects import SCHEMAS
 
 NODES, PODS, PRIORITY_CLASSES = "Node", "Pod", "PriorityClass"
+BUDGETS = "PodDisruptionBudget"
 POD_GROUPS = "PodGroup.scheduling.k8s.io"
 PLUGIN_POD_GROUPS = "PodGroup.scheduling.x-k8s.io"
 
@@ -68,6 +69,7 @@ KINDS = (
         "podgroups",
         optional=True,
     ),
+    Kind(BUDGETS, "PodDisruptionBudget", "policy", ("v1",), "poddisruptionbudgets"),
     # What a pod asks for is read by the GPUs that there are, its priority by its class.
     Kind(
         PODS,

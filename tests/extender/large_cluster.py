@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 
 from .stub_api import Stub, running
-from .stub_world import CLASSES, NODES, PODS, Change, Stored, Thing, World, key_of
+from .stub_world import BUDGETS, CLASSES, NODES, PODS, Change, Stored, Thing, World, key_of
 
 TIME = "2026-11-02T08:{:02}:{:02}Z"
 GPUS = (4, 2, 1, 1)
@@ -42,7 +42,7 @@ def main() -> int:
 def world_of(nodes: int, pods: int) -> World:
     """Return a cluster of nodes with 8 GPUs and pods of training jobs on them."""
     world = World()
-    world.serve(NODES, PODS)
+    world.serve(NODES, PODS, BUDGETS)
     for name, value in (("train", 50), ("inference", 125)):
         world.put(CLASSES, {"metadata": {"name": name, "uid": f"uid-{name}"}, "value": value})
     filled(world, NODES, (node_raw(i, 1000 + i) for i in range(nodes)))

@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
-from .stub_world import CLASSES, NODES, PODS, Thing, World
+from .stub_world import BUDGETS, CLASSES, NODES, PODS, Thing, World
 
 EVENTS = "/apis/events.k8s.io/v1"
 
@@ -138,7 +138,7 @@ def running(stub: Stub, tls: ssl.SSLContext | None = None) -> Iterator[Stub]:
 def stub_with(nodes: int = 0, pods: int = 0) -> Stub:
     """Return a server with the kinds that every cluster has, and a few objects."""
     stub = Stub()
-    stub.world.serve(NODES, PODS, CLASSES)
+    stub.world.serve(NODES, PODS, CLASSES, BUDGETS)
     for index in range(nodes):
         stub.world.put(NODES, node(f"n{index}"))
     for index in range(pods):

@@ -12,6 +12,7 @@ Thing = dict[str, Any]
 
 NODES, PODS = "/api/v1/nodes", "/api/v1/pods"
 CLASSES = "/apis/scheduling.k8s.io/v1/priorityclasses"
+BUDGETS = "/apis/policy/v1/poddisruptionbudgets"
 NATIVE_GROUPS = "/apis/scheduling.k8s.io/v1beta1/podgroups"
 PLUGIN_GROUPS = "/apis/scheduling.x-k8s.io/v1alpha1/podgroups"
 FINISHED = ("Succeeded", "Failed")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from bayplan.extender.watch import Watches, lines, machine, stream
-from bayplan.extender.watch.kinds import KINDS, NODES, PLUGIN_POD_GROUPS, POD_GROUPS, PODS
+from bayplan.extender.watch.kinds import BUDGETS, KINDS, NODES, PLUGIN_POD_GROUPS, POD_GROUPS, PODS
 from bayplan.traces.kubernetes.objects import Object
 
 from . import stub_world as paths
@@ -120,6 +120,7 @@ def test_many_kinds_are_listed_in_pages_at_the_same_time(stub: Stub, tmp_path: P
     assert {kind: len(things) for kind, things in known.items()} == {
         NODES: 1100,
         "PriorityClass": 700,
+        "PodDisruptionBudget": 0,
         PLUGIN_POD_GROUPS: 700,
         POD_GROUPS: 0,
         PODS: 5,
@@ -342,7 +343,9 @@ def test_silence_is_not_ready(stub: Stub, tmp_path: Path, monkeypatch: pytest.Mo
         async with following(stub, tmp_path) as seen:
             monkeypatch.setattr(watches, "STALE_S", -1.0)
             found = [text.partition(":")[0] for text in seen.watches.not_ready()]
-            assert found == ["Node", "PriorityClass", "Pod"], "absent kinds are never silent"
+            assert found == ["Node", "PriorityClass", BUDGETS, "Pod"], (
+                "absent kinds are never silent"
+            )
 
     asyncio.run(story())
 

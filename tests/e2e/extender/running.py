@@ -146,6 +146,7 @@ def configuration(
         "urlPrefix": f"{address}/scheduler",
         "filterVerb": "filter",
         "prioritizeVerb": "prioritize",
+        "preemptVerb": "preempt",
         "bindVerb": "bind",
         "weight": 1,
         "httpTimeout": f"{timeout_s}s",

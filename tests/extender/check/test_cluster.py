@@ -26,7 +26,10 @@ NATIVE = "PodGroup.scheduling.k8s.io"
         ((1, 34), [(N, "whole GPUs")]),
         ((1, 35), [(N, "OpportunisticBatching"), (N, "whole GPUs")]),
         ((1, 37), [(N, "OpportunisticBatching"), (N, "whole GPUs")]),
-        ((1, 38), [(N, "newer than 1.37"), (N, "OpportunisticBatching"), (N, "no preempt verb")]),
+        (
+            (1, 38),
+            [(N, "newer than 1.37"), (N, "OpportunisticBatching"), (N, "shares are preempted")],
+        ),
     ],
 )
 def test_what_follows_from_the_version(

@@ -74,7 +74,7 @@ BROKEN: dict[str, tuple[Object, Severity, str, str]] = {
     "filter": (extender(filterVerb="predicates"), E, "filterVerb", "'predicates'"),
     "no scores": (extender(prioritizeVerb=""), W, "prioritizeVerb", "chooses the node"),
     "no bind": (extender(bindVerb=""), E, "bindVerb", "GPUs are not written down"),
-    "preempt": (extender(preemptVerb="preempt"), E, "preemptVerb", "no such verb"),
+    "no victims": (extender(preemptVerb=""), W, "preemptVerb", "by numbers of devices"),
     "two binders": (config(extenders=[*config()["extenders"], {"urlPrefix": "http://x:1/y",
                     "bindVerb": "b"}]), E, "bindVerb", "2 extenders have one"),
     "weight 0": (extender(weight=0), E, "weight", "does not start"),

@@ -11,8 +11,10 @@ import pytest
 
 from extender_bodies import (
     BINDING,
+    META_PREEMPTION,
     NAMES,
     POD,
+    PREEMPTION,
     WHOLE,
     Recorder,
     Replied,
@@ -23,6 +25,7 @@ from extender_bodies import (
 )
 
 FILTER, PRIORITIZE, BIND = "/scheduler/filter", "/scheduler/prioritize", "/scheduler/bind"
+PREEMPT = "/scheduler/preempt"
 
 
 def test_filter_answers_with_names() -> None:
@@ -49,6 +52,22 @@ def test_filter_with_whole_nodes_is_a_dry_run_and_answers_with_them() -> None:
     assert reply.json["Nodes"]["items"] == items
     assert reply.json["NodeNames"] is None
     assert verbs.asked == [("filter", "team/p", ("n1", "n2", "n3"), False)]
+
+
+@pytest.mark.parametrize("body", [PREEMPTION, META_PREEMPTION])
+def test_preempt_answers_with_uids_in_either_form(body: dict[str, object]) -> None:
+    verbs = Recorder()
+    reply = ask(app_of(verbs), PREEMPT, encoded(body))
+    said = {"n1": {"Pods": [{"UID": "u-9"}], "NumPDBViolations": 1}}
+    assert (reply.status, reply.json) == (200, {"NodeNameToMetaVictims": said})
+    assert verbs.asked == [("preempt", "team/p", {"n1": (("u-9",), 1)})]
+
+
+def test_who_cannot_tell_lets_nobody_be_evicted() -> None:
+    verbs = Recorder()
+    verbs.raises = RuntimeError("broken")
+    reply = ask(app_of(verbs), PREEMPT, encoded(META_PREEMPTION))
+    assert (reply.status, reply.json) == (200, {"NodeNameToMetaVictims": {}})
 
 
 def test_prioritize_answers_with_a_bare_array() -> None:
@@ -115,7 +134,7 @@ def test_another_method_is_status_405(path: str, method: str, allowed: bytes) ->
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/filter", "/scheduler", "/scheduler/preempt", "/scheduler/filter/", "/explain/team"],
+    ["/", "/filter", "/scheduler", "/scheduler/reserve", "/scheduler/filter/", "/explain/team"],
 )
 def test_an_unknown_path_is_status_404(path: str) -> None:
     for method in ("GET", "POST"):

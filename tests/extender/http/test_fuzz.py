@@ -19,7 +19,8 @@ def test_a_body_with_one_thing_wrong_is_answered_and_does_no_harm(
     assert caplog.records == []
     # Each kind of answer has come, so that the checks of each were made.
     kinds = {"filter 200", "filter 200 refused", "filter 400", "prioritize 200", "prioritize 400"}
-    kinds |= {"bind 200", "bind 200 refused", "bind 400", "preempt read", "preempt malformed"}
+    kinds |= {"bind 200", "bind 200 refused", "bind 400"}
+    kinds |= {"preempt 200", "preempt 200 nobody", "preempt 400"}
     assert kinds == outcomes.keys()
 
 
