@@ -105,6 +105,10 @@ class Mirror:
         shares = self.enforcing(Way.HAMI)
         return ~shares if shares.any() else None
 
+    def is_bound(self, uid: str) -> bool:
+        """Whether a pod has room that is not only held for it."""
+        return uid in self.cluster.pods and uid not in self.holds
+
     # --- what is seen ---------------------------------------------------------------------
 
     def start(self, now_s: float) -> None:
@@ -441,13 +445,7 @@ class Mirror:
             request = self.reader.request(seen, seen.group)
             if pod.request.constraints == request.constraints or uid in self._squeezed():
                 continue
-            changed = pod.request._replace(constraints=request.constraints)
-            self.cluster.apply(Gone(uid))
-            try:
-                with self.opened(seen.node, sick=True):
-                    self.cluster.apply(Bound(Decision(changed, now_s, pod.placement), pod.start_s))
-            except Conflict:  # the node has become smaller than what runs there
-                self._place(seen, seen.node, hint_of_placement(pod.placement), now_s)
+            self._let_ask(seen, pod.request._replace(constraints=request.constraints), now_s)
 
     def learn_budgets(self, now_s: float) -> None:
         """Let pods have the disruption budgets that protect them by now."""
@@ -460,10 +458,18 @@ class Mirror:
             budgets = self.reader.request(seen, seen.group).disruption_budgets
             if budgets == pod.request.disruption_budgets or uid in self._squeezed():
                 continue
-            changed = pod.request._replace(disruption_budgets=budgets)
-            with self.opened(pod.placement.node):
-                self.cluster.apply(Gone(uid))
-                self.cluster.apply(Bound(Decision(changed, now_s, pod.placement), pod.start_s))
+            self._let_ask(seen, pod.request._replace(disruption_budgets=budgets), now_s)
+
+    def _let_ask(self, seen: Seen, request: Request, now_s: float) -> None:
+        """Let a pod that has its room have another request for it."""
+        pod = self.cluster.pods[seen.uid]
+        node = pod.placement.node
+        self.cluster.apply(Gone(seen.uid))
+        try:
+            with self.opened(node, sick=True):
+                self.cluster.apply(Bound(Decision(request, now_s, pod.placement), pod.start_s))
+        except Conflict:  # the node has become smaller than what runs there
+            self._place(seen, node, hint_of_placement(pod.placement), now_s)
 
     def _squeezed(self) -> set[str]:
         return {uid for pods in self._crowded.values() for uid in pods}

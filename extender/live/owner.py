@@ -30,7 +30,7 @@ from bayplan.extender.live.reading import Seen
 from bayplan.extender.live.settings import Live
 from bayplan.extender.names import NodeNames
 from bayplan.extender.objects import version_of
-from bayplan.extender.verbs import FilterAnswer, Scores, Why
+from bayplan.extender.verbs import FilterAnswer, Scores, Victims, Why
 from bayplan.scheduler.arrays import BoolArray
 from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.errors import InvalidRequest, StateError
@@ -197,7 +197,7 @@ class Owner:
             return nobody
         return points
 
-    def preempt(self, pod: Object, among: preempting.Candidates, now_s: float) -> preempting.Chosen:
+    def preempt(self, pod: Object, among: Victims, now_s: float) -> Victims:
         """Return whom to evict for a pod, of some nodes; empty: nobody.
 
         The room is kept for it once they have left.
@@ -274,9 +274,8 @@ class Owner:
     def partial(self, now_s: float) -> list[tuple[Group, list[str]]]:
         """Return the gangs that are bound in part for longer than a plan lives, with who is."""
         found, partial, whole = [], {}, {}
-        pods, holds = self.mirror.cluster.pods, self.mirror.holds
         for name, uids in self.mirror.groups.items():
-            n_bound = sum(uid in pods and uid not in holds for uid in uids)
+            n_bound = sum(map(self.mirror.is_bound, uids))
             if not n_bound:
                 continue
             # What each of thousands is takes long to say: it is asked again when something changed.
@@ -428,8 +427,7 @@ class Owner:
             self.mirror.release(uid, now_s)
 
     def _bound(self, group: Group) -> list[str]:
-        pods, holds = self.mirror.cluster.pods, self.mirror.holds
-        return [m.uid for m in group.members if m.uid in pods and m.uid not in holds]
+        return [m.uid for m in group.members if self.mirror.is_bound(m.uid)]
 
     def _n_bound(self, group: Group) -> int:
         return len(self._bound(group))

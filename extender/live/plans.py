@@ -183,26 +183,17 @@ class Plans:
 
     def there(self, plan: Plan) -> int:
         """Return how many members are bound or have come to be bound."""
-        bound = self.mirror.cluster.pods
-        holds = self.mirror.holds
         uids = self.mirror.groups.get(plan.name, ())
-        return sum(uid in plan.arrived or (uid in bound and uid not in holds) for uid in uids)
+        return sum(uid in plan.arrived or self.mirror.is_bound(uid) for uid in uids)
 
     def begun(self, plan: Plan) -> bool:
         """Whether members are bound already: the gang is in part until all others are."""
-        bound, holds = self.mirror.cluster.pods, self.mirror.holds
-        return any(
-            uid in bound and uid not in holds for uid in self.mirror.groups.get(plan.name, ())
-        )
+        return any(map(self.mirror.is_bound, self.mirror.groups.get(plan.name, ())))
 
     def least_of_running(self) -> dict[str, int]:
         """Return how many members each gang must keep of which some are bound."""
-        bound, holds = self.mirror.cluster.pods, self.mirror.holds
-        running = [
-            name
-            for name, uids in self.mirror.groups.items()
-            if any(uid in bound and uid not in holds for uid in uids)
-        ]
+        is_bound = self.mirror.is_bound
+        running = [name for name, uids in self.mirror.groups.items() if any(map(is_bound, uids))]
         groups = [group for name in running if (group := self.group(name)) is not None]
         return {group.name: self.least(group) for group in groups}
 

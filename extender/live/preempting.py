@@ -7,27 +7,25 @@ that is needed, or the half that is missing on it, it cannot tell.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from bayplan.extender.live.asking import alone
 from bayplan.extender.live.mirror import Mirror
 from bayplan.extender.live.plans import Plans
 from bayplan.extender.live.reading import Seen
+from bayplan.extender.verbs import Victims
 from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.preemption import preempt
 from bayplan.scheduler.preemption.types import Guards
 from bayplan.traces.kubernetes.gangs import Group
 
-Candidates = Mapping[str, tuple[tuple[str, ...], int]]
-"""By node the API's uids of victims, and how many disruption budgets evicting them violates."""
 BEST = 16
 """So many nodes are looked at in the end; those that tear a gang come last: all of it counts."""
-Chosen = dict[str, tuple[tuple[str, ...], int]]
 
 
 def chosen(
-    mirror: Mirror, engine: Engine, plans: Plans, seen: Seen, among: Candidates, now_s: float
-) -> Chosen:
+    mirror: Mirror, engine: Engine, plans: Plans, seen: Seen, among: Victims, now_s: float
+) -> Victims:
     """Return the best of some nodes with the victims there; empty: nobody is to be evicted.
 
     A node whose victims would take a gang's members on others with them is no candidate, since
@@ -48,9 +46,9 @@ def chosen_for_member(
     plans: Plans,
     seen: Seen,
     group: Group,
-    among: Candidates,
+    among: Victims,
     now_s: float,
-) -> Chosen:
+) -> Victims:
     """Return as ``chosen`` for a member of a gang: its part of what the whole gang needs.
 
     Where even evicting does not let all start that must, nobody is evicted for one of them.
@@ -71,8 +69,8 @@ def chosen_for_member(
 
 
 def _answer(
-    mirror: Mirror, seen: Seen, among: Candidates, node: str, uids: Sequence[str], violations: int
-) -> Chosen:
+    mirror: Mirror, seen: Seen, among: Victims, node: str, uids: Sequence[str], violations: int
+) -> Victims:
     known = {uid: mirror.pods[uid].api_uid for uid in uids if uid in mirror.pods}
     if len(known) < len(uids):
         return {}
