@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -17,18 +15,18 @@ from bayplan.extender.api.budget import Budget, Priority
 from bayplan.extender.api.connection import JSON, Connection
 from bayplan.extender.api.errors import ApiError
 from bayplan.extender.api.retry import wait_before_retry
+from bayplan.extender.api.session import LIMIT, Session
 
 QPS, BURST = 100.0, 200
 """Twice what kube-scheduler's ``clientConnection`` has by default: a bind takes two writes."""
 
-THREADS = 8
 DEADLINE_S = 10.0
 
 _BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 class Client:
-    """Sends requests in a few threads; belongs to the running event loop.
+    """Sends requests; belongs to the running event loop.
 
     Parameters
     ----------
@@ -38,7 +36,7 @@ class Client:
         Where metrics go.
     qps, burst
         The budget.
-    threads
+    limit
         Requests at the same time.
     rng
         For jitter.
@@ -51,12 +49,11 @@ class Client:
         *,
         qps: float = QPS,
         burst: int = BURST,
-        threads: int = THREADS,
+        limit: int = LIMIT,
         rng: random.Random | None = None,
     ) -> None:
-        self._connection = connection
+        self._session = Session(connection, limit)
         self._budget = Budget(qps, burst)
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="api")
         self._rng = rng or random.Random()
         self._requests = Counter(
             "bayplan_api_requests",
@@ -138,8 +135,8 @@ class Client:
             raise ApiError(f"{method} {path}: not done in {deadline_s:g} s{why}") from None
 
     async def close(self) -> None:
-        """Take no more requests; those in flight are not waited for."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """End all connections; requests in flight are not waited for."""
+        await self._session.close()
 
     async def _once(
         self,
@@ -158,15 +155,9 @@ class Client:
         self._waited.labels(priority.name.lower()).observe(sent_s - start_s)
         code = 0
         try:
-            send = partial(
-                self._connection.send,
-                method,
-                path,
-                data,
-                content_type=content_type,
-                timeout_s=timeout_s,
+            reply = await self._session.send(
+                method, path, data, content_type=content_type, timeout_s=timeout_s
             )
-            reply = await loop.run_in_executor(self._pool, send)
             code = reply.status
             return reply
         except ApiError as error:

@@ -7,11 +7,12 @@ the service account of a pod, and makes a urllib3 pool of it; requests are raw b
 from __future__ import annotations
 
 import os
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import urllib3
@@ -19,6 +20,7 @@ from urllib3.exceptions import HTTPError
 
 from bayplan.extender.api.answers import Reply, Stream
 from bayplan.extender.api.errors import ApiError, error_of
+from bayplan.extender.api.trust import context_of
 
 CONNECT_S = 5.0
 POOL = 32
@@ -32,6 +34,32 @@ KubeConfiguration = Any
 """``kubernetes.client.Configuration``."""
 
 
+class Door(NamedTuple):
+    """How the API server is reached; another one after each renewal.
+
+    Attributes
+    ----------
+    host
+        Its address: scheme, host and port.
+    pool
+        Of urllib3.
+    tls
+        What is trusted and shown, as the pool has it.
+    server_name
+        The name that its certificate is to have; empty: that of the address.
+    """
+
+    host: str
+    pool: urllib3.PoolManager
+    tls: ssl.SSLContext
+    server_name: str
+
+    @property
+    def proxied(self) -> bool:
+        """Whether something stands between."""
+        return type(self.pool) is not urllib3.PoolManager
+
+
 class Connection:
     """Sends requests to one API server; for any number of threads.
 
@@ -39,6 +67,11 @@ class Connection:
     ----------
     load
         Returns the configuration; called again when the server refuses the credentials.
+
+    Attributes
+    ----------
+    door
+        How it is reached now.
 
     Raises
     ------
@@ -50,7 +83,7 @@ class Connection:
         self._load = load
         self._guard = threading.Lock()
         self._renewed = time.monotonic()
-        self._configuration, self._pool = self._made()
+        self._configuration, self.door = self._made()
 
     @classmethod
     def from_kubeconfig(cls, path: str = "", context: str = "") -> Connection:
@@ -154,56 +187,21 @@ class Connection:
 
     def close(self) -> None:
         """Close the connections that are idle."""
-        self._pool.clear()
+        self.door.pool.clear()
 
-    def _opened(
-        self, method: str, path: str, body: bytes | None, content_type: str, timeout_s: float
-    ) -> urllib3.BaseHTTPResponse:
-        pool = self._pool
-        response, secret = self._asked(pool, method, path, body, content_type, timeout_s)
-        if response.status == UNAUTHORIZED and self._renew(pool):
-            response.close()
-            pool = self._pool
-            response, secret = self._asked(pool, method, path, body, content_type, timeout_s)
-        if response.status // 100 == 2:
-            return response
-        what = f"{method} {path.partition('?')[0]}"
-        with Stream(response, what) as stream:
-            wished = response.headers.get("Retry-After", "")
-            raise error_of(what, response.status, wished, stream.read(), secret)
+    @property
+    def replaces_credentials(self) -> bool:
+        """Whether asking for credentials may read a file or run a plugin."""
+        return getattr(self._configuration, "refresh_api_key_hook", None) is not None
 
-    def _asked(
-        self,
-        pool: urllib3.PoolManager,
-        method: str,
-        path: str,
-        body: bytes | None,
-        content_type: str,
-        timeout_s: float,
-    ) -> tuple[urllib3.BaseHTTPResponse, str]:
-        """Return the answer and the credential that was sent."""
-        headers = {"Accept": JSON, "User-Agent": "bayplan"}
-        if body is not None:
-            headers["Content-Type"] = content_type
-        secrets = self._credentials()
-        try:
-            response = pool.request(
-                method,
-                self._configuration.host + path,
-                body=body,
-                headers=headers | secrets,
-                timeout=urllib3.Timeout(connect=CONNECT_S, read=timeout_s),
-                retries=False,
-                redirect=False,
-                preload_content=False,
-            )
-        except (HTTPError, OSError) as error:
-            # The text of some of these has the request in it.
-            what = f"{method} {path.partition('?')[0]}"
-            raise ApiError(f"{what}: no answer ({type(error).__name__})") from None
-        return response, "".join(secrets.values()).rpartition(" ")[2]
+    def credentials(self) -> dict[str, str]:
+        """Return the headers that say who asks; a token that has expired is replaced.
 
-    def _credentials(self) -> dict[str, str]:
+        Raises
+        ------
+        ApiError
+            They cannot be had.
+        """
         with self._guard:  # an expired token is replaced here, maybe by a plugin
             try:
                 settings = self._configuration.auth_settings()
@@ -215,18 +213,68 @@ class Connection:
             if each["in"] == "header" and each["value"]
         }
 
-    def _renew(self, refused: urllib3.PoolManager) -> bool:
-        """Read the configuration again after a 401; whether another try is worth it."""
+    def renew(self, refused: Door) -> bool:
+        """Read the configuration again after a 401; whether another try is worth it.
+
+        Parameters
+        ----------
+        refused
+            How the request was sent.
+        """
         with self._guard:
-            if self._pool is not refused:
+            if self.door is not refused:
                 return True  # another thread did
             if time.monotonic() < self._renewed + RENEW_S:
                 return False
             self._renewed = time.monotonic()
-            self._configuration, self._pool = self._made()
+            self._configuration, self.door = self._made()
             return True
 
-    def _made(self) -> tuple[KubeConfiguration, urllib3.PoolManager]:
+    def _opened(
+        self, method: str, path: str, body: bytes | None, content_type: str, timeout_s: float
+    ) -> urllib3.BaseHTTPResponse:
+        door = self.door
+        response, secret = self._asked(door, method, path, body, content_type, timeout_s)
+        if response.status == UNAUTHORIZED and self.renew(door):
+            response.close()
+            door = self.door
+            response, secret = self._asked(door, method, path, body, content_type, timeout_s)
+        if response.status // 100 == 2:
+            return response
+        what = f"{method} {path.partition('?')[0]}"
+        with Stream(response, what) as stream:
+            wished = response.headers.get("Retry-After", "")
+            raise error_of(what, response.status, wished, stream.read(), secret)
+
+    def _asked(
+        self,
+        door: Door,
+        method: str,
+        path: str,
+        body: bytes | None,
+        content_type: str,
+        timeout_s: float,
+    ) -> tuple[urllib3.BaseHTTPResponse, str]:
+        """Return the answer and the credential that was sent."""
+        secrets = self.credentials()
+        try:
+            response = door.pool.request(
+                method,
+                door.host + path,
+                body=body,
+                headers=headers_of(body, content_type) | secrets,
+                timeout=urllib3.Timeout(connect=CONNECT_S, read=timeout_s),
+                retries=False,
+                redirect=False,
+                preload_content=False,
+            )
+        except (HTTPError, OSError) as error:
+            # The text of some of these has the request in it.
+            what = f"{method} {path.partition('?')[0]}"
+            raise ApiError(f"{what}: no answer ({type(error).__name__})") from None
+        return response, secret_of(secrets)
+
+    def _made(self) -> tuple[KubeConfiguration, Door]:
         from kubernetes.client.rest import RESTClientObject
 
         try:
@@ -235,13 +283,32 @@ class Connection:
             made.keep_alive = True
             made.retries = False
             pool: urllib3.PoolManager = RESTClientObject(made).pool_manager
+            named = getattr(made, "tls_server_name", None) or ""
+            door = Door(made.host, pool, context_of(made), named)
         except FileNotFoundError as error:
             raise ApiError(f"no connection to Kubernetes: {error}") from None
         except Exception as error:  # whatever a broken file, a plugin or a certificate brings
             # Its text may have a whole entry of the file behind the file's name, and lines.
             text = " ".join(str(error).partition("/{")[0].split()).rstrip(".")
             raise ApiError(f"no connection to Kubernetes: {type(error).__name__}: {text}") from None
-        return made, pool
+        return made, door
+
+
+def headers_of(body: bytes | None, content_type: str) -> dict[str, str]:
+    """Return the headers of a request, less the credentials.
+
+    Parameters
+    ----------
+    body, content_type
+        What is sent.
+    """
+    headers = {"Accept": JSON, "User-Agent": "bayplan"}
+    return headers if body is None else headers | {"Content-Type": content_type}
+
+
+def secret_of(credentials: Mapping[str, str]) -> str:
+    """Return what must be in no log of the headers that say who asks."""
+    return "".join(credentials.values()).rpartition(" ")[2]
 
 
 def _kubernetes() -> tuple[Any, Any]:

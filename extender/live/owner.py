@@ -170,7 +170,10 @@ class Owner:
                 self._drop_hold(seen.uid, now_s)
                 if self.settings.at_filter and (node := self._chosen(seen, among, now_s)):
                     return FilterAnswer(NodeNames.of([node]), np.zeros(1, np.int64))
-            return filtered(self.mirror, self.engine, seen, among)
+            answer = filtered(self.mirror, self.engine, seen, among)
+            if holds and np.count_nonzero(answer.fits) == 1:  # nobody asks for scores of one node
+                self._chosen(seen, among, now_s)
+            return answer
         except InvalidRequest as error:
             return FilterAnswer.nowhere(names, str(error), lasting=True)
 

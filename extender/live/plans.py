@@ -7,8 +7,10 @@ the gang is planned anew, and who is bound stays where it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from typing import Any
 
 from bayplan.extender.live.mirror import Mirror
 from bayplan.extender.live.reading import Seen
@@ -72,6 +74,8 @@ class Plans:
         PodGroup objects by kind, and by namespace/name.
     sizes
         How many members a gang has as its owner says, by namespace/name; None: nobody can tell.
+    timed
+        Surrounds each plan while the engine makes it.
     """
 
     mirror: Mirror
@@ -81,6 +85,7 @@ class Plans:
     sizes: dict[str, int | None] = field(default_factory=dict)
     problems: dict[str, tuple[Problem, ...]] = field(default_factory=dict)
     plans: dict[str, Plan] = field(default_factory=dict)
+    timed: Callable[[], AbstractContextManager[Any]] = nullcontext
     _newest_s: dict[str, tuple[int, float]] = field(default_factory=dict)
 
     def group(self, name: str) -> Group | None:
@@ -140,7 +145,8 @@ class Plans:
         if missing := self._incomplete(seen, group, least, now_s):
             return missing
         self.drop(group.name, now_s)
-        plan = self.engine.decide_gang(self._gang(group, least), now_s, nodes)
+        with self.timed():
+            plan = self.engine.decide_gang(self._gang(group, least), now_s, nodes)
         if not plan.decisions:
             if seen.uid in self.mirror.cluster.pods:
                 return NoPlan("the pod is bound already")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from bayplan.extender.live.owner import Owner
 from bayplan.extender.verbs import FilterAnswer, Victims
@@ -17,6 +17,11 @@ class Numbers:
     ----------
     registry
         Where they are registered.
+
+    Attributes
+    ----------
+    planning
+        How long plans of gangs take.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -34,6 +39,12 @@ class Numbers:
         )
         self._holds = Gauge("bayplan_holds", "Pods that room is held for.", registry=registry)
         self._gangs = Gauge("bayplan_gangs_planned", "Gangs with a plan.", registry=registry)
+        self.planning = Histogram(
+            "bayplan_gang_plan_seconds",
+            "How long the engine took to plan a gang, or to find that it cannot start.",
+            registry=registry,
+            buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2.0),
+        )
         self._at_barrier = Gauge(
             "bayplan_gang_members_waiting", "Pods that wait at their bind.", registry=registry
         )

@@ -59,6 +59,7 @@ class Service:
     ) -> None:
         self.settings = settings
         self.owner = Owner(settings.live)
+        self.owner.plans.timed = numbers.planning.time
         self.calls, self.clock, self.numbers = calls, clock, numbers
         self.binder = Binder(self.owner, calls, settings, clock)
         self.waiting = Waiting(self.owner, calls, clock)

@@ -7,7 +7,8 @@ import json
 import logging
 import ssl
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from bayplan.extender.api import ApiError, Client, Connection, annotate_pod, bind, connection
+from bayplan.extender.api.answers import Reply
+from bayplan.extender.api.session import Session
 from bayplan.extender.watch import Watches
 
 from . import stub_world as paths
@@ -33,10 +36,37 @@ def stub() -> Iterator[Stub]:
         yield served
 
 
+Send = Callable[[Connection, str], Reply]
+
+
+def send_in_thread(made: Connection, path: str) -> Reply:
+    """Get a path as what waits for an answer does."""
+    return made.send("GET", path)
+
+
+def send_on_loop(made: Connection, path: str) -> Reply:
+    """Get a path as what runs on an event loop does."""
+
+    async def story() -> Reply:
+        session = Session(made, 1)
+        try:
+            return await session.send("GET", path)
+        finally:
+            await session.close()
+
+    return asyncio.run(story())
+
+
+@pytest.fixture(params=[send_in_thread, send_on_loop])
+def send(request: pytest.FixtureRequest) -> Send:
+    found: Send = request.param
+    return found
+
+
 def plugin(folder: Path, expired: bool) -> dict[str, Any]:
     """Return the user of an exec plugin that counts its calls and gives what a file says."""
     script = folder / "plugin.py"
-    time = datetime.now(UTC) + timedelta(hours=-1 if expired else 1)
+    until_when = datetime.now(UTC) + timedelta(hours=-1 if expired else 1)
     script.write_text(
         "import json, pathlib\n"
         f"folder = pathlib.Path({str(folder)!r})\n"
@@ -44,7 +74,7 @@ def plugin(folder: Path, expired: bool) -> dict[str, Any]:
         "calls.write_text((calls.read_text() if calls.exists() else '') + '.')\n"
         "print(json.dumps({'apiVersion': 'client.authentication.k8s.io/v1',"
         " 'kind': 'ExecCredential', 'status': {'token': (folder / 'token').read_text(),"
-        f" 'expirationTimestamp': '{time:%Y-%m-%dT%H:%M:%SZ}'}}}}))\n",
+        f" 'expirationTimestamp': '{until_when:%Y-%m-%dT%H:%M:%SZ}'}}}}))\n",
         encoding="utf-8",
     )
     version = "client.authentication.k8s.io/v1"
@@ -55,23 +85,25 @@ def calls(folder: Path) -> int:
     return len((folder / "calls").read_text())
 
 
-def test_a_token_is_sent(stub: Stub, tmp_path: Path) -> None:
-    connected(stub, tmp_path).send("GET", "/version")
+def test_a_token_is_sent(stub: Stub, tmp_path: Path, send: Send) -> None:
+    send(connected(stub, tmp_path), "/version")
     assert stub.asked[0].headers["authorization"] == f"Bearer {SECRET}"
 
 
-def test_a_plugin_whose_token_has_expired_is_asked_again(stub: Stub, tmp_path: Path) -> None:
+def test_a_plugin_whose_token_has_expired_is_asked_again(
+    stub: Stub, tmp_path: Path, send: Send
+) -> None:
     (tmp_path / "token").write_text(SECRET)
     made = Connection.from_kubeconfig(
         str(kubeconfig(tmp_path, stub.url, plugin(tmp_path, expired=True)))
     )
     first = calls(tmp_path)
-    made.send("GET", "/version")
+    send(made, "/version")
     assert calls(tmp_path) > first
 
 
 def test_credentials_that_are_refused_are_read_anew_once(
-    stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, send: Send
 ) -> None:
     monkeypatch.setattr(connection, "RENEW_S", 0.0)
     (tmp_path / "token").write_text("old")
@@ -79,26 +111,28 @@ def test_credentials_that_are_refused_are_read_anew_once(
         str(kubeconfig(tmp_path, stub.url, plugin(tmp_path, expired=False)))
     )
     with pytest.raises(ApiError, match="401"):
-        made.send("GET", "/version")
+        send(made, "/version")
     (tmp_path / "token").write_text(SECRET)
-    assert made.send("GET", "/version").status == 200
+    assert send(made, "/version").status == 200
     # At the start, after each of the two refusals, and not for the answer that was well.
     assert calls(tmp_path) == 3
 
 
-def test_a_refused_token_is_not_read_anew_again_and_again(stub: Stub, tmp_path: Path) -> None:
+def test_a_refused_token_is_not_read_anew_again_and_again(
+    stub: Stub, tmp_path: Path, send: Send
+) -> None:
     (tmp_path / "token").write_text("wrong")
     made = Connection.from_kubeconfig(
         str(kubeconfig(tmp_path, stub.url, plugin(tmp_path, expired=False)))
     )
     for _ in range(5):
         with pytest.raises(ApiError, match="401"):
-            made.send("GET", "/version")
+            send(made, "/version")
     assert calls(tmp_path) == 1
 
 
 def test_the_token_of_a_pod_is_read_again_when_it_was_replaced(
-    stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, send: Send
 ) -> None:
     from kubernetes.config import incluster_config
 
@@ -114,9 +148,9 @@ def test_the_token_of_a_pod_is_read_again_when_it_was_replaced(
         monkeypatch.setenv("KUBERNETES_SERVICE_PORT", inner.url.rpartition(":")[2])
         made = Connection.in_cluster()
         with pytest.raises(ApiError, match="401"):
-            made.send("GET", "/version")
+            send(made, "/version")
         (tmp_path / "token").write_text(f"{SECRET}\n")
-        assert made.send("GET", "/version").status == 200
+        assert send(made, "/version").status == 200
 
 
 def test_outside_of_a_cluster_there_is_no_service_account(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,13 +159,13 @@ def test_outside_of_a_cluster_there_is_no_service_account(monkeypatch: pytest.Mo
         Connection.in_cluster()
 
 
-def test_tls_is_verified_and_a_watch_over_it_can_be_stopped(tmp_path: Path) -> None:
+def test_tls_is_verified_and_a_watch_over_it_can_be_stopped(tmp_path: Path, send: Send) -> None:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(CERTIFICATE)
     with running(stub_with(nodes=2), tls) as stub:
         unknown = Connection.from_kubeconfig(str(kubeconfig(tmp_path, stub.url, {})))
         with pytest.raises(ApiError, match="no answer"):
-            unknown.send("GET", "/version")
+            send(unknown, "/version")
         trusting = kubeconfig(tmp_path, stub.url, {}, **{"certificate-authority": str(CERTIFICATE)})
         made = Connection.from_kubeconfig(str(trusting))
 
@@ -142,10 +176,9 @@ def test_tls_is_verified_and_a_watch_over_it_can_be_stopped(tmp_path: Path) -> N
             await watches.synced()
             stub.world.put(paths.NODES, node("late"))
             await until(lambda: len(mirror.names("Node")) == 3)
-            loop = asyncio.get_running_loop()
-            started = loop.time()
+            started = time.monotonic()
             await watches.stop()
-            return loop.time() - started
+            return time.monotonic() - started
 
         assert asyncio.run(story()) < 0.9, "its reads were ended, not waited for"
 
@@ -164,10 +197,10 @@ def test_a_broken_kubeconfig_is_told_in_a_line(tmp_path: Path, text: str, proble
         Connection.from_kubeconfig(str(tmp_path / "kubeconfig"))
 
 
-def test_a_server_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_server_that_is_not_there_is_told(tmp_path: Path, send: Send) -> None:
     made = Connection.from_kubeconfig(str(kubeconfig(tmp_path, "http://127.0.0.1:1", {})))
     with pytest.raises(ApiError, match="GET /version: no answer"):
-        made.send("GET", "/version?x=1")
+        send(made, "/version?x=1")
 
 
 def test_the_token_is_in_no_log_and_no_error_whatever_fails(

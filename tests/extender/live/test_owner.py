@@ -99,7 +99,7 @@ def test_filter_names_each_reason_and_tells_lasting_ones_apart() -> None:
     assert not answer.error
 
 
-def test_filter_holds_nothing_and_prioritize_holds_the_best_until_its_time_is_over() -> None:
+def test_prioritize_holds_the_best_of_several_nodes_until_its_time_is_over() -> None:
     owner = owner_of(node("a"), node("b"), settings=Live(hold_s=60.0))
     thing = pod("p", 8)
     owner.changed("Pod", thing, 0.0)
@@ -108,7 +108,7 @@ def test_filter_holds_nothing_and_prioritize_holds_the_best_until_its_time_is_ov
     assert list(owner.prioritize(thing, ["a", "b"], 1.0)) == [("a", 10), ("b", 9)]
     assert owner.mirror.holds == {"default/p": 61.0}
     # Another pod does not get what is held, and the pod itself is asked for anew.
-    assert owner.filter(pod("q", 8), ["a", "b"], 2.0, holds=True).passed == ["b"]
+    assert owner.filter(pod("q", 8), ["a", "b"], 2.0, holds=False).passed == ["b"]
     assert list(owner.prioritize(thing, ["b"], 3.0)) == [("b", 10)]
     assert (free_gpus(owner, "a"), free_gpus(owner, "b")) == (8, 0)
     owner.tick(62.9)
@@ -116,6 +116,23 @@ def test_filter_holds_nothing_and_prioritize_holds_the_best_until_its_time_is_ov
     owner.tick(63.0)
     assert not owner.mirror.holds
     assert free_gpus(owner, "b") == 8
+    checked(owner)
+
+
+def test_filter_holds_the_only_node_that_it_passes_as_nobody_asks_for_its_score() -> None:
+    owner = owner_of(node("a"), node("b"), pods=(bound(pod("r", 6), "b"),))
+    first, second = pod("p", 8), pod("q", 8)
+    for thing in (first, second):
+        owner.changed("Pod", thing, 0.0)
+    assert owner.filter(first, ["a", "b"], 0.0, holds=False).passed == ["a"]
+    assert not owner.mirror.holds, "who only asks"
+    assert owner.filter(first, ["a", "b"], 0.0, holds=True).passed == ["a"]
+    assert owner.mirror.holds == {"default/p": 60.0}
+    assert owner.filter(second, ["a", "b"], 1.0, holds=True).passed == []
+    assert owner.filter(first, ["a", "b"], 2.0, holds=True).passed == ["a"]
+    assert owner.mirror.holds == {"default/p": 62.0}
+    bind(owner, first, "a", 3.0)
+    assert not owner.mirror.holds
     checked(owner)
 
 
