@@ -86,9 +86,13 @@ def health_problems(values: Mapping[str, object]) -> list[str]:
 
 
 def _url_problem(url: str) -> str:
-    parts = urlsplit(url)
+    wrong = f"is {url!r}; such as http://prometheus.monitoring:9090"
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # brackets that are no address
+        return wrong
     if parts.username or parts.password:  # it would stand in logs
         return "has a password in it; write a bearer token into a file: health.token"
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        return f"is {url!r}; such as http://prometheus.monitoring:9090"
+        return wrong
     return ""

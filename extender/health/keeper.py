@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from bayplan.extender.health.calls import NodeCalls, WriteFailed
@@ -82,11 +82,13 @@ class Keeper:
         """Read, decide and write once."""
         if not self._owner.mirror.started:
             return
-        shown = await self._read()
+        # What changes while metrics are read is the next round's: they were not read for it.
+        known = dict(self._marker.marks)
+        shown = await self._read(known)
         self._numbers.look_at(self._marker)
-        for name in sorted(self._marker.marks):
-            marks, gpus = self._marker.marks.get(name), shown.get(name)
-            if marks is None or not (marks.entries or marks.release or gpus):
+        for name in sorted(known):
+            marks, gpus = known[name], shown.get(name)
+            if not (marks.entries or marks.release or gpus):
                 continue
             decided = decide(
                 marks.entries,
@@ -101,13 +103,12 @@ class Keeper:
 
     # --- inside ---------------------------------------------------------------------------
 
-    async def _read(self) -> dict[str, Gpus]:
+    async def _read(self, marks: Mapping[str, Marks]) -> dict[str, Gpus]:
         """Return what is shown of nodes; what cannot be read is not shown, and logged once."""
         if self._source is None:
             return {}
-        marks = self._marker.marks
         nodes = [name for name, facts in self._owner.mirror.reader.nodes.items()
-                 if marks[name].entries or has_gpus(facts.node)]  # fmt: skip
+                 if has_gpus(facts.node) or marks[name].entries]  # fmt: skip
         watched = [name for name, each in marks.items() if each.entries]
         samples, failed = await asyncio.to_thread(self._source.read, nodes, watched)
         found = gather(samples, self._reading.node_label)
@@ -152,8 +153,8 @@ class Keeper:
         cluster = self._owner.mirror.cluster
         if name not in cluster.nodes:
             return ""
-        uids = [uid for uid in cluster.pods_on(cluster.row(name))
-                if any(cluster.pods[uid].placement.grants)]  # fmt: skip
+        there = [(uid, cluster.pods[uid]) for uid in cluster.pods_on(cluster.row(name))]
+        uids = [uid for uid, pod in there if pod.held_until_s is None and any(pod.placement.grants)]
         more = f" and {len(uids) - MOST_PODS} more" if len(uids) > MOST_PODS else ""
         return f" Pods with GPUs there: {', '.join(uids[:MOST_PODS])}{more}." if uids else ""
 

@@ -135,7 +135,10 @@ class _Exporters:
 
         with ThreadPoolExecutor(THREADS) as pool:
             answers = dict(zip(by_url, pool.map(one, by_url), strict=True))
-        failed = {url: why for url, why in answers.items() if isinstance(why, str)}
+        # Without a query: whatever is in it does not belong in a log.
+        failed = {
+            url.partition("?")[0]: why for url, why in answers.items() if isinstance(why, str)
+        }
         samples = [
             each._replace(labels={**each.labels, self._label: name}) if name else each
             for url, name in by_url.items()

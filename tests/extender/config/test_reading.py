@@ -67,6 +67,7 @@ def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
         ("[health]\nprometheus = 'http://p'", "health.prometheus without health.quarantine"),
         (f"{ON}prometheus = 'http://p'\nfile = 'f'", "health.prometheus and health.file are two"),
         (f"{ON}prometheus = 'p:9090'", "health.prometheus is 'p:9090'; such as http://"),
+        (f"{ON}prometheus = 'http://[p'", "health.prometheus is 'http://[p'; such as http://"),
         (f"{ON}exporter = 'file:///etc'", "health.exporter is 'file:///etc'; such as http://"),
         (f"{ON}prometheus = 'http://u:s@p'", "health.prometheus has a password in it; write a"),
         (f"{ON}token = 't'", "health.token without a URL that it is for"),

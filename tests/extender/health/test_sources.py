@@ -106,7 +106,9 @@ def test_the_exporter_of_each_node_is_asked_and_tells_of_that_node(web: Web) -> 
     for name in ("a", "b"):
         page = exposition(gpu("exporter-pod", 0, {XID: 79 if name == "b" else 0}, f"GPU-{name}"))
         web.pages[f"/{name}/metrics"] = 200, page
-    found = read(Reading(exporter=f"{web.url}/{{node}}/metrics"), "a", "b", "c")
+    for name in ("a", "b"):
+        web.pages[f"/{name}/metrics?key=secret"] = web.pages[f"/{name}/metrics"]
+    found = read(Reading(exporter=f"{web.url}/{{node}}/metrics?key=secret"), "a", "b", "c")
     assert gather(found.samples, "Hostname") == {
         "a": {"GPU-a": Gpu(0)},
         "b": {"GPU-b": Gpu(0, {79})},
