@@ -62,7 +62,7 @@ async def annotate_node(
 ) -> None:
     """Change annotations of a node, by its status: leave to patch nodes is leave to cordon them.
 
-    The API server takes annotations there as it does elsewhere (``nodeStatusStrategy``, 1.34, 1.37;
+    The API server takes annotations there as it does elsewhere (``nodeStatusStrategy``, 1.37;
     kubelets do so).
 
     Parameters

@@ -210,7 +210,7 @@ def _withdrawn(thing: Object) -> int:
     """Return how many GPUs or replicas the kubelet has and does not give out.
 
     Of a device plugin's unhealthy devices it goes on to state the capacity (``GetCapacity`` of its
-    device manager, 1.37).
+    device manager).
     """
     status = dict_of(thing.get("status"))
     has, gives = dict_of(status.get("capacity")), dict_of(status.get("allocatable"))
