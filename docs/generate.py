@@ -168,6 +168,7 @@ async def _extender_metrics() -> str:
     from prometheus_client import CollectorRegistry
 
     from bayplan.extender.api import Client, Connection, Recorder
+    from bayplan.extender.health.numbers import HealthNumbers
     from bayplan.extender.http.metrics import HttpMetrics, TlsMetrics
     from bayplan.extender.service.numbers import Numbers
     from bayplan.extender.watch.kinds import KINDS
@@ -177,6 +178,7 @@ async def _extender_metrics() -> str:
     client = Client(Connection(_no_cluster), registry)
     recorder = Recorder(client, registry)
     Numbers(registry)
+    HealthNumbers(registry)
     Counters(registry, [kind.name for kind in KINDS])
     HttpMetrics(registry)
     TlsMetrics(registry)

@@ -155,12 +155,19 @@ class NodeSpec(TypedDict, total=False):
     providerID: str | None
 
 
+class NodeInfo(TypedDict, total=False):
+    """``status.nodeInfo`` of a node: which boot it is in."""
+
+    bootID: str | None
+
+
 class NodeStatus(TypedDict, total=False):
     """``status`` of a node."""
 
     allocatable: Quantities
     capacity: Quantities
     conditions: list[Condition] | None
+    nodeInfo: NodeInfo | None
 
 
 class Node(TypedDict, total=False):

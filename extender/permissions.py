@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bayplan.extender.service.owners import PATHS
 from bayplan.extender.watch.kinds import KINDS
 
-EVICT, NUDGE = "gangs.rollback", "state.nudge"
+EVICT, NUDGE, HEALTH = "gangs.rollback", "state.nudge", "health.quarantine"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -47,7 +47,11 @@ def needed(values: Mapping[str, object]) -> tuple[Right, ...]:
     values
         The values of the configuration's keys, by path.
     """
-    on = {EVICT: values[EVICT] == "evict", NUDGE: bool(values[NUDGE])}
+    on = {
+        EVICT: values[EVICT] == "evict",
+        NUDGE: bool(values[NUDGE]),
+        HEALTH: bool(values[HEALTH]),
+    }
     return tuple(right for right in rights() if on.get(right.wanted_by, True))
 
 
@@ -69,4 +73,5 @@ _WRITING = (
     Right("events.k8s.io", "events", "patch", why="Events that repeat are not counted"),
     Right("", "pods", "create", "eviction", wanted_by=EVICT, why="gangs stay bound in part"),
     Right("", "pods", "patch", "status", wanted_by=NUDGE, why="pods wait for up to five minutes"),
+    Right("", "nodes", "patch", "status", wanted_by=HEALTH, why="no GPU is quarantined"),
 )

@@ -14,10 +14,17 @@ from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTO
 from bayplan import __version__
 from bayplan.extender import logs, loop
 from bayplan.extender.api import Client, Recorder
+from bayplan.extender.config.health import health_settings
 from bayplan.extender.config.policy import check_policy
 from bayplan.extender.config.reading import Values, read_config
 from bayplan.extender.config.settings import http_settings, service_settings
 from bayplan.extender.connecting import connection_of
+from bayplan.extender.health.calls import ApiNodeCalls
+from bayplan.extender.health.keeper import Keeper
+from bayplan.extender.health.marking import Marker
+from bayplan.extender.health.numbers import HealthNumbers
+from bayplan.extender.health.settings import Reading
+from bayplan.extender.health.sources import source_of
 from bayplan.extender.http.app import App
 from bayplan.extender.http.server import Server
 from bayplan.extender.service.api import ApiCalls
@@ -66,11 +73,15 @@ async def _serve(values: Values) -> int:
     LOG.info("starting", extra={"version": __version__})
     with server.signals():
         warming = asyncio.create_task(_start(service, watches))
-        looking_after = asyncio.create_task(service.run())
+        tasks = [warming, asyncio.create_task(service.run())]
+        if (marker := service.owner.mirror.reader.health) is not None:
+            nodes = ApiNodeCalls(client, recorder)
+            keeper = _keeper(values, service, marker, nodes, registry)
+            tasks.append(asyncio.create_task(keeper.run()))
         try:
             return await server.run()
         finally:
-            for task in (warming, looking_after):
+            for task in tasks:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
@@ -89,6 +100,22 @@ async def _start(service: Service, watches: Watches) -> None:
     await watches.synced()
     loop.settle()
     LOG.info("in step", extra={"seconds": round(time.monotonic() - start_s, 3)})
+
+
+def _keeper(
+    values: Values,
+    service: Service,
+    marker: Marker,
+    calls: ApiNodeCalls,
+    registry: CollectorRegistry,
+) -> Keeper:
+    """Return what keeps the quarantined GPUs, where that is on."""
+    settings = health_settings(values)
+    reading = Reading() if settings is None else settings.reading
+    return Keeper(
+        service.owner, marker, reading, source_of(reading), calls, service.clock,
+        HealthNumbers(registry),
+    )  # fmt: skip
 
 
 def _steady_clock() -> Callable[[], float]:

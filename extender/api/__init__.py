@@ -11,13 +11,13 @@ from bayplan.extender.api.connection import Connection
 from bayplan.extender.api.errors import ApiError
 from bayplan.extender.api.patches import annotate_node, annotate_pod
 from bayplan.extender.api.recorder import Recorder
-from bayplan.extender.api.series import Pod
+from bayplan.extender.api.series import About
 
 __all__ = [
+    "About",
     "ApiError",
     "Client",
     "Connection",
-    "Pod",
     "Recorder",
     "annotate_node",
     "annotate_pod",

@@ -60,7 +60,10 @@ async def annotate_node(
     version: str = "",
     deadline_s: float = DEADLINE_S,
 ) -> None:
-    """Change annotations of a node.
+    """Change annotations of a node, by its status: leave to patch nodes is leave to cordon them.
+
+    The API server takes annotations there as it does elsewhere (``nodeStatusStrategy``, 1.37;
+    kubelets do so).
 
     Parameters
     ----------
@@ -80,7 +83,7 @@ async def annotate_node(
     ApiError
         It failed; 409 where the node was changed.
     """
-    path = f"/api/v1/nodes/{quote(name, safe='')}"
+    path = f"/api/v1/nodes/{quote(name, safe='')}/status"
     await _annotate(client, path, annotations, "", version, deadline_s)
 
 

@@ -1,4 +1,4 @@
-"""Events about pods, as kube-scheduler writes them: ``events.k8s.io/v1``, in series.
+"""Events about pods and nodes, as kube-scheduler writes them: ``events.k8s.io/v1``, in series.
 
 Field by field: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/.
 They are written in the background, after everything else; too many are dropped and counted.
@@ -22,7 +22,7 @@ from bayplan.extender.api.client import Client
 from bayplan.extender.api.errors import ApiError
 from bayplan.extender.api.patches import MERGE_PATCH
 from bayplan.extender.api.retry import CONFLICT
-from bayplan.extender.api.series import REFRESH_S, Key, Occurrences, Pod, SeriesBook, Type
+from bayplan.extender.api.series import REFRESH_S, About, Key, Occurrences, SeriesBook, Type
 
 CONTROLLER = "bayplan.io/extender"
 ACTION = "Scheduling"
@@ -75,12 +75,12 @@ class Recorder:
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._write()), loop.create_task(self._refresh())]
 
-    def record(self, pod: Pod, reason: str, note: str, type: Type = "Normal") -> None:
+    def record(self, about: About, reason: str, note: str, type: Type = "Normal") -> None:
         """Write an event soon, or count it where the same one happened lately.
 
         Parameters
         ----------
-        pod
+        about
             What it is about.
         reason
             Such as ``FailedScheduling``.
@@ -89,10 +89,10 @@ class Recorder:
         type
             Whether it is a warning.
         """
-        key = Key(pod, type, _cut(reason, MOST_REASON), _cut(note, MOST_NOTE))
+        key = Key(about, type, _cut(reason, MOST_REASON), _cut(note, MOST_NOTE))
         now_s = self._clock()
         self._serial += 1  # two in one microsecond are two events
-        name = f"{pod.name[:MOST_NAME]}.{int(now_s * 1e6):x}.{self._serial:x}"
+        name = f"{about.name[:MOST_NAME]}.{int(now_s * 1e6):x}.{self._serial:x}"
         series, write = self._book.noted(key, name, now_s)
         if write:
             self._put(_Due(key, series, series.count == 1))
@@ -133,7 +133,8 @@ class Recorder:
 
     async def _sent(self, due: _Due) -> None:
         due.series.written = due.series.count  # with what happened while it waited
-        path = f"/apis/events.k8s.io/v1/namespaces/{quote(due.key.pod.namespace, safe='')}/events"
+        namespace = quote(_namespace_of(due.key.about), safe="")
+        path = f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"
         if not due.first:
             one = f"{path}/{quote(due.series.name, safe='')}"
             patch = {"series": _series(due.series)}
@@ -156,11 +157,14 @@ class Recorder:
                 raise
 
     def _event(self, due: _Due) -> dict[str, object]:
-        pod, event_type, reason, note = due.key
+        about, event_type, reason, note = due.key
+        regarding = {"apiVersion": "v1", "kind": about.kind, "name": about.name, "uid": about.uid}
+        if about.namespace:
+            regarding["namespace"] = about.namespace
         event: dict[str, object] = {
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
-            "metadata": {"name": due.series.name, "namespace": pod.namespace},
+            "metadata": {"name": due.series.name, "namespace": _namespace_of(about)},
             "eventTime": _micro_time(due.series.last_s),
             "reportingController": CONTROLLER,
             "reportingInstance": self._instance,
@@ -168,17 +172,16 @@ class Recorder:
             "reason": reason,
             "note": note,
             "type": event_type,
-            "regarding": {
-                "apiVersion": "v1",
-                "kind": "Pod",
-                "namespace": pod.namespace,
-                "name": pod.name,
-                "uid": pod.uid,
-            },
+            "regarding": regarding,
         }
         if due.series.count > 1:
             event["series"] = _series(due.series)
         return event
+
+
+def _namespace_of(about: About) -> str:
+    """Return where events are: those of what has no namespace are in the default one."""
+    return about.namespace or "default"
 
 
 def _series(series: Occurrences) -> dict[str, object]:

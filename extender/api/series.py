@@ -19,18 +19,19 @@ MOST = 4096
 Type = Literal["Normal", "Warning"]
 
 
-class Pod(NamedTuple):
-    """The pod that an event is about."""
+class About(NamedTuple):
+    """The pod that an event is about, or the node, which has no namespace."""
 
     namespace: str
     name: str
     uid: str
+    kind: str = "Pod"
 
 
 class Key(NamedTuple):
     """What makes occurrences one series."""
 
-    pod: Pod
+    about: About
     type: Type
     reason: str
     note: str

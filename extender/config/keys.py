@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bayplan.extender.health.settings import CONDITIONS, XIDS
+
 BOOL, WHOLE, NUMBER, TEXT = "true or false", "a whole number", "a number", "a text in quotes"
 
 
@@ -34,6 +36,7 @@ TABLES: dict[str, str] = {
     "gangs": "Pods that start together.",
     "devices": "Whose device plugins are told which GPUs a pod is to have.",
     "state": "The live state.",
+    "health": "GPUs that are sick: they take no new pods.",
     "log": "The log, on standard error.",
 }
 
@@ -72,6 +75,29 @@ KEYS: tuple[Key, ...] = (
         " compared; 0: never", 0, 86_400),
     Key("state", "nudge", BOOL, True, "touch pods that wait when there may be room for them by now;"
         " needs leave to patch the status of pods"),
+    Key("health", "quarantine", BOOL, False, "let GPUs take no new pods that metrics, conditions or"
+        " taints call sick; needs leave to patch the status of nodes"),
+    Key("health", "prometheus", TEXT, "", "URL of a Prometheus server that has the metrics of DCGM"
+        " exporter, such as http://prometheus.monitoring:9090"),
+    Key("health", "exporter", TEXT, "", "URL of these metrics themselves, instead; {node} stands"
+        " for the name of each node with GPUs"),
+    Key("health", "file", TEXT, "", "file of these metrics, or folder of such files (*.prom),"
+        " instead"),
+    Key("health", "node_label", TEXT, "Hostname", "label of the metrics that has the node's name"),
+    Key("health", "interval_s", NUMBER, 30.0, "how often they are read", 0.1, 3600),
+    Key("health", "stale_s", NUMBER, 300.0, "a file that was not written for so long says nothing",
+        1, 86_400),
+    Key("health", "token", TEXT, "", "file of a bearer token for the URL"),
+    Key("health", "ca", TEXT, "", "file of the CA certificates (PEM) of the URL; empty: those of"
+        " the system"),
+    Key("health", "xids", TEXT, XIDS, "Xids for which a GPU is quarantined"),
+    Key("health", "conditions", TEXT, CONDITIONS, "conditions of nodes that close all of their"
+        " GPUs"),
+    Key("health", "taints", TEXT, "", "keys of taints of nodes that close all of their GPUs, also"
+        " for pods that tolerate them"),
+    Key("health", "unnamed", TEXT, "close", "where NVIDIA's device plugin picks the GPUs and may"
+        " still give out a quarantined one: close all of the node, or only count so many fewer",
+        choices=("close", "count")),
     Key("log", "format", TEXT, "json", "one line an entry", choices=("json", "logfmt")),
     Key("log", "level", TEXT, "info", "least severity",
         choices=("debug", "info", "warning", "error")),

@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
+from bayplan.extender.config.health import health_problems
 from bayplan.extender.config.keys import BOOL, KEYS, NUMBER, TABLES, TEXT, WHOLE, Key
 from bayplan.scheduler.errors import InputError
 
@@ -106,7 +107,7 @@ def _contradictions(values: Values) -> list[str]:
         found.append("tls.client_ca without a certificate; name the server's certificate and key")
     if not str(values["server.prefix"]).startswith("/") or str(values["server.prefix"])[-1] == "/":
         found.append(f"server.prefix is {values['server.prefix']!r}; such as /scheduler")
-    return found
+    return found + health_problems(values)
 
 
 def _loose(name: str) -> str:

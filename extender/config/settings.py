@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bayplan.extender.config.health import health_settings
 from bayplan.extender.config.reading import Values
 from bayplan.extender.http.settings import HttpSettings, TlsSettings
 from bayplan.extender.live.settings import Gangs, Live, Rollback
@@ -36,6 +37,7 @@ def http_settings(values: Values) -> HttpSettings:
 def service_settings(values: Values) -> Service:
     """Return how pods are placed and bound."""
     timeout_s = float(values["server.http_timeout_s"])
+    health = health_settings(values)
     gangs = Gangs(
         hold_s=float(values["gangs.hold_s"]),
         settle_s=float(values["gangs.settle_s"]),
@@ -49,6 +51,7 @@ def service_settings(values: Values) -> Service:
         hami=bool(values["devices.hami"]),
         gpushare=bool(values["devices.gpushare"]),
         gangs=gangs,
+        health=None if health is None else health.judging,
     )
     return Service(
         live=live,

@@ -258,6 +258,9 @@ class Mirror:
         except Conflict:  # other GPUs, while some are in use
             self._replace_node(node, now_s)
         else:
+            if set(node.unhealthy) - set(before.unhealthy):
+                for uid in self._holders(node.name):  # whoever has not come yet is asked for anew
+                    self.release(uid, now_s)
             self._uncrowd(node.name, now_s)
 
     def _as_it_counts(self, node: Node) -> Node:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bayplan.extender.health.marking import Marker
 from bayplan.extender.live import preempting
 from bayplan.extender.live.asking import (
     BEST,
@@ -86,6 +87,8 @@ class Owner:
         self.settings = settings
         self.mirror = Mirror()
         self.mirror.writes_for_hami = settings.hami
+        if settings.health is not None:
+            self.mirror.reader.health = Marker(settings.health)
         policy = make_policy(settings.placement)
         self.engine = Engine(self.mirror.cluster, policy, seed=settings.seed)
         self.plans = Plans(self.mirror, self.engine, settings.gangs)

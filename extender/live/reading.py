@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from bayplan.extender.health.marking import Marker
 from bayplan.extender.live.enforcing import Way, asking, way_of, ways_on
 from bayplan.scheduler.types import Request
 from bayplan.traces.kubernetes import keys
@@ -77,6 +78,8 @@ class Reader:
     named
         The uuids of GPUs that pods have named, which nodes show of their GPUs. None is forgotten:
         kinds of GPUs are not, either.
+    health
+        Reads what nodes say of sick GPUs; None: nobody does.
     """
 
     nodes: dict[str, NodeFacts] = field(default_factory=dict)
@@ -89,6 +92,7 @@ class Reader:
     budgets: Budgets = field(default_factory=lambda: Budgets({}, {}))
     _budgets: dict[str, Object] = field(default_factory=dict)
     _budgets_read: bool = True
+    health: Marker | None = None
 
     def see_node(self, thing: Object) -> tuple[NodeFacts, bool]:
         """Return a node, and whether what some pods ask for has to be read anew.
@@ -100,6 +104,8 @@ class Reader:
         """
         problems: list[Problem] = []
         facts = read_node(thing, problems)
+        if self.health is not None:
+            facts = self.health.see(thing, facts, problems)
         name = facts.node.name
         before = self.nodes.get(name)
         self.nodes[name] = facts
@@ -121,6 +127,8 @@ class Reader:
         """
         self._ways.pop(name, None)
         self.problems.pop(name, None)
+        if self.health is not None:
+            self.health.forget(name)
         return self._count(self.nodes.pop(name, None), None)
 
     def enforces(self, name: str, way: Way) -> bool:

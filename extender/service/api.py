@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from bayplan.extender.api import ApiError, Client, Pod, Recorder, annotate_pod, bind
+from bayplan.extender.api import About, ApiError, Client, Recorder, annotate_pod, bind
 from bayplan.extender.api.budget import Priority
 from bayplan.extender.service.calls import CallFailed, PodName, Sure
 from bayplan.traces.kubernetes.objects import Object
@@ -69,7 +69,7 @@ class ApiCalls:
 
     def tell(self, pod: PodName, reason: str, note: str, *, warning: bool) -> None:
         """Let an Event about a pod be written, when there is time for it."""
-        about = Pod(pod.namespace, pod.name, pod.uid)
+        about = About(pod.namespace, pod.name, pod.uid)
         self._recorder.record(about, reason, note, type="Warning" if warning else "Normal")
 
 

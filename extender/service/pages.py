@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import islice
 
 from bayplan.extender.live.asking import objection
 from bayplan.extender.live.enforcing import missing
@@ -16,6 +17,9 @@ from bayplan.scheduler.types import GPU_MILLI, Request
 from bayplan.traces.kubernetes.objects import Object
 
 MOST_LISTED = 100
+VENDOR = "nvidia.com/"
+MOST_SAID = 10
+"""Lines about sick GPUs in a text."""
 
 
 async def explained(owner: Owner, uid: str, now_s: float) -> Object:
@@ -36,6 +40,7 @@ async def explained(owner: Owner, uid: str, now_s: float) -> Object:
         page["held"] = {"node": owner.mirror.cluster.pods[uid].placement.node, "until_s": held}
     if seen.group:
         page["gang"] = _gang_page(owner, seen)
+    sick = _sick(owner) if not page["node"] and _wants_gpus(page["asks"]) else []
     copy = owner.mirror.cluster.copy()
     engine = Engine(copy, owner.engine.policy, seed=owner.engine.seed)
     gang = owner.plans.gang(seen.group) if seen.group else None
@@ -51,6 +56,11 @@ async def explained(owner: Owner, uid: str, now_s: float) -> Object:
         n, n_nodes = int(nodes.sum()), len(copy.nodes)
         if n < n_nodes:
             text += f"\nCandidates are {n} of {n_nodes} nodes; others: {missing(seen.way)}."
+    if sick:
+        page["sick_gpus"] = sick
+        text += "".join(f"\n{line}" for line in sick[:MOST_SAID])
+        if len(sick) > MOST_SAID:
+            text += f"\n{len(sick) - MOST_SAID} more such lines are in sick_gpus."
     return page | {"text": text}
 
 
@@ -62,7 +72,7 @@ def overview(owner: Owner) -> Object:
     problems += [str(each) for group in owner.plans.problems.values() for each in group]
     problems += [f"pod {uid}: {why}" for uid, why in mirror.crowded()]
     problems += [f"pod {uid}: {seen.problem}" for uid, seen in mirror.pods.items() if seen.problem]
-    return {
+    state: Object = {
         "nodes": len(cluster.nodes),
         "gpus": sum(node.gpu_count for node in cluster.nodes.values()),
         "idle_gpus": int(view.idle_milli[: view.n_rows].sum()) // GPU_MILLI,
@@ -77,6 +87,19 @@ def overview(owner: Owner) -> Object:
         "problems": sorted(problems)[:MOST_LISTED],
         "n_problems": len(problems),
     }
+    if mirror.reader.health is not None:
+        state["sick_gpus"] = _sick(owner)
+    return state
+
+
+def _wants_gpus(asks: Object) -> bool:
+    return bool(asks["devices"]) or any(name.startswith(VENDOR) for name in asks["resources"])
+
+
+def _sick(owner: Owner) -> list[str]:
+    """Return why GPUs take no new pods, one of them or one node a line."""
+    health = owner.mirror.reader.health
+    return [] if health is None else [line for _, line in islice(health.lines(), MOST_LISTED)]
 
 
 def _gang_page(owner: Owner, seen: Seen) -> Object:

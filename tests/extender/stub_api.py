@@ -291,7 +291,7 @@ def _reply(world: World, asked: Asked) -> tuple[int, bytes]:
         return _event(world, asked, parts)
     if parts[:2] == ["api", "v1"] and len(parts) >= 6 and parts[4] == "pods":
         return _object(world, asked, PODS, parts[5], parts[3])
-    if parts[:3] == ["api", "v1", "nodes"] and len(parts) == 4:
+    if parts[:3] == ["api", "v1", "nodes"] and len(parts) in (4, 5):
         return _object(world, asked, NODES, parts[3], "")
     return _refused(404, "NotFound", "the server could not find the requested resource")
 

@@ -12,9 +12,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from bayplan.extender.api import (
+    About,
     ApiError,
     Client,
-    Pod,
     Recorder,
     annotate_node,
     annotate_pod,
@@ -29,7 +29,7 @@ from .api_support import connected, until
 from .stub_api import EVENTS, Fault, Stub, pod, running, stub_with
 
 POD = "/api/v1/namespaces/default/pods/p0"
-ABOUT = Pod("default", "p0", "uid-p0")
+ABOUT = About("default", "p0", "uid-p0")
 Story = Callable[[Client, CollectorRegistry], Awaitable[None]]
 
 
@@ -165,7 +165,7 @@ def test_a_deadline_holds_and_says_what_was_wrong(stub: Stub, tmp_path: Path) ->
         started = time.monotonic()
         with pytest.raises(ApiError, match="busy"):
             await bind(client, "default", "p0", "uid-p0", "n1", deadline_s=0.5)
-        with pytest.raises(ApiError, match=r"n0: not done in 0\.3 s"):
+        with pytest.raises(ApiError, match=r"n0/status: not done in 0\.3 s"):
             await annotate_node(client, "n0", {"a": "b"}, deadline_s=0.3)
         assert time.monotonic() - started < 2.0
 
@@ -204,7 +204,7 @@ def test_annotations_are_set_and_taken_away(stub: Stub, tmp_path: Path) -> None:
 def test_a_precondition_that_fails_is_an_answer_and_a_chance_conflict_is_not(
     stub: Stub, tmp_path: Path
 ) -> None:
-    stub.fail(Fault(409, reason="Conflict"), "/api/v1/nodes/n1", method="PATCH")
+    stub.fail(Fault(409, reason="Conflict"), "/api/v1/nodes/n1/status", method="PATCH")
 
     async def story(client: Client, registry: CollectorRegistry) -> None:
         with pytest.raises(ApiError, match="422 Invalid"):
@@ -215,7 +215,7 @@ def test_a_precondition_that_fails_is_an_answer_and_a_chance_conflict_is_not(
 
     told(stub, tmp_path, story)
     assert [each.path.split("/", 4)[-1] for each in stub.of("PATCH")] == [
-        "default/pods/p0/status", "n0", "n1", "n1",
+        "default/pods/p0/status", "n0/status", "n1/status", "n1/status",
     ]  # fmt: skip
 
 
@@ -301,6 +301,21 @@ def test_an_event_is_written_and_counts_up(stub: Stub, tmp_path: Path) -> None:
         [event] = events(stub)
         assert event["series"] == {"count": 2, "lastObservedTime": "2023-11-14T22:13:21.250000Z"}
         assert len(stub.of("PATCH")) == 1, "the others wait for the next refresh"
+        await notes.close()
+
+    told(stub, tmp_path, story)
+
+
+def test_an_event_about_a_node_is_in_the_default_namespace(stub: Stub, tmp_path: Path) -> None:
+    async def story(client: Client, registry: CollectorRegistry) -> None:
+        notes = Recorder(client, registry)
+        notes.record(About("", "n0", "uid-n0", "Node"), "BayplanGpuQuarantined", "GPU 3", "Warning")
+        await notes.flush()
+        [event] = events(stub)
+        assert event["metadata"]["namespace"] == "default"  # type: ignore[index]
+        assert event["regarding"] == {
+            "apiVersion": "v1", "kind": "Node", "name": "n0", "uid": "uid-n0",
+        }  # fmt: skip
         await notes.close()
 
     told(stub, tmp_path, story)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bayplan.extender.api.series import MOST, Key, Pod, SeriesBook
+from bayplan.extender.api.series import MOST, About, Key, SeriesBook
 
-KEY = Key(Pod("ns", "p", "u"), "Warning", "FailedScheduling", "no room")
+KEY = Key(About("ns", "p", "u"), "Warning", "FailedScheduling", "no room")
 
 
 def test_the_first_and_the_second_are_written_and_then_one_in_thirty_seconds() -> None:
@@ -31,7 +31,7 @@ def test_after_six_minutes_of_silence_it_is_another_event() -> None:
 def test_another_pod_reason_note_or_type_is_another_event() -> None:
     book = SeriesBook()
     others = [
-        KEY._replace(pod=Pod("ns", "p", "v")),
+        KEY._replace(about=About("ns", "p", "v")),
         KEY._replace(reason="Other"),
         KEY._replace(note="less room"),
         KEY._replace(type="Normal"),

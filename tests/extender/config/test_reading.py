@@ -8,12 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from bayplan.extender.config.health import health_settings
 from bayplan.extender.config.keys import KEYS, TABLES
 from bayplan.extender.config.policy import check_policy
 from bayplan.extender.config.reading import read_config, template
 from bayplan.extender.config.settings import http_settings, service_settings
+from bayplan.extender.health.settings import Health, Judging, Reading
 from bayplan.extender.live.settings import Rollback
 from bayplan.scheduler.errors import InputError
+
+ON = "[health]\nquarantine = true\n"
 
 
 def written(folder: Path, text: str) -> Path:
@@ -60,6 +64,18 @@ def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
         ("[server]\nprefix = 'scheduler'", "server.prefix is 'scheduler'; such as /scheduler"),
         ("[server]\nprefix = '/a/'", "server.prefix is '/a/'; such as /scheduler"),
         ("[server]\nprefix = ''", "server.prefix is ''; such as /scheduler"),
+        ("[health]\nprometheus = 'http://p'", "health.prometheus without health.quarantine"),
+        (f"{ON}prometheus = 'http://p'\nfile = 'f'", "health.prometheus and health.file are two"),
+        (f"{ON}prometheus = 'p:9090'", "health.prometheus is 'p:9090'; such as http://"),
+        (f"{ON}prometheus = 'http://[p'", "health.prometheus is 'http://[p'; such as http://"),
+        (f"{ON}exporter = 'file:///etc'", "health.exporter is 'file:///etc'; such as http://"),
+        (f"{ON}prometheus = 'http://u:s@p'", "health.prometheus has a password in it; write a"),
+        (f"{ON}token = 't'", "health.token without a URL that it is for"),
+        (f"{ON}node_label = 'a b'", "health.node_label is 'a b'; such as Hostname"),
+        (f"{ON}xids = '79, x'", "health.xids: 'x' is no Xid; write such as 48, 79"),
+        (f"{ON}xids = '13'", "health.xids: Xid 13 is an application's own fault; leave it out"),
+        (f"{ON}conditions = 'GPUMissing'", "health.conditions: 'GPUMissing' is no condition"),
+        (f"{ON}taints = 'a=b:NoSchedule'", "health.taints: 'a=b:NoSchedule' is no key of a taint"),
         ("[server\n", "no TOML"),
     ],
 )
@@ -139,3 +155,19 @@ gpushare = true
     assert (str(tls.certificate), str(tls.key), str(tls.client_ca)) == ("c", "k", "ca")
     assert (live.hold_s, live.hami, live.gpushare) == (3.0, False, True)
     assert live.gangs.rollback is Rollback.EVICT
+
+
+def test_the_health_of_gpus_is_looked_after_as_the_keys_say(tmp_path: Path) -> None:
+    assert health_settings(read_config(None)) is None
+    assert service_settings(read_config(None)).live.health is None
+    text = f"{ON}xids = '79'\nconditions = ''\ntaints = 'a, b'\nunnamed = 'count'\nfile = 'f'\n"
+    values = read_config(written(tmp_path, f"{text}interval_s = 5\nstale_s = 60\n"))
+    judging = Judging(frozenset({79}), frozenset(), frozenset({"a", "b"}), closes_nodes=False)
+    reading = Reading(file=Path("f"), interval_s=5.0, stale_s=60.0)
+    assert health_settings(values) == Health(judging, reading)
+    assert service_settings(values).live.health == judging
+    default = health_settings(read_config(written(tmp_path, ON)))
+    assert default is not None
+    assert default.reading == Reading()
+    assert default.judging.xids == {46, 48, 63, 64, 74, 79, 94, 95, 119, 120}
+    assert ("AcceleratedHardwareReady", "False") in default.judging.conditions

@@ -29,6 +29,8 @@ SETTINGS = Live(hold_s=20.0, gangs=Gangs(hold_s=30.0))
 class Cluster(RuleBasedStateMachine):
     """What is true is in ``nodes`` and ``pods``; the owner is told of it in ``late`` events."""
 
+    settings = SETTINGS
+
     def __init__(self) -> None:
         super().__init__()
         self.nodes: dict[str, Object] = {}
@@ -102,7 +104,7 @@ class Cluster(RuleBasedStateMachine):
 
     @rule()
     def restart(self) -> None:
-        self.owner = Owner(SETTINGS)
+        self.owner = Owner(self.settings)
         self.late.clear()
         groups = [pod_group(name, least) for name, least in GROUPS.items()]
         for kind, things in (
