@@ -47,6 +47,7 @@ COMMANDS = (
     ("extender", "config"),
     ("extender", "check"),
     ("extender", "probe"),
+    ("extender", "repartition"),
 )
 WIDTH = "80"
 
@@ -169,6 +170,7 @@ async def _extender_metrics() -> str:
 
     from bayplan.extender.api import Client, Connection, Recorder
     from bayplan.extender.http.metrics import HttpMetrics, TlsMetrics
+    from bayplan.extender.repartition.numbers import RepartitionNumbers
     from bayplan.extender.service.numbers import Numbers
     from bayplan.extender.watch.kinds import KINDS
     from bayplan.extender.watch.telling import Counters
@@ -177,6 +179,7 @@ async def _extender_metrics() -> str:
     client = Client(Connection(_no_cluster), registry)
     recorder = Recorder(client, registry)
     Numbers(registry)
+    RepartitionNumbers(registry)
     Counters(registry, [kind.name for kind in KINDS])
     HttpMetrics(registry)
     TlsMetrics(registry)

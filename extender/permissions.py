@@ -9,6 +9,7 @@ from bayplan.extender.service.owners import PATHS
 from bayplan.extender.watch.kinds import KINDS
 
 EVICT, NUDGE = "gangs.rollback", "state.nudge"
+REPARTITION = "repartition.on"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -48,6 +49,7 @@ def needed(values: Mapping[str, object]) -> tuple[Right, ...]:
         The values of the configuration's keys, by path.
     """
     on = {EVICT: values[EVICT] == "evict", NUDGE: bool(values[NUDGE])}
+    on[REPARTITION] = bool(values[REPARTITION])
     return tuple(right for right in rights() if on.get(right.wanted_by, True))
 
 
@@ -68,5 +70,6 @@ _WRITING = (
     Right("events.k8s.io", "events", "create", why="nobody is told why pods wait"),
     Right("events.k8s.io", "events", "patch", why="Events that repeat are not counted"),
     Right("", "pods", "create", "eviction", wanted_by=EVICT, why="gangs stay bound in part"),
+    Right("", "nodes", "patch", wanted_by=REPARTITION, why="no node is repartitioned"),
     Right("", "pods", "patch", "status", wanted_by=NUDGE, why="pods wait for up to five minutes"),
 )

@@ -20,11 +20,18 @@ from bayplan.extender.config.settings import http_settings, service_settings
 from bayplan.extender.connecting import connection_of
 from bayplan.extender.http.app import App
 from bayplan.extender.http.server import Server
+from bayplan.extender.repartition.configuring import repartition_settings
+from bayplan.extender.repartition.controller import Controller
+from bayplan.extender.repartition.numbers import RepartitionNumbers
+from bayplan.extender.repartition.observing import Both
+from bayplan.extender.repartition.runner import ApiNodeCalls, Runner
+from bayplan.extender.repartition.settings import Repartition
 from bayplan.extender.service.api import ApiCalls
 from bayplan.extender.service.numbers import Numbers
 from bayplan.extender.service.service import Service
 from bayplan.extender.warming import warm
 from bayplan.extender.watch import Watches
+from bayplan.extender.watch.sink import Sink
 
 LOG = logging.getLogger("bayplan.extender")
 
@@ -49,6 +56,8 @@ def serve(config: Path | None) -> int:
 
 
 async def _serve(values: Values) -> int:
+    # Before anything is opened: the file that it names may be wrong.
+    repartition = repartition_settings(values) if values["repartition.on"] else None
     registry = CollectorRegistry()
     for collector in (GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR):
         registry.register(collector)
@@ -60,23 +69,41 @@ async def _serve(values: Values) -> int:
     service = Service(
         service_settings(values), ApiCalls(client, recorder), _steady_clock(), Numbers(registry)
     )
-    watches = Watches(connection, service, registry)
+    runner = _runner(repartition, service, ApiNodeCalls(client, recorder), registry)
+    sink: Sink = service if runner is None else Both(service, runner.controller.watched)
+    watches = Watches(connection, sink, registry)
     service.lacks = watches.not_ready
     server = Server(App(service, http_settings(values), registry))
     LOG.info("starting", extra={"version": __version__})
     with server.signals():
         warming = asyncio.create_task(_start(service, watches))
-        looking_after = asyncio.create_task(service.run())
+        tasks = [warming, asyncio.create_task(service.run())]
+        if runner is not None:
+            tasks.append(asyncio.create_task(runner.run()))
         try:
             return await server.run()
         finally:
-            for task in (warming, looking_after):
+            for task in tasks:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
             await watches.stop()
             await recorder.close()
             await client.close()
+
+
+def _runner(
+    settings: Repartition | None,
+    service: Service,
+    calls: ApiNodeCalls,
+    registry: CollectorRegistry,
+) -> Runner | None:
+    """Return what repartitions nodes; None where that is off."""
+    numbers = RepartitionNumbers(registry)
+    if settings is None:
+        return None
+    controller = Controller(service.owner, settings)
+    return Runner(controller, calls, service.clock, numbers, lacks=service.not_ready)
 
 
 async def _start(service: Service, watches: Watches) -> None:

@@ -9,17 +9,19 @@ from bayplan.extender.api.binding import bind
 from bayplan.extender.api.client import Client
 from bayplan.extender.api.connection import Connection
 from bayplan.extender.api.errors import ApiError
-from bayplan.extender.api.patches import annotate_node, annotate_pod
+from bayplan.extender.api.patches import annotate_node, annotate_pod, patch_node
 from bayplan.extender.api.recorder import Recorder
-from bayplan.extender.api.series import Pod
+from bayplan.extender.api.series import Node, Pod
 
 __all__ = [
     "ApiError",
     "Client",
     "Connection",
+    "Node",
     "Pod",
     "Recorder",
     "annotate_node",
     "annotate_pod",
     "bind",
+    "patch_node",
 ]

@@ -1,4 +1,4 @@
-"""Events about pods, as kube-scheduler writes them: ``events.k8s.io/v1``, in series.
+"""Events about pods and nodes, as kube-scheduler writes them: ``events.k8s.io/v1``, in series.
 
 Field by field: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/.
 They are written in the background, after everything else; too many are dropped and counted.
@@ -22,7 +22,7 @@ from bayplan.extender.api.client import Client
 from bayplan.extender.api.errors import ApiError
 from bayplan.extender.api.patches import MERGE_PATCH
 from bayplan.extender.api.retry import CONFLICT
-from bayplan.extender.api.series import REFRESH_S, Key, Occurrences, Pod, SeriesBook, Type
+from bayplan.extender.api.series import REFRESH_S, Key, Node, Occurrences, Pod, SeriesBook, Type
 
 CONTROLLER = "bayplan.io/extender"
 ACTION = "Scheduling"
@@ -75,12 +75,12 @@ class Recorder:
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._write()), loop.create_task(self._refresh())]
 
-    def record(self, pod: Pod, reason: str, note: str, type: Type = "Normal") -> None:
+    def record(self, about: Pod | Node, reason: str, note: str, type: Type = "Normal") -> None:
         """Write an event soon, or count it where the same one happened lately.
 
         Parameters
         ----------
-        pod
+        about
             What it is about.
         reason
             Such as ``FailedScheduling``.
@@ -89,10 +89,10 @@ class Recorder:
         type
             Whether it is a warning.
         """
-        key = Key(pod, type, _cut(reason, MOST_REASON), _cut(note, MOST_NOTE))
+        key = Key(about, type, _cut(reason, MOST_REASON), _cut(note, MOST_NOTE))
         now_s = self._clock()
         self._serial += 1  # two in one microsecond are two events
-        name = f"{pod.name[:MOST_NAME]}.{int(now_s * 1e6):x}.{self._serial:x}"
+        name = f"{about.name[:MOST_NAME]}.{int(now_s * 1e6):x}.{self._serial:x}"
         series, write = self._book.noted(key, name, now_s)
         if write:
             self._put(_Due(key, series, series.count == 1))
@@ -133,7 +133,7 @@ class Recorder:
 
     async def _sent(self, due: _Due) -> None:
         due.series.written = due.series.count  # with what happened while it waited
-        path = f"/apis/events.k8s.io/v1/namespaces/{quote(due.key.pod.namespace, safe='')}/events"
+        path = f"/apis/events.k8s.io/v1/namespaces/{quote(due.key.about.namespace, safe='')}/events"
         if not due.first:
             one = f"{path}/{quote(due.series.name, safe='')}"
             patch = {"series": _series(due.series)}
@@ -156,11 +156,11 @@ class Recorder:
                 raise
 
     def _event(self, due: _Due) -> dict[str, object]:
-        pod, event_type, reason, note = due.key
+        about, event_type, reason, note = due.key
         event: dict[str, object] = {
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
-            "metadata": {"name": due.series.name, "namespace": pod.namespace},
+            "metadata": {"name": due.series.name, "namespace": about.namespace},
             "eventTime": _micro_time(due.series.last_s),
             "reportingController": CONTROLLER,
             "reportingInstance": self._instance,
@@ -168,17 +168,18 @@ class Recorder:
             "reason": reason,
             "note": note,
             "type": event_type,
-            "regarding": {
-                "apiVersion": "v1",
-                "kind": "Pod",
-                "namespace": pod.namespace,
-                "name": pod.name,
-                "uid": pod.uid,
-            },
+            "regarding": _reference(about),
         }
         if due.series.count > 1:
             event["series"] = _series(due.series)
         return event
+
+
+def _reference(about: Pod | Node) -> dict[str, str]:
+    named = {"apiVersion": "v1", "name": about.name, "uid": about.uid}
+    if isinstance(about, Node):
+        return named | {"kind": "Node"}
+    return named | {"kind": "Pod", "namespace": about.namespace}
 
 
 def _series(series: Occurrences) -> dict[str, object]:

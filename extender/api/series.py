@@ -27,10 +27,22 @@ class Pod(NamedTuple):
     uid: str
 
 
+class Node(NamedTuple):
+    """The node that an event is about; Events about what has no namespace are in ``default``."""
+
+    name: str
+    uid: str
+
+    @property
+    def namespace(self) -> str:
+        """Where the event is written."""
+        return "default"
+
+
 class Key(NamedTuple):
     """What makes occurrences one series."""
 
-    pod: Pod
+    about: Pod | Node
     type: Type
     reason: str
     note: str

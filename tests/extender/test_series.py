@@ -31,7 +31,7 @@ def test_after_six_minutes_of_silence_it_is_another_event() -> None:
 def test_another_pod_reason_note_or_type_is_another_event() -> None:
     book = SeriesBook()
     others = [
-        KEY._replace(pod=Pod("ns", "p", "v")),
+        KEY._replace(about=Pod("ns", "p", "v")),
         KEY._replace(reason="Other"),
         KEY._replace(note="less room"),
         KEY._replace(type="Normal"),
