@@ -11,6 +11,7 @@ from bayplan.extender.live.enforcing import Way
 from bayplan.extender.live.owner import Owner
 from bayplan.extender.live.reading import Seen
 from bayplan.extender.repartition.candidates import (
+    busy,
     configs_of,
     product_of,
     refusal,
@@ -29,6 +30,11 @@ from bayplan.traces.kubernetes import keys
 
 MOST_PODS = 500
 """Pods and gangs that a plan looks at, those first that have waited the longest."""
+PASSING = frozenset(
+    f"node.kubernetes.io/{what}"
+    for what in ("unschedulable", "not-ready", "unreachable", "network-unavailable")
+)
+"""Taints that Kubernetes gives a node which is cordoned or reboots, and takes away by itself."""
 MOST_NODES = 50
 """Idle nodes that a plan looks at, by name."""
 
@@ -86,7 +92,9 @@ def case_of(
     coming = []
     for node, mark in watched.under_way():
         shown = configs_of(node, settings).get(mark.config)
-        if mark.step is not Step.FAILED and shown is not None and node.name in nodes:
+        if mark.step is Step.FAILED or shown is None:
+            continue
+        if not busy(owner, watched, node.name):  # else it is about to be undone
             coming.append(_changed(nodes[node.name], _product(node), mark.config, shown))
     return Case(
         owner.mirror.cluster.copy(),
@@ -189,6 +197,7 @@ def _changed(known: Node, product: Product, config: str, shown: Shown) -> Node:
         sharing=(),
         unhealthy=(),
         gpu_uuids=(),
+        taints=tuple(taint for taint in known.taints if taint.key not in PASSING),
         labels=tuple(sorted((dict(known.labels) | {keys.MIG_CONFIG: config}).items())),
         resources=tuple(sorted((kept | made).items())),
     )

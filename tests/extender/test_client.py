@@ -14,11 +14,13 @@ from prometheus_client import CollectorRegistry
 from bayplan.extender.api import (
     ApiError,
     Client,
+    Node,
     Pod,
     Recorder,
     annotate_node,
     annotate_pod,
     bind,
+    patch_node,
     recorder,
     series,
 )
@@ -219,6 +221,26 @@ def test_a_precondition_that_fails_is_an_answer_and_a_chance_conflict_is_not(
     ]  # fmt: skip
 
 
+def test_a_node_is_changed_only_as_it_was_seen(stub: Stub, tmp_path: Path) -> None:
+    seen = stub.world.get(paths.NODES, "n0")
+    assert seen is not None
+    version = seen["metadata"]["resourceVersion"]
+    change = {"metadata": {"labels": {"a": None}}, "spec": {"unschedulable": True}}
+
+    async def story(client: Client, registry: CollectorRegistry) -> None:
+        await patch_node(client, "n0", change, version)
+        with pytest.raises(ApiError, match="409"):
+            await patch_node(client, "n0", change, version)
+
+    told(stub, tmp_path, story)
+    metadata = {"labels": {"a": None}, "resourceVersion": version}
+    body = {"metadata": metadata, "spec": {"unschedulable": True}}
+    assert [(each.path, each.body) for each in stub.of("PATCH")] == [
+        (f"{paths.NODES}/n0", body)
+    ] * 2  # the conflict is the answer
+    assert change == {"metadata": {"labels": {"a": None}}, "spec": {"unschedulable": True}}
+
+
 def test_names_cannot_change_the_path(stub: Stub, tmp_path: Path) -> None:
     async def story(client: Client, registry: CollectorRegistry) -> None:
         with pytest.raises(ApiError, match="404"):
@@ -301,6 +323,21 @@ def test_an_event_is_written_and_counts_up(stub: Stub, tmp_path: Path) -> None:
         [event] = events(stub)
         assert event["series"] == {"count": 2, "lastObservedTime": "2023-11-14T22:13:21.250000Z"}
         assert len(stub.of("PATCH")) == 1, "the others wait for the next refresh"
+        await notes.close()
+
+    told(stub, tmp_path, story)
+
+
+def test_an_event_about_a_node_is_where_those_of_nodes_are(stub: Stub, tmp_path: Path) -> None:
+    async def story(client: Client, registry: CollectorRegistry) -> None:
+        notes = Recorder(client, registry)
+        notes.record(Node("n0", "uid-n0"), "BayplanRepartitioned", "all-1g.10gb")
+        await notes.flush()
+        [event] = events(stub)
+        assert event["metadata"]["namespace"] == "default"  # type: ignore[index]
+        assert event["regarding"] == {
+            "apiVersion": "v1", "kind": "Node", "name": "n0", "uid": "uid-n0",
+        }  # fmt: skip
         await notes.close()
 
     told(stub, tmp_path, story)

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
-from threading import Event, Thread
 from time import sleep
 
 import pytest
 
-from bayplan.extender.repartition.configs import Configs
-from bayplan.scheduler.hardware import product_named
-
-from ..controlplane import nodes
-from ..controlplane.client import Client, Object, wait_for
+from ..controlplane.client import Client, wait_for
 from ..controlplane.cluster import add_nodes, events, run
 from ..controlplane.pods import node_of, phase
-from .asking import ours
+from .asking import Object, ours
 from .auditing import audited
 from .checks import check
+from .managing import CONFIG, STATE, fails, managed, mig_manager, works
 from .running import Extender, Setup
 
 pytestmark = pytest.mark.controlplane
@@ -34,59 +28,8 @@ SETUP = Setup(
         }
     }
 )  # fmt: skip
-CONFIG, STATE = "nvidia.com/mig.config", "nvidia.com/mig.config.state"
 MARK, ENDED = "bayplan.io/repartition", "bayplan.io/repartitioned"
 SMALL, LARGE = "nvidia.com/mig-1g.10gb", "nvidia.com/mig-3g.40gb"
-GPU = "nvidia.com/gpu"
-
-
-def works(client: Client, node: Object) -> None:
-    """Do what mig-manager does: say so, make the instances, let them be shown, say so."""
-    name, labels = node["metadata"]["name"], node["metadata"]["labels"]
-    client.patch("Node", name, {"metadata": {"labels": {STATE: "pending"}}})
-    product, count = product_named(nodes.H100), int(labels["nvidia.com/gpu.count"])
-    shown = {key: str(n) for key, n in Configs().of(product, count)[labels[CONFIG]].items()}
-    old = [key for key in node["status"]["allocatable"] if key.startswith("nvidia.com/")]
-    amounts = dict.fromkeys(old, "0") | shown
-    change = {"status": {"allocatable": amounts, "capacity": amounts}}
-    client.patch("Node", name, change, part="status")
-    client.patch("Node", name, {"metadata": {"labels": {STATE: "success"}}})
-
-
-def fails(client: Client, node: Object) -> None:
-    """Say that it does not work."""
-    change = {"metadata": {"labels": {STATE: "failed"}}}
-    client.patch("Node", node["metadata"]["name"], change)
-
-
-@contextmanager
-def mig_manager(client: Client, does: Callable[[Client, Object], None]) -> Iterator[None]:
-    """Play the MIG managers of all nodes: each acts on a config whose state nobody has said."""
-    ended = Event()
-
-    def work() -> None:
-        while not ended.wait(0.05):
-            for each in client.list("Node"):
-                labels = each["metadata"]["labels"]
-                if CONFIG in labels and STATE not in labels:
-                    does(client, each)
-
-    thread = Thread(target=work, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-
-
-def managed(name: str, gpus: int) -> Object:
-    """Return a node of whole GPUs that a MIG manager looks after."""
-    made = nodes.plain(name, count=gpus)
-    made["metadata"]["labels"] |= {
-        "nvidia.com/mig.strategy": "mixed", CONFIG: "all-disabled", STATE: "success",
-    }  # fmt: skip
-    return made
 
 
 def asking(name: str, resource: str) -> Object:

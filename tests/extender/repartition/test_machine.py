@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hypothesis import event
 from hypothesis import settings as with_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -51,25 +52,31 @@ class Cluster(RuleBasedStateMachine):
         )  # fmt: skip
         for name in NAMES:
             self.nodes[name] = mig_node(name, 1)
+        for _ in range(8):  # more than one node can take
+            self.somebody_waits(SMALL, 1)
+        self.now_s += 10.0
         self._begin()
 
     # --- what happens ---------------------------------------------------------------------
 
     @rule(profile=st.sampled_from([SMALL, SMALL, LARGE, GPU]), n=st.integers(1, 2))
     def somebody_waits(self, profile: str, n: int) -> None:
-        if sum(not self._at(each) for each in self.pods.values()) < 6:
+        if len(self._waiting()) < 12:
             self.n_pods += 1
             self._put_pod(waiting(f"p{self.n_pods}", {profile: n}, written_time(self.now_s)))
 
-    @rule(data=st.data())
-    def a_pod_is_bound(self, data: st.DataObject) -> None:
+    @rule(name=st.sampled_from(NAMES), late=st.booleans(), data=st.data())
+    def a_pod_is_bound(self, name: str, late: bool, data: st.DataObject) -> None:
         """By a scheduler that looks at the newest state, or at one from before a cordon."""
-        name = data.draw(st.sampled_from(NAMES))
-        waits = sorted(key for key, each in self.pods.items() if not self._at(each))
-        fits = [key for key in waits if self._fits(self.pods[key], name)]
-        late = data.draw(st.booleans())
-        if fits and (late or not self._is_cordoned(name)):
-            self._put_pod(merged(self.pods[fits[0]], {"spec": {"nodeName": name}}))
+        shown = sorted(seen_node(self.nodes[name]).shown)
+        if not shown or (self._is_cordoned(name) and not late):
+            return
+        self.n_pods += 1
+        asks = {data.draw(st.sampled_from(shown)): 1}
+        fits = [each for each in self._waiting() if self._fits(each, name)]
+        thing = fits[0] if fits and not late else waiting(f"p{self.n_pods}", asks)
+        if self._fits(thing, name):
+            self._put_pod(merged(thing, {"spec": {"nodeName": name}}))
 
     @rule(data=st.data())
     def a_pod_leaves(self, data: st.DataObject) -> None:
@@ -102,7 +109,7 @@ class Cluster(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         self.now_s += seconds
 
-    @rule(n=st.integers(1, 20))
+    @rule(n=st.integers(1, 5))
     def the_watch_brings(self, n: int) -> None:
         now, self.unseen = self.unseen[:n], self.unseen[n:]
         self.seeing.now_s = self.now_s
@@ -115,13 +122,17 @@ class Cluster(RuleBasedStateMachine):
 
     # --- what the controller does ---------------------------------------------------------
 
-    @rule()
-    def a_round(self) -> None:
+    @rule(late=st.booleans())
+    def a_round(self, late: bool) -> None:
+        if not late:
+            self.the_watch_brings(10_000)
         for due in self.controller.due(self.now_s):
             self._write(due)
 
-    @rule()
-    def a_plan(self) -> None:
+    @rule(late=st.booleans())
+    def a_plan(self, late: bool) -> None:
+        if not late:
+            self.the_watch_brings(10_000)
         case = self.controller.case(self.now_s)
         if case is not None:
             planned = plan(case, self.controller.room())
@@ -132,7 +143,9 @@ class Cluster(RuleBasedStateMachine):
         """Take a write as an API server does: only where the node is as it was seen."""
         name, write = due.node.name, due.write
         if self._version(name) != due.node.version:
+            event("refused by the API server")
             return
+        event(write.result.value)
         if write.result in (Result.BEGUN, Result.APPLIED):
             # Whoever uses its GPUs has come so lately that no watch has told.
             unseen = {self._key(thing) for _, kind, thing in self.unseen if kind == "Pod"}
@@ -162,8 +175,7 @@ class Cluster(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Let everything come to rest: what does not fail is uncordoned in the end."""
         for _ in range(40):
-            self.the_watch_brings(10_000)
-            self.a_round()
+            self.a_round(late=False)
             for name in NAMES:
                 self.the_manager_works(name, "success")
             self.now_s += 4.0
@@ -216,6 +228,9 @@ class Cluster(RuleBasedStateMachine):
                 if key.startswith("nvidia.com/"):
                     free[key] = free.get(key, 0) - int(n)
         return all(n >= 0 for n in free.values())
+
+    def _waiting(self) -> list[Object]:
+        return [self.pods[key] for key in sorted(self.pods) if not self._at(self.pods[key])]
 
     def _key(self, thing: Object) -> str:
         return f"default/{thing['metadata']['name']}"

@@ -143,6 +143,8 @@ def test_what_is_under_way_will_be_there_for_those_who_wait() -> None:
     assert first.node.name == "a"
     metadata = {"annotations": first.write.patch()["metadata"]["annotations"]}
     marked = mig_node("a", 1, cordoned=True, **metadata)
+    taint = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
+    marked["spec"]["taints"] = [taint]  # as the node controller does
     seeing.changed("Node", marked)
     again = controller.case(NOW_S)
     assert again is not None
@@ -150,7 +152,12 @@ def test_what_is_under_way_will_be_there_for_those_who_wait() -> None:
     seeing.changed("Pod", waiting("more", {SMALL: 1}))
     more = controller.case(NOW_S)
     assert more is not None
-    assert [each.node for each in plan(more, 9)] == ["b"]
+    assert [(each.node, each.pods) for each in plan(more, 9)] == [("b", uids("small-6"))]
+    # A pod that was being bound to it takes it back: then it will not be there for the others.
+    seeing.changed("Pod", bound(pod("late", 1), "a"))
+    back = controller.case(NOW_S)
+    assert back is not None
+    assert [(each.node, len(each.pods)) for each in plan(back, 9)] == [("b", 7)]
 
 
 def test_only_configs_that_the_manager_has_names_for_are_taken() -> None:
