@@ -44,7 +44,10 @@ class Entry:
 class Configs:
     """Configs by name; ``named`` None: those of the GPU operator."""
 
-    named: tuple[tuple[str, tuple[Entry, ...]], ...] | None = field(default=None)
+    named: tuple[tuple[str, tuple[Entry, ...]], ...] | None = None
+    _known: dict[tuple[str, int], dict[str, Shown]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     def of(self, product: Product, n_gpus: int) -> dict[str, Shown]:
         """Return what a node of a product shows under each config that suits it, by name.
@@ -54,18 +57,14 @@ class Configs:
         product, n_gpus
             The node's GPUs, all of one product.
         """
-        return _shown(self, product, n_gpus)
-
-
-@lru_cache(maxsize=256)
-def _shown(configs: Configs, product: Product, n_gpus: int) -> dict[str, Shown]:
-    named = _operators(product) if configs.named is None else configs.named
-    found = {}
-    for name, entries in named:
-        shown = _of_entries(entries, product, n_gpus)
-        if shown is not None:
-            found[name] = shown
-    return dict(sorted(found.items()))
+        kind = product.name, n_gpus
+        if kind not in self._known:  # by name: to hash all of a product takes longer than the rest
+            named = _operators(product) if self.named is None else self.named
+            shown = {name: _of_entries(entries, product, n_gpus) for name, entries in named}
+            self._known[kind] = {
+                name: each for name, each in sorted(shown.items()) if each is not None
+            }
+        return self._known[kind]
 
 
 def _operators(product: Product) -> tuple[tuple[str, tuple[Entry, ...]], ...]:

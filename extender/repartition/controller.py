@@ -43,20 +43,18 @@ class Controller:
         self._in_vain: object = None
         self._told: Outlook = Outlook()
 
-    def due(self, now_s: float) -> list[Due]:
-        """Return the next writes to nodes that are under way, by name.
+    def due(self, now_s: float) -> Iterator[Due]:
+        """Yield the next writes to nodes that are under way, by name: each as things are by then.
 
         Parameters
         ----------
         now_s
             The time.
         """
-        found = []
         for node, mark in self.watched.under_way():
             write = advance(node, mark, self._around(node, mark), now_s, self.settings)
             if write is not None:
-                found.append(Due(node, write))
-        return found
+                yield Due(node, write)
 
     def room(self) -> int:
         """Return how many nodes more may be under way now."""
@@ -81,7 +79,7 @@ class Controller:
         return case_of(self.owner, self.watched, seen, now_s, self.settings)
 
     def started(self, planned: Sequence[Planned], now_s: float) -> Iterator[Due]:
-        """Yield the first writes of a plan, of what is still as it was when it was made.
+        """Yield the first writes of a plan, each as long as the node is free by then.
 
         Parameters
         ----------

@@ -97,8 +97,8 @@ class Watched:
     def under_way(self) -> Iterator[tuple[SeenNode, Mark]]:
         """Yield the nodes that are marked, by name."""
         for name in sorted(self.nodes):
-            node = self.nodes[name]
-            if node.mark is not None:
+            node = self.nodes.get(name)  # whoever takes them may let others in between
+            if node is not None and node.mark is not None:
                 yield node, node.mark
 
     def _see_node(self, thing: Object) -> None:

@@ -9,7 +9,7 @@ everything else that pods ask for.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from bayplan.scheduler.events import Bound, NodeChanged
 from bayplan.scheduler.gangs.types import Gang
 from bayplan.scheduler.policies import PlacementPolicy
 from bayplan.scheduler.types import GPU_MILLI, Decision, Node, Request, WholeGpus
+from bayplan.traces.kubernetes import keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ def plan(case: Case, most: int) -> list[Planned]:
     while left and open_ and len(found) < most:
         tried = [
             gain
-            for name in sorted(open_)
+            for name in _distinct(case.cluster, sorted(open_), left)
             for option in open_[name]
             if (gain := _gain(engine, case.now_s, left, option)) is not None
         ]
@@ -211,6 +212,40 @@ class _Trying:
         mask = np.zeros(cluster.view.n_rows, np.bool_)
         mask[row] = want.nodes is None or bool(want.nodes[row])
         return mask
+
+
+def _distinct(cluster: Cluster, names: Sequence[str], wants: Sequence[Want]) -> list[str]:
+    """Return the first of nodes that are alike: a cluster has many, and what one brings all do.
+
+    Where nobody that waits looks at labels they may differ.
+    """
+    if any(_looks_at_labels(each) for each in wants):
+        return list(names)
+    masks = [each.nodes for each in wants if each.nodes is not None]
+    view, found = cluster.view, dict[object, str]()
+    for name in names:
+        row = cluster.row(name)
+        free = view.cpu_free_milli.item(row), view.memory_free_mib.item(row)
+        resources = tuple(view.resources_free[row].tolist())
+        config = dict(cluster.nodes[name].labels).get(keys.MIG_CONFIG)
+        node = replace(cluster.nodes[name], name="", labels=())
+        may = tuple(bool(mask[row]) for mask in masks)
+        found.setdefault((node, config, free, resources, may), name)
+    return list(found.values())
+
+
+def _looks_at_labels(want: Want) -> bool:
+    if isinstance(want.ask, Gang) and (want.ask.topology or want.ask.segment or want.ask.spread):
+        return True
+    return any(each.node_labels or each.topology or _places(each) for each in _requests(want.ask))
+
+
+def _places(request: Request) -> bool:
+    """Whether constraints of a pod are about more than the taints of nodes."""
+    has = request.constraints
+    return has is not None and bool(
+        has.node_affinity or has.pod_affinity or has.pod_anti_affinity or has.spread
+    )
 
 
 def _is_idle(case: Case, name: str) -> bool:

@@ -20,6 +20,8 @@ ROUND_S = 1.0
 """How often nodes under way are looked at."""
 PLAN_S = 5.0
 """How often a plan is made, while somebody waits."""
+IN_VAIN_S = 20.0
+"""How long none is made after one that helped nobody: all nodes are looked at for it."""
 AGAIN_S = 60.0
 """How long the log is silent after a write that failed as the one before did."""
 CONFLICT = 409
@@ -119,18 +121,21 @@ class Runner:
             for due in self.controller.due(self._clock()):
                 await self._write(due)
         if self._may_act() and self._clock() >= self._next_plan_s:
-            self._next_plan_s = self._clock() + PLAN_S
-            await self._plan()
+            self._next_plan_s = self._clock() + IN_VAIN_S
+            if await self._plan() or not self.controller.watched.waiting:
+                self._next_plan_s = self._clock() + PLAN_S
 
-    async def _plan(self) -> None:
+    async def _plan(self) -> bool:
+        """Begin with the nodes of a new plan; return whether it has some."""
         case = self.controller.case(self._clock())
         if case is None:
-            return
+            return False
         planned = await asyncio.to_thread(plan, case, self.controller.room())
         if not self._may_act():
-            return
-        for due in list(self.controller.started(planned, self._clock())):
+            return False
+        for due in self.controller.started(planned, self._clock()):
             await self._write(due)
+        return bool(planned)
 
     def _may_act(self) -> bool:
         return self._leads() and not self._lacks()

@@ -205,3 +205,24 @@ def test_the_live_state_is_as_it_was(n_gpus: int) -> None:
     assert plan(case, 1) != []
     assert controller.owner.mirror.cluster.nodes["a"] == before
     assert controller.owner.mirror.cluster.pods == {}
+
+
+@pytest.mark.parametrize(
+    ("pods", "taken"),
+    [
+        (small(1), "a"),  # whoever looks at no label has the first of those that are alike
+        ([waiting("p", {SMALL: 1}, spec={"nodeSelector": {"k": "c"}})], "c"),
+        ([waiting("p", {SMALL: 1, "cpu": 90})], "b"),  # a has less than that
+        ([waiting("p", {SMALL: 1}, spec={"affinity": {"podAntiAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": [
+                {"labelSelector": {"matchLabels": {"app": "x"}},
+                 "topologyKey": "kubernetes.io/hostname"}]}}})], "b"),
+    ],
+)  # fmt: skip
+def test_nodes_count_as_alike_only_where_nobody_can_tell_them_apart(
+    pods: list[Object], taken: str
+) -> None:
+    nodes = [mig_node(name, 1, labels={"k": name}) for name in "abcdef"]
+    there = pod("there", at="a", asks={"cpu": "10"}, labels={"app": "x"})
+    found = planned(nodes, [there, *pods])
+    assert [each.node for each in found] == [taken]
