@@ -40,6 +40,7 @@ class Controller:
     def __init__(self, owner: Owner, settings: Repartition) -> None:
         self.owner, self.settings = owner, settings
         self.watched = Watched()
+        self._begun: dict[str, str] = {}
         self._in_vain: object = None
         self._told: Outlook = Outlook()
 
@@ -58,7 +59,22 @@ class Controller:
 
     def room(self) -> int:
         """Return how many nodes more may be under way now."""
-        return self.settings.max_nodes - sum(1 for _ in self.watched.under_way())
+        for name, version in list(self._begun.items()):
+            node = self.watched.nodes.get(name)
+            if node is None or node.version != version:
+                del self._begun[name]  # if it was written it is seen to be under way
+        names = {node.name for node, _ in self.watched.under_way()}
+        return self.settings.max_nodes - len(names.union(self._begun))
+
+    def not_begun(self, name: str) -> None:
+        """Note that the first write to a node has failed for sure.
+
+        Parameters
+        ----------
+        name
+            The node.
+        """
+        self._begun.pop(name, None)
 
     def case(self, now_s: float) -> Case | None:
         """Return what a plan is to be made of; None: there is nothing to plan, or nothing new.
@@ -100,6 +116,7 @@ class Controller:
             if not self._waits(each.pods):
                 continue
             room -= 1
+            self._begun[node.name] = node.version
             yield Due(node, begin(node, each.config, each.pods[:MOST_NAMED], now_s))
 
     def steps(self) -> dict[Step, int]:

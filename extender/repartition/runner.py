@@ -149,9 +149,12 @@ class Runner:
         try:
             await self._calls.patch(node, write.patch())
         except ApiError as error:
-            if error.status != CONFLICT:  # then another version is about to be seen
-                self._written.pop(node.name)
-                self._log_failure(node, str(error))
+            if error.status == CONFLICT:
+                return  # another version is about to be seen
+            self._written.pop(node.name)
+            self._log_failure(node, str(error))
+            if error.status:  # else it may have been done
+                self.controller.not_begun(node.name)
             return
         self._numbers.wrote(write.result)
         warning = write.result is Result.FAILED
