@@ -47,6 +47,7 @@ COMMANDS = (
     ("extender", "config"),
     ("extender", "check"),
     ("extender", "probe"),
+    ("extender", "repartition"),
 )
 WIDTH = "80"
 
@@ -170,6 +171,7 @@ async def _extender_metrics() -> str:
     from bayplan.extender.api import Client, Connection, Recorder
     from bayplan.extender.health.numbers import HealthNumbers
     from bayplan.extender.http.metrics import HttpMetrics, TlsMetrics
+    from bayplan.extender.repartition.numbers import RepartitionNumbers
     from bayplan.extender.service.numbers import Numbers
     from bayplan.extender.watch.kinds import KINDS
     from bayplan.extender.watch.telling import Counters
@@ -179,6 +181,7 @@ async def _extender_metrics() -> str:
     recorder = Recorder(client, registry)
     Numbers(registry)
     HealthNumbers(registry)
+    RepartitionNumbers(registry)
     Counters(registry, [kind.name for kind in KINDS])
     HttpMetrics(registry)
     TlsMetrics(registry)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from bayplan.extender.service.owners import PATHS
 from bayplan.extender.watch.kinds import KINDS
 
-EVICT, NUDGE, HEALTH = "gangs.rollback", "state.nudge", "health.quarantine"
+EVICT, NUDGE = "gangs.rollback", "state.nudge"
+HEALTH, REPARTITION = "health.quarantine", "repartition.on"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -51,6 +52,7 @@ def needed(values: Mapping[str, object]) -> tuple[Right, ...]:
         EVICT: values[EVICT] == "evict",
         NUDGE: bool(values[NUDGE]),
         HEALTH: bool(values[HEALTH]),
+        REPARTITION: bool(values[REPARTITION]),
     }
     return tuple(right for right in rights() if on.get(right.wanted_by, True))
 
@@ -72,6 +74,7 @@ _WRITING = (
     Right("events.k8s.io", "events", "create", why="nobody is told why pods wait"),
     Right("events.k8s.io", "events", "patch", why="Events that repeat are not counted"),
     Right("", "pods", "create", "eviction", wanted_by=EVICT, why="gangs stay bound in part"),
+    Right("", "nodes", "patch", wanted_by=REPARTITION, why="no node is repartitioned"),
     Right("", "pods", "patch", "status", wanted_by=NUDGE, why="pods wait for up to five minutes"),
     Right("", "nodes", "patch", "status", wanted_by=HEALTH, why="no GPU is quarantined"),
 )

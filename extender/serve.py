@@ -19,7 +19,7 @@ from bayplan.extender.config.policy import check_policy
 from bayplan.extender.config.reading import Values, read_config
 from bayplan.extender.config.settings import http_settings, service_settings
 from bayplan.extender.connecting import connection_of
-from bayplan.extender.health.calls import ApiNodeCalls
+from bayplan.extender.health.calls import ApiMarks
 from bayplan.extender.health.keeper import Keeper
 from bayplan.extender.health.marking import Marker
 from bayplan.extender.health.numbers import HealthNumbers
@@ -27,11 +27,18 @@ from bayplan.extender.health.settings import Reading
 from bayplan.extender.health.sources import source_of
 from bayplan.extender.http.app import App
 from bayplan.extender.http.server import Server
+from bayplan.extender.repartition.configuring import repartition_settings
+from bayplan.extender.repartition.controller import Controller
+from bayplan.extender.repartition.numbers import RepartitionNumbers
+from bayplan.extender.repartition.observing import Both
+from bayplan.extender.repartition.runner import ApiNodes, Runner
+from bayplan.extender.repartition.settings import Repartition
 from bayplan.extender.service.api import ApiCalls
 from bayplan.extender.service.numbers import Numbers
 from bayplan.extender.service.service import Service
 from bayplan.extender.warming import warm
 from bayplan.extender.watch import Watches
+from bayplan.extender.watch.sink import Sink
 
 LOG = logging.getLogger("bayplan.extender")
 
@@ -56,6 +63,8 @@ def serve(config: Path | None) -> int:
 
 
 async def _serve(values: Values) -> int:
+    # Before anything is opened: the file that it names may be wrong.
+    repartition = repartition_settings(values) if values["repartition.on"] else None
     registry = CollectorRegistry()
     for collector in (GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR):
         registry.register(collector)
@@ -67,7 +76,9 @@ async def _serve(values: Values) -> int:
     service = Service(
         service_settings(values), ApiCalls(client, recorder), _steady_clock(), Numbers(registry)
     )
-    watches = Watches(connection, service, registry)
+    runner = _runner(repartition, service, ApiNodes(client, recorder), registry)
+    sink: Sink = service if runner is None else Both(service, runner.controller.watched)
+    watches = Watches(connection, sink, registry)
     service.lacks = watches.not_ready
     server = Server(App(service, http_settings(values), registry))
     LOG.info("starting", extra={"version": __version__})
@@ -75,9 +86,10 @@ async def _serve(values: Values) -> int:
         warming = asyncio.create_task(_start(service, watches))
         tasks = [warming, asyncio.create_task(service.run())]
         if (marker := service.owner.mirror.reader.health) is not None:
-            nodes = ApiNodeCalls(client, recorder)
-            keeper = _keeper(values, service, marker, nodes, registry)
+            keeper = _keeper(values, service, marker, ApiMarks(client, recorder), registry)
             tasks.append(asyncio.create_task(keeper.run()))
+        if runner is not None:
+            tasks.append(asyncio.create_task(runner.run()))
         try:
             return await server.run()
         finally:
@@ -88,6 +100,20 @@ async def _serve(values: Values) -> int:
             await watches.stop()
             await recorder.close()
             await client.close()
+
+
+def _runner(
+    settings: Repartition | None,
+    service: Service,
+    calls: ApiNodes,
+    registry: CollectorRegistry,
+) -> Runner | None:
+    """Return what repartitions nodes; None where that is off."""
+    numbers = RepartitionNumbers(registry)
+    if settings is None:
+        return None
+    controller = Controller(service.owner, settings)
+    return Runner(controller, calls, service.clock, numbers, lacks=service.not_ready)
 
 
 async def _start(service: Service, watches: Watches) -> None:
@@ -106,7 +132,7 @@ def _keeper(
     values: Values,
     service: Service,
     marker: Marker,
-    calls: ApiNodeCalls,
+    calls: ApiMarks,
     registry: CollectorRegistry,
 ) -> Keeper:
     """Return what keeps the quarantined GPUs, where that is on."""

@@ -9,7 +9,7 @@ from bayplan.extender.api.binding import bind
 from bayplan.extender.api.client import Client
 from bayplan.extender.api.connection import Connection
 from bayplan.extender.api.errors import ApiError
-from bayplan.extender.api.patches import annotate_node, annotate_pod
+from bayplan.extender.api.patches import annotate_node, annotate_pod, patch_node
 from bayplan.extender.api.recorder import Recorder
 from bayplan.extender.api.series import About
 
@@ -22,4 +22,5 @@ __all__ = [
     "annotate_node",
     "annotate_pod",
     "bind",
+    "patch_node",
 ]

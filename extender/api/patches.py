@@ -1,8 +1,9 @@
-"""Annotations of pods and nodes, by merge patches (RFC 7386)."""
+"""Changes of pods and nodes, by merge patches (RFC 7386)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote
 
 from bayplan.extender.api.budget import Priority
@@ -85,6 +86,46 @@ async def annotate_node(
     """
     path = f"/api/v1/nodes/{quote(name, safe='')}/status"
     await _annotate(client, path, annotations, "", version, deadline_s)
+
+
+async def patch_node(
+    client: Client,
+    name: str,
+    change: Mapping[str, Any],
+    version: str,
+    *,
+    deadline_s: float = DEADLINE_S,
+) -> None:
+    """Change a node that is still as it was seen.
+
+    Parameters
+    ----------
+    client
+        The API server.
+    name
+        The node.
+    change
+        A merge patch.
+    version
+        The resource version that it must have.
+    deadline_s
+        So long it may take in all.
+
+    Raises
+    ------
+    ApiError
+        It failed; 409 where the node was changed. One without a status may have been done.
+    """
+    metadata = {**change.get("metadata", {}), "resourceVersion": version}
+    await client.call(
+        "patch-node",
+        "PATCH",
+        f"/api/v1/nodes/{quote(name, safe='')}",
+        {**change, "metadata": metadata},
+        priority=Priority.PATCH,
+        deadline_s=deadline_s,
+        content_type=MERGE_PATCH,
+    )
 
 
 async def _annotate(

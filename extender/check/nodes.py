@@ -12,11 +12,8 @@ from bayplan.traces.kubernetes.nodes import read_node
 from bayplan.traces.kubernetes.objects import Object, dict_of, metadata_of, name_of
 from bayplan.traces.kubernetes.types import Problem
 
-MIG = "nvidia.com/mig-"
-GPU_PREFIXES = (keys.GPU, MIG, keys.ALIYUN)
+GPU_PREFIXES = (keys.GPU, keys.MIG_PREFIX, keys.ALIYUN)
 """Resources that pods ask for GPUs by begin so."""
-MIG_STRATEGY, MIG_CAPABLE = "nvidia.com/mig.strategy", "nvidia.com/mig.capable"
-MIG_CONFIG, MIG_STATE = "nvidia.com/mig.config", "nvidia.com/mig.config.state"
 NO_MIG = ("", "all-disabled")
 WITH_DRIVERS = {Way.HAMI: ("devices.hami", "HAMi"), Way.ALIYUN: ("devices.gpushare", "gpushare")}
 
@@ -92,20 +89,23 @@ def _device_plugins(nodes: Sequence[Object], values: Mapping[str, object]) -> It
 def _mig(nodes: Sequence[Object]) -> Iterator[Finding]:
     hidden, failed, capable = [], [], []
     for node in nodes:
-        is_none = _label(node, MIG_STRATEGY) == "none"
-        if _label(node, MIG_STATE) == "failed":
+        is_none = _label(node, keys.MIG_STRATEGY) == "none"
+        if _label(node, keys.MIG_STATE) == "failed":
             failed.append(name_of(node))
-        if is_none and _label(node, MIG_CONFIG) not in NO_MIG:
+        if is_none and _label(node, keys.MIG_CONFIG) not in NO_MIG:
             hidden.append(name_of(node))
-        elif is_none and _label(node, MIG_CAPABLE) == "true":
+        elif is_none and _label(node, keys.MIG_CAPABLE) == "true":
             capable.append(name_of(node))
     if failed:
-        yield warning(f"node {some(failed)}", f"{MIG_STATE} is failed: the instances are not what"
-                      " the configuration says", "see the log of the MIG manager")  # fmt: skip
+        yield warning(
+            f"node {some(failed)}", f"{keys.MIG_STATE} is failed: the instances are not what the"
+            " configuration says", "see the log of the MIG manager",
+        )  # fmt: skip
     if hidden:
         yield warning(
-            f"node {some(hidden)}", f"{MIG_CONFIG} makes instances and {MIG_STRATEGY} is none:"
-            " nobody can ask for them", "set the device plugin's migStrategy to mixed or single",
+            f"node {some(hidden)}", f"{keys.MIG_CONFIG} makes instances and {keys.MIG_STRATEGY}"
+            " is none: nobody can ask for them",
+            "set the device plugin's migStrategy to mixed or single",
         )  # fmt: skip
     if capable:
         yield note(f"node {some(capable)}", "its GPUs can be split by MIG, and are not")

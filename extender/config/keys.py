@@ -37,6 +37,8 @@ TABLES: dict[str, str] = {
     "devices": "Whose device plugins are told which GPUs a pod is to have.",
     "state": "The live state.",
     "health": "GPUs that are sick: they take no new pods.",
+    "repartition": "Idle nodes get the MIG layout that pods wait for, by the GPU operator's MIG"
+    " manager.",
     "log": "The log, on standard error.",
 }
 
@@ -98,6 +100,23 @@ KEYS: tuple[Key, ...] = (
     Key("health", "unnamed", TEXT, "close", "where NVIDIA's device plugin picks the GPUs and may"
         " still give out a quarantined one: close all of the node, or only count so many fewer",
         choices=("close", "count")),
+    Key("repartition", "on", BOOL, False, "change the MIG layout of idle nodes; needs leave to"
+        " patch nodes"),
+    Key("repartition", "configs", TEXT, "", "file with the configs of the MIG manager, as its"
+        " ConfigMap has it; empty: those of the GPU operator"),
+    Key("repartition", "label", TEXT, "", "key or key=value: nodes without this label are left"
+        " alone; empty: all that a MIG manager looks after"),
+    Key("repartition", "max_nodes", WHOLE, 1, "nodes under way at the same time; those that failed"
+        " count", 1, 1000),
+    Key("repartition", "wait_s", NUMBER, 60.0, "how long a pod must have been waiting", 0, 86_400),
+    Key("repartition", "settle_s", NUMBER, 15.0, "how long a node is cordoned before it is changed,"
+        " so that pods which were being bound to it are seen", 0, 3600),
+    Key("repartition", "limit_s", NUMBER, 1800.0, "how long the MIG manager may take; then the node"
+        " has failed", 1, 86_400),
+    Key("repartition", "cooldown_s", NUMBER, 1800.0, "how long a node is left alone after a change",
+        0, 2_592_000),
+    Key("repartition", "failed", TEXT, "cordoned", "how a node is left on which a change failed",
+        choices=("cordoned", "uncordoned")),
     Key("log", "format", TEXT, "json", "one line an entry", choices=("json", "logfmt")),
     Key("log", "level", TEXT, "info", "least severity",
         choices=("debug", "info", "warning", "error")),

@@ -109,6 +109,10 @@ class Mirror:
         """Whether a pod has room that is not only held for it."""
         return uid in self.cluster.pods and uid not in self.holds
 
+    def there(self, name: str) -> list[Seen]:
+        """Return the pods that are shown on a node, whether it has room for them or not."""
+        return [self.pods[uid] for uid in self._on_node.get(name, ())]
+
     # --- what is seen ---------------------------------------------------------------------
 
     def start(self, now_s: float) -> None:

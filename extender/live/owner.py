@@ -312,6 +312,13 @@ class Owner:
         except InvalidRequest:
             return False
 
+    def promised(self, node: str) -> list[str]:
+        """Return the pods that are to have room on a node and are not seen there."""
+        pods = self.mirror.cluster.pods
+        found = [uid for uid, at in self.mirror.assumed.items() if at == node]
+        found += [uid for uid in self.mirror.holds if pods[uid].placement.node == node]
+        return found + [uid for uid, (at, _) in self._nominated.items() if at == node]
+
     # --- inside ---------------------------------------------------------------------------
 
     def _asked(self, pod: Object, now_s: float) -> Seen | str:

@@ -96,3 +96,21 @@ def check(
     from bayplan.extender.check.run import check as run
 
     return run(config, scheduler_config, kubeconfig, account)
+
+
+@extender.command
+def repartition(*, config: Path | None = None, kubeconfig: Path | None = None) -> int:
+    """Say which nodes would get another MIG layout, and why others would not.
+
+    A dry run: nothing is changed. A running extender does it where `repartition.on` is true.
+
+    Parameters
+    ----------
+    config
+        The extender's configuration file; without it all defaults.
+    kubeconfig
+        How the cluster is reached; without it as the configuration says.
+    """
+    from bayplan.extender.repartition.report import repartition as run
+
+    return run(config, kubeconfig)

@@ -10,7 +10,10 @@ import pytest
 
 from .support import Bayplan, started
 
-WORDS = (("extender",), *(("extender", name) for name in ("serve", "config", "check", "probe")))
+WORDS = (
+    ("extender",),
+    *(("extender", name) for name in ("serve", "config", "check", "probe", "repartition")),
+)
 
 
 @pytest.mark.parametrize("words", WORDS, ids=" ".join)
@@ -22,7 +25,9 @@ def test_help_is_at_most_80_columns_wide(words: tuple[str, ...], bayplan: Baypla
 
 
 def test_help_names_every_command(bayplan: Bayplan) -> None:
-    assert {"serve", "config", "check", "probe"} <= set(bayplan("extender", "--help")[1].split())
+    assert {"serve", "config", "check", "probe", "repartition"} <= set(
+        bayplan("extender", "--help")[1].split()
+    )
 
 
 def test_a_configuration_that_is_printed_can_be_checked(bayplan: Bayplan, tmp_path: Path) -> None:
@@ -47,7 +52,8 @@ def test_each_thing_that_is_wrong_is_a_line_with_the_name_of_the_program(
 
 
 @pytest.mark.parametrize("command", [("config", "--check"), ("serve", "--config"),
-                                     ("check", "--config"), ("probe", "--config")])  # fmt: skip
+                                     ("check", "--config"), ("probe", "--config"),
+                                     ("repartition", "--config")])  # fmt: skip
 def test_a_broken_configuration_is_exit_code_2(
     command: tuple[str, ...], bayplan: Bayplan, tmp_path: Path
 ) -> None:

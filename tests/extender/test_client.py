@@ -19,6 +19,7 @@ from bayplan.extender.api import (
     annotate_node,
     annotate_pod,
     bind,
+    patch_node,
     recorder,
     series,
 )
@@ -217,6 +218,26 @@ def test_a_precondition_that_fails_is_an_answer_and_a_chance_conflict_is_not(
     assert [each.path.split("/", 4)[-1] for each in stub.of("PATCH")] == [
         "default/pods/p0/status", "n0/status", "n1/status", "n1/status",
     ]  # fmt: skip
+
+
+def test_a_node_is_changed_only_as_it_was_seen(stub: Stub, tmp_path: Path) -> None:
+    seen = stub.world.get(paths.NODES, "n0")
+    assert seen is not None
+    version = seen["metadata"]["resourceVersion"]
+    change = {"metadata": {"labels": {"a": None}}, "spec": {"unschedulable": True}}
+
+    async def story(client: Client, registry: CollectorRegistry) -> None:
+        await patch_node(client, "n0", change, version)
+        with pytest.raises(ApiError, match="409"):
+            await patch_node(client, "n0", change, version)
+
+    told(stub, tmp_path, story)
+    metadata = {"labels": {"a": None}, "resourceVersion": version}
+    body = {"metadata": metadata, "spec": {"unschedulable": True}}
+    assert [(each.path, each.body) for each in stub.of("PATCH")] == [
+        (f"{paths.NODES}/n0", body)
+    ] * 2  # the conflict is the answer
+    assert change == {"metadata": {"labels": {"a": None}}, "spec": {"unschedulable": True}}
 
 
 def test_names_cannot_change_the_path(stub: Stub, tmp_path: Path) -> None:

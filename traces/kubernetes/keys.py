@@ -18,7 +18,14 @@ GPU_TOPOLOGY = "bayplan.io/gpu-topology"
 NUDGED = "bayplan.io/nudged"
 """Of a pod: the extender has touched it, so that kube-scheduler looks at it again."""
 
+REPARTITION, REPARTITIONED = "bayplan.io/repartition", "bayplan.io/repartitioned"
+"""Of a node: how far its repartitioning is, and when the last one ended."""
+
 MIG_PREFIX, GPU_SHARED = "nvidia.com/mig-", "nvidia.com/gpu.shared"
+GPU_COUNT = "nvidia.com/gpu.count"
+MIG_STRATEGY, MIG_CAPABLE = "nvidia.com/mig.strategy", "nvidia.com/mig.capable"
+MIG_CONFIG, MIG_STATE = "nvidia.com/mig.config", "nvidia.com/mig.config.state"
+MIG_MANAGER = "nvidia.com/gpu.deploy.mig-manager"
 REPLICAS, STRATEGY = "nvidia.com/gpu.replicas", "nvidia.com/gpu.sharing-strategy"
 
 HAMI_MEMORY, HAMI_PERCENT = "nvidia.com/gpumem", "nvidia.com/gpumem-percentage"

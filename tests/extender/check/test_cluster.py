@@ -11,7 +11,7 @@ from bayplan.extender.check.nodes import gpu_resources, of_nodes
 from bayplan.extender.check.rights import of_rights, of_running
 from bayplan.extender.check.versions import of_apis, of_version
 from bayplan.extender.config.reading import read_config
-from bayplan.extender.permissions import EVICT, HEALTH, NUDGE, needed, rights
+from bayplan.extender.permissions import EVICT, HEALTH, NUDGE, REPARTITION, needed
 from e2e.controlplane.nodes import gpushare, hami, mig_mixed, mps, plain, time_sliced
 
 E, W, N = Severity.ERROR, Severity.WARNING, Severity.NOTE
@@ -111,7 +111,8 @@ def test_gpu_resources_are_those_with_some() -> None:
 
 
 def test_missing_rights_are_named_by_resource() -> None:
-    denied = [each for each in rights() if each.name in ("nodes", "rayclusters")]
+    needs = needed(VALUES)
+    denied = [each for each in needs if each.resource in ("nodes", "rayclusters")]
     found = list(of_rights(Facts((1, 37), denied=denied)))
     assert [(each.severity, each.about) for each in found] == [
         (E, "may not list, watch nodes"),
@@ -122,12 +123,13 @@ def test_missing_rights_are_named_by_resource() -> None:
 def test_a_configuration_needs_rights_of_its_own() -> None:
     names = {(each.name, each.verb) for each in needed(VALUES | {NUDGE: False})}
     assert ("pods/binding", "create") in names
-    assert {("pods/eviction", "create"), ("pods/status", "patch")}.isdisjoint(names)
-    more = needed(VALUES | {EVICT: "evict", HEALTH: True})
-    extra = {(each.name, each.verb) for each in more} - names
-    assert extra == {
-        ("pods/eviction", "create"), ("pods/status", "patch"), ("nodes/status", "patch"),
+    optional = {
+        ("pods/eviction", "create"), ("pods/status", "patch"),
+        ("nodes", "patch"), ("nodes/status", "patch"),
     }  # fmt: skip
+    assert optional.isdisjoint(names)
+    more = needed(VALUES | {EVICT: "evict", HEALTH: True, REPARTITION: True})
+    assert {(each.name, each.verb) for each in more} - names == optional
 
 
 @pytest.mark.parametrize(
