@@ -32,6 +32,7 @@ COMMANDS = (
     ("scenario", "show"),
     ("replay",),
     ("plan",),
+    ("why",),
     ("policies",),
     ("devices",),
     ("devices", "layouts"),

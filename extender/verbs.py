@@ -178,17 +178,17 @@ class Verbs(Protocol):
         """
 
     async def explain(self, namespace: str, name: str) -> Object:
-        """Return why a pod is where it is, or why it waits.
+        """Return why a pod or a gang is where it is, or why it waits.
 
         Parameters
         ----------
         namespace, name
-            The pod.
+            The pod, or the gang.
 
         Raises
         ------
         KeyError
-            There is no such pod.
+            There is no such pod or gang.
         """
 
     def state(self) -> Object:

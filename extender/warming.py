@@ -5,7 +5,9 @@ from __future__ import annotations
 from bayplan.extender.live.owner import Owner
 from bayplan.extender.live.settings import Live
 from bayplan.extender.names import NodeNames
+from bayplan.extender.service.question import Question, asked, finished
 from bayplan.extender.wire.encoding import priorities_reply
+from bayplan.scheduler.engine import Engine
 from bayplan.traces.kubernetes.objects import Object
 
 _NODES = NodeNames.of(("one", "two"))
@@ -32,7 +34,24 @@ def warm() -> None:
         owner.changed("Pod", each, 0.0)
     for each in members:
         owner.filter(each, _NODES, 0.0, holds=True)
-    owner.mirror.cluster.copy()
+    _explain(owner)
+
+
+def _explain(owner: Owner) -> None:
+    """Ask why a pod and a gang wait, with somebody there who could be evicted for them."""
+    group = {"scheduling.x-k8s.io/pod-group": "wide"}
+    waiting = [_pod("wait", 8, {}), *(_pod(f"wide-{k}", 8, group) for k in range(3))]
+    running = _pod("runs", 4, {})
+    running["spec"]["nodeName"] = _NODES[0]
+    for each in waiting:
+        each["spec"]["priority"] = 1
+    for each in (running, *waiting):
+        owner.changed("Pod", each, 0.0)
+    engine = Engine(owner.mirror.cluster.copy(), owner.engine.policy)
+    for name in ("warm/wait", "warm/wide"):
+        question = asked(owner, name, 0.0)
+        if isinstance(question, Question):
+            finished(question, engine)
 
 
 def _node(name: str) -> Object:

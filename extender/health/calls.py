@@ -24,7 +24,7 @@ class NodeCalls(Protocol):
         """Let an Event about a node be written, when there is time for it."""
 
 
-class ApiNodeCalls:
+class ApiMarks:
     """See ``NodeCalls``.
 
     Parameters

@@ -45,7 +45,7 @@ class Pages:
         page = self.by_path.get(path)
         if page is None and path.startswith(EXPLAIN):
             namespace, _, name = path.removeprefix(EXPLAIN).partition("/")
-            if namespace and name and "/" not in name:
+            if namespace and name:  # names of gangs may have more parts
                 return "explain", lambda: self._explain(namespace, name)
         return page
 
@@ -66,4 +66,4 @@ class Pages:
         try:
             return json_reply(200, await self._verbs.explain(namespace, name))
         except KeyError:
-            return refused(404, f"there is no pod {namespace}/{name}, or it has ended")
+            return refused(404, f"there is no pod or gang {namespace}/{name}, or it has ended")

@@ -41,6 +41,11 @@ class Binder:
         How long to wait.
     clock
         The time of the owner.
+
+    Attributes
+    ----------
+    giving
+        The pod that HAMi's device plugin gives devices to, by node.
     """
 
     def __init__(
@@ -49,6 +54,7 @@ class Binder:
         self._owner, self._calls, self._settings = owner, calls, settings
         self._clock = clock
         self.barrier = Barrier()
+        self.giving: dict[str, str] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -101,18 +107,19 @@ class Binder:
                 await lock.acquire()
         except TimeoutError:
             return f"node {node} is giving devices to another pod"
+        self.giving[node] = pod.key
         try:
             why = await self._bind(pod, node)
         except BaseException:
-            lock.release()
+            self._release(node, lock)
             raise
         if why:
-            lock.release()
+            self._release(node, lock)
         else:
-            self._spawn(self._release_when_allocated(pod, lock))
+            self._spawn(self._release_when_allocated(pod, node, lock))
         return why
 
-    async def _release_when_allocated(self, pod: PodName, lock: asyncio.Lock) -> None:
+    async def _release_when_allocated(self, pod: PodName, node: str, lock: asyncio.Lock) -> None:
         until_s = self._clock() + ALLOCATION_S
         try:
             while self._clock() < until_s:
@@ -122,7 +129,11 @@ class Binder:
                 await asyncio.sleep(_LOOK_S)
             LOG.warning("devices were not allocated", extra={"pod": pod.key})
         finally:
-            lock.release()
+            self._release(node, lock)
+
+    def _release(self, node: str, lock: asyncio.Lock) -> None:
+        self.giving.pop(node, None)
+        lock.release()
 
     async def _bind(self, pod: PodName, node: str) -> str:
         ready = self._owner.reserve(pod.key, node, self._clock())

@@ -2,66 +2,52 @@
 
 from __future__ import annotations
 
-import asyncio
 from itertools import islice
 
 from bayplan.extender.live.asking import objection
-from bayplan.extender.live.enforcing import missing
 from bayplan.extender.live.owner import Owner
-from bayplan.extender.live.reading import Seen
-from bayplan.scheduler.engine import Engine
-from bayplan.scheduler.explaining.gangs import explain_gang
-from bayplan.scheduler.explaining.pods import explain_pod
+from bayplan.extender.service.answering import Answering
+from bayplan.extender.service.question import asked
+from bayplan.scheduler.explaining.brief import as_data
+from bayplan.scheduler.explaining.lines import text_of
 from bayplan.scheduler.explaining.words import ask
 from bayplan.scheduler.types import GPU_MILLI, Request
 from bayplan.traces.kubernetes.objects import Object
 
 MOST_LISTED = 100
 VENDOR = "nvidia.com/"
-MOST_SAID = 10
-"""Lines about sick GPUs in a text."""
 
 
-async def explained(owner: Owner, uid: str, now_s: float) -> Object:
-    """Say why a pod is where it is, or nowhere; worked out on a copy, beside the live state.
+async def explained(owner: Owner, answering: Answering, name: str, now_s: float) -> Object:
+    """Say why a pod or a gang is where it is, or nowhere; worked out beside the live state.
 
     Raises
     ------
     KeyError
-        There is no such pod.
+        There is no such pod or gang.
     """
-    seen = owner.mirror.pods[uid]
-    page: Object = {"pod": uid, "node": seen.node or owner.mirror.assumed.get(uid, "")}
+    question, page = asked(owner, name, now_s), _facts(owner, name)
+    brief = (await answering.all_of({name: question}))[name]
+    return page | {"why": as_data(brief), "text": text_of(brief)}
+
+
+def _facts(owner: Owner, name: str) -> Object:
+    """Return what the state has of a pod or gang."""
+    seen = owner.mirror.pods.get(name)
+    if seen is None:
+        return {"gang": _gang_page(owner, name)}
+    page: Object = {"pod": name, "node": seen.node or owner.mirror.assumed.get(name, "")}
     page["asks"] = _asks(owner.mirror.reader.request(seen, seen.group))
     if why := objection(seen, owner.settings):
-        return page | {"problem": why, "text": f"Pod {uid}: {why}"}
-    held = owner.mirror.holds.get(uid)
+        return page | {"problem": why}
+    held = owner.mirror.holds.get(name)
     if held is not None:
-        page["held"] = {"node": owner.mirror.cluster.pods[uid].placement.node, "until_s": held}
+        page["held"] = {"node": owner.mirror.cluster.pods[name].placement.node, "until_s": held}
     if seen.group:
-        page["gang"] = _gang_page(owner, seen)
-    sick = _sick(owner) if not page["node"] and _wants_gpus(page["asks"]) else []
-    copy = owner.mirror.cluster.copy()
-    engine = Engine(copy, owner.engine.policy, seed=owner.engine.seed)
-    gang = owner.plans.gang(seen.group) if seen.group else None
-    nodes = owner.mirror.giving(seen)
-    if gang is not None:
-        text = await asyncio.to_thread(lambda: explain_gang(engine, gang, now_s, nodes=nodes).text)
-    else:
-        request = owner.mirror.reader.request(seen)
-        text = await asyncio.to_thread(
-            lambda: explain_pod(engine, request, now_s, nodes=nodes).text
-        )
-    if nodes is not None and not page["node"]:
-        n, n_nodes = int(nodes.sum()), len(copy.nodes)
-        if n < n_nodes:
-            text += f"\nCandidates are {n} of {n_nodes} nodes; others: {missing(seen.way)}."
-    if sick:
+        page["gang"] = _gang_page(owner, seen.group)
+    if not page["node"] and _wants_gpus(page["asks"]) and (sick := _sick(owner)):
         page["sick_gpus"] = sick
-        text += "".join(f"\n{line}" for line in sick[:MOST_SAID])
-        if len(sick) > MOST_SAID:
-            text += f"\n{len(sick) - MOST_SAID} more such lines are in sick_gpus."
-    return page | {"text": text}
+    return page
 
 
 def overview(owner: Owner) -> Object:
@@ -102,13 +88,13 @@ def _sick(owner: Owner) -> list[str]:
     return [] if health is None else [line for _, line in islice(health.lines(), MOST_LISTED)]
 
 
-def _gang_page(owner: Owner, seen: Seen) -> Object:
-    group = owner.plans.group(seen.group)
-    plan = owner.plans.plans.get(seen.group)
+def _gang_page(owner: Owner, name: str) -> Object:
+    group, uids = owner.plans.group(name), owner.mirror.groups.get(name, {})
+    plan = owner.plans.plans.get(name)
     page: Object = {
-        "name": seen.group,
-        "named_by": seen.grouped_by,
-        "pods": len(owner.mirror.groups.get(seen.group, ())),
+        "name": name,
+        "named_by": next((owner.mirror.pods[uid].grouped_by for uid in uids), ""),
+        "pods": len(uids),
         "least": owner.plans.least(group) if group is not None else 1,
     }
     if plan is not None:

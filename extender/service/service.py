@@ -11,6 +11,7 @@ from bayplan.extender.live.owner import NEEDED, POD, Owner
 from bayplan.extender.live.plans import SIZED_BY_OWNER
 from bayplan.extender.live.recompute import differences, snapshot
 from bayplan.extender.live.settings import Rollback
+from bayplan.extender.service.answering import Answering
 from bayplan.extender.service.binder import Binder
 from bayplan.extender.service.calls import CallFailed, Calls, PodName, pod_of
 from bayplan.extender.service.numbers import Numbers
@@ -18,14 +19,15 @@ from bayplan.extender.service.owners import size_of
 from bayplan.extender.service.pages import explained, overview
 from bayplan.extender.service.reasons import summary
 from bayplan.extender.service.settings import Service as Settings
+from bayplan.extender.service.telling import Telling
 from bayplan.extender.service.waiting import Waiting
 from bayplan.extender.verbs import FilterAnswer, Scores, Victims
 from bayplan.traces.kubernetes.objects import Object, metadata_of
 
 LOG = logging.getLogger("bayplan.extender")
 
-PENDING, PARTIAL = "BayplanPending", "BayplanGangInPart"
-"""Reasons of Events."""
+PARTIAL = "BayplanGangInPart"
+"""The reason of Events about gangs that stay bound in part."""
 
 
 class Service:
@@ -63,6 +65,8 @@ class Service:
         self.calls, self.clock, self.numbers = calls, clock, numbers
         self.binder = Binder(self.owner, calls, settings, clock)
         self.waiting = Waiting(self.owner, calls, clock)
+        self.answering = Answering(self.owner, self.binder, self.waiting)
+        self.telling = Telling(self.owner, calls, self.answering, clock)
         self._tasks: set[asyncio.Task[None]] = set()
         self._waking: asyncio.Task[None] | None = None
         self._asking: set[str] = set()
@@ -101,13 +105,14 @@ class Service:
         if why:
             LOG.info("not bound", extra={"pod": pod.key, "node": node, "why": why})
         else:
-            self.waiting.forget(pod.key)
+            self._waits_no_longer(pod.key)
             LOG.info("bound", extra={"pod": pod.key, "node": node})
         return why
 
     async def explain(self, namespace: str, name: str) -> Object:
-        """Say why a pod is where it is, or nowhere."""
-        return await explained(self.owner, f"{namespace}/{name}", self.clock())
+        """Say why a pod or a gang is where it is, or nowhere."""
+        key = f"{namespace}/{name}"
+        return await explained(self.owner, self.answering, key, self.clock())
 
     def state(self) -> Object:
         """Return what is known of the cluster, in short."""
@@ -141,7 +146,7 @@ class Service:
         """Let an object be gone."""
         self.owner.deleted(kind, thing, self.clock())
         if kind == POD:
-            self.waiting.forget(_pod_of(thing).key)
+            self._waits_no_longer(_pod_of(thing).key)
 
     # --- by itself ------------------------------------------------------------------------
 
@@ -201,13 +206,17 @@ class Service:
         """Note how a pod was answered; write an Event when it waits for a new reason."""
         pod = _pod_of(thing)
         if answer.somewhere:
-            self.waiting.forget(pod.key)
+            self._waits_no_longer(pod.key)
             self._tell_members(pod.key)
             return
         note = summary(answer)
+        self.telling.refused(pod, note)
         if self.waiting.refused(pod.key, note):
-            self.calls.tell(pod, PENDING, note, warning=True)
             LOG.info("waits", extra={"pod": pod.key, "why": note})
+
+    def _waits_no_longer(self, key: str) -> None:
+        self.waiting.forget(key)
+        self.telling.forget(key)
 
     def _tell_members(self, key: str) -> None:
         """Wake the others of a gang that has just been planned: binds wait for them."""

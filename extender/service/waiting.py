@@ -61,6 +61,11 @@ class Waiting:
         self._refusals[key] = _Refusal(why, self._owner.mirror.n_released)
         return before is None or before.why != why
 
+    def why(self, key: str) -> str:
+        """Return why a pod was refused; empty for one that was not."""
+        refusal = self._refusals.get(key)
+        return "" if refusal is None else refusal.why
+
     def forget(self, key: str) -> None:
         """Note that a pod waits no longer."""
         self._refusals.pop(key, None)

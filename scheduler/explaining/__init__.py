@@ -2,6 +2,7 @@
 
 - ``explain_pod`` and ``explain_gang`` give reasons, the nearest miss and fixes that were tried
 - ``explain_queue`` says what a queue uses, what binds it and who borrows
+- ``brief``: the short answer; ``briefing`` finds it, ``lines`` words it for terminals and Events
 - ``types``: what they say; ``text`` words it
 - ``lacks``: what every node lacks, as arrays; ``releases``: what pods give back at their ends;
   ``room``: what a node has once some pods left

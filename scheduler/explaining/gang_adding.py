@@ -63,7 +63,10 @@ def _events(case: GangCase, node: Node, n: int) -> list[Event]:
 def _least(case: GangCase, node: Node) -> int | None:
     """Return the least number of nodes: a guess from what is missing, doubled, then halves."""
     checks = case.effort.gang_checks
-    low, high = 0, min(max(1, _guess(case, node)), case.effort.add)
+    guess = _guess(case, node)
+    if guess > case.effort.add and len(case.kinds) == 1:
+        return None  # to see in vain that fewer do not do takes seconds
+    low, high = 0, min(max(1, guess), case.effort.add)
     while True:
         if not checks:
             return None

@@ -1,0 +1,155 @@
+"""What the live state says of pods and gangs before anything is worked out, and around it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from bayplan.extender.live.settings import Live
+from bayplan.extender.service import binder
+from bayplan.extender.service.question import subjects_of
+from bayplan.extender.service.service import Service
+from extender_things import bound, gang_pod, hami_node, node, pod
+
+from .test_service import Object, gang, run, schedule, service_of
+
+SHARE = {"nvidia.com/gpu": "1", "nvidia.com/gpumem": "40960"}
+
+
+async def why(service: Service, name: str) -> list[str]:
+    lines: list[str] = (await service.explain("default", name))["why"]["lines"]
+    return lines
+
+
+def test_a_gang_that_has_a_plan_and_its_members() -> None:
+    async def main() -> None:
+        pods = gang(4)
+        service, _, _ = service_of(node("a"), node("b"), pods=pods)
+        first = asyncio.create_task(schedule(service, pods[0], ["a", "b"]))
+        await asyncio.sleep(0.02)
+        assert await why(service, "g") == [
+            "Gang default/g is about to start: room is kept for 4 of 4 members on 2 nodes: a",
+            "  and b.",
+            "1 of 4 have come to be bound, or are",
+        ]
+        assert await why(service, "g-1") == [
+            "Pod default/g-1 is about to start: room is kept for it on a.",
+            "Gang default/g: 0 of 4 members are bound, 1 of 4 have come to be",
+        ]
+        others = [asyncio.create_task(schedule(service, each, ["a", "b"])) for each in pods[1:]]
+        assert await asyncio.gather(first, *others) == [""] * 4
+        assert await why(service, "g") == [
+            "Gang default/g has started: 4 of 4 members are bound on 2 nodes: a and b.",
+        ]
+        member = await why(service, "g-0")
+        assert member[0] == "Pod default/g-0 is on a."
+        assert "Gang default/g: 4 of 4 members are bound" in "\n".join(member)
+
+    run(main())
+
+
+def test_who_is_beyond_what_a_gang_needs_and_who_lets_it_grow() -> None:
+    async def main() -> None:
+        pods = tuple(gang_pod(f"g-{k}", "g", 8) for k in range(5))
+        service, _, _ = service_of(*(node(f"n{k}") for k in range(4)), pods=pods)
+        names = [f"n{k}" for k in range(4)]
+        service.filter(pods[0], names, holds=True)
+        (left,) = set(service.owner.mirror.pods) - set(service.owner.plans.plans["default/g"].nodes)
+        assert await why(service, left.partition("/")[2]) == [
+            f"Pod {left} waits: it asks for 8 GPUs, 1 CPU, 1 GiB.",
+            "Gang default/g starts without this pod, which is beyond what it needs",
+        ]
+        for k, name in enumerate(names):
+            service.changed("Pod", bound(pods[k], name))
+        assert subjects_of(service.owner, ["default/g-4"]) == {"default/g-4": "default/g-4"}
+        grows = await why(service, "g-4")
+        assert grows[:2] == [
+            "Pod default/g-4 waits: it asks for 8 GPUs, 1 CPU, 1 GiB.",
+            "4 nodes: too few GPUs with enough free",
+        ]
+
+    run(main())
+
+
+def test_members_wait_with_their_gang() -> None:
+    async def main() -> None:
+        pods = gang(3)
+        service, _, _ = service_of(node("a"), node("b"), pods=(*pods, pod("p")))
+        keys = ["default/g-0", "default/p", "default/nobody"]
+        about = {**dict.fromkeys(keys[1:]), "default/g-0": "default/g"}
+        found = subjects_of(service.owner, keys)
+        assert found == {key: subject or key for key, subject in about.items()}
+        service.filter(pods[0], ["a", "b"], holds=True)
+        assert await why(service, "g-2") == await why(service, "g")
+        assert (await why(service, "g"))[0] == "Gang default/g waits: 3 of 4 pods exist"
+
+    run(main())
+
+
+def test_gates_and_words_that_nobody_enforces() -> None:
+    async def main() -> None:
+        gates = {"schedulingGates": [{"name": "team/quota"}]}
+        gated = [gang_pod(f"g-{k}", "g", 1, spec=gates) for k in range(4)]
+        alone = pod("p", spec=gates)
+        volcano = pod("v", asks={"volcano.sh/vgpu-number": "1"})
+        service, _, _ = service_of(node("a"), pods=(*gated, alone, volcano))
+        said = "it is not to be placed before these scheduling gates are lifted: team/quota"
+        assert await why(service, "p") == [
+            "Pod default/p waits: it asks for 1 GPU, 1 CPU, 1 GiB.",
+            "It is not to be placed before these scheduling gates are lifted: team/quota",
+        ]
+        of_gang = (await service.explain("default", "g"))["why"]
+        assert of_gang["why"] == f"pod default/g-0: {said}"
+        of_volcano = " ".join(" ".join(await why(service, "v")).split())
+        assert of_volcano.endswith("device plugin, whose own scheduler has to choose the GPU")
+
+    run(main())
+
+
+def test_a_pod_whose_room_is_kept_and_one_that_is_being_bound() -> None:
+    async def main() -> None:
+        thing = pod("p", 8)
+        service, api, _ = service_of(node("a"), node("b"), pods=(thing,))
+        service.filter(thing, ["a", "b"], holds=True)
+        service.prioritize(thing, ["a", "b"])
+        assert await why(service, "p") == [
+            "Pod default/p is about to start: room is kept for it on a."
+        ]
+        api.delay_s = 0.2
+        binds = asyncio.create_task(service.bind("default", "p", thing["metadata"]["uid"], "a"))
+        await asyncio.sleep(0.02)
+        assert await why(service, "p") == [
+            "Pod default/p is on a.",
+            "2 nodes would take it now; by best-fit this is the first of them",
+            "It is being bound",
+        ]
+        assert await binds == ""
+        assert (await why(service, "p"))[:2] == (await why(service, "p"))[:2]
+
+    run(main())
+
+
+def test_who_waits_for_hami_to_give_devices_to_another_pod(monkeypatch: Any) -> None:
+    async def main() -> None:
+        monkeypatch.setattr(binder, "_LOOK_S", 0.01)
+        pods: tuple[Object, ...] = tuple(pod(name, asks=SHARE) for name in ("p", "q"))
+        service, api, _ = service_of(
+            hami_node("h"), pods=pods, live=Live(hami=True), bind_wait_s=0.05
+        )
+        assert await schedule(service, pods[0], ["h"]) == ""
+        said = "Node h gives devices to pod default/p first: HAMi's device plugin takes one pod"
+        waits = asyncio.create_task(schedule(service, pods[1], ["h"]))
+        await asyncio.sleep(0.01)
+        assert said in (await why(service, "q"))[1]
+        assert "is giving devices to another pod" in await waits
+        assert said in (await why(service, "q"))[1]
+        assert all(said not in line for line in await why(service, "p"))
+        given = bound(api.pods["p"], "h")
+        given["metadata"]["annotations"] |= {"hami.io/bind-phase": "success"}
+        service.changed("Pod", given)
+        while service.binder.giving:
+            await asyncio.sleep(0.01)
+        assert all(said not in line for line in await why(service, "q"))
+        assert await schedule(service, pods[1], ["h"]) == ""
+
+    run(main())

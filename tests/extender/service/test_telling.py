@@ -1,0 +1,161 @@
+"""Events of pods that wait: the lines of the page, once, soon, and again when they say more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from bayplan.extender.service import telling
+from bayplan.extender.service.service import Service
+from extender_things import bound, gang_pod, node, pod
+
+from .test_service import Api, Object, gang, run, service_of
+
+NODES = ["a", "b"]
+
+
+def ask(service: Service, *things: Object) -> None:
+    for thing in things:
+        assert not service.filter(thing, NODES, holds=True).passed
+
+
+async def until(what: Callable[[], object]) -> None:
+    async with asyncio.timeout(20):
+        while not what():
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telling, "SETTLE_S", 0.01)
+    monkeypatch.setattr(telling, "LATE_S", 60.0)
+
+
+def notes(api: Api, name: str) -> list[str]:
+    return [note for who, reason, note in api.told if (who, reason) == (name, "BayplanPending")]
+
+
+def test_the_note_is_what_the_page_says_and_it_is_written_once() -> None:
+    async def main() -> None:
+        one, other = pod("p", 9), pod("q", 5)
+        service, api, _ = service_of(
+            node("a"), node("b", 0), pods=(one, other, pod("x", 6, at="a"))
+        )
+        ask(service, one, other)
+        await until(lambda: len(api.told) == 2)
+        for name in ("p", "q"):
+            page = await service.explain("default", name)
+            assert notes(api, name) == [page["text"]]
+        assert notes(api, "q") == [
+            "Pod default/q waits: it asks for 5 GPUs, 1 CPU, 1 GiB.\n"
+            "2 nodes: 1 × too few GPUs, or each too small; 1 × too few GPUs with enough free\n"
+            "Nearest: a: 2 of 5 GPUs free; 3 more GPUs needed; enough CPU and memory\n"
+            "What would help, the gentlest first:\n"
+            "  1. add 1 node like a: 8 GPUs of A100-80GB, 96 CPU, 768 GiB"
+        ]
+        ask(service, one, other, one)
+        await asyncio.sleep(0.1)
+        assert len(api.told) == 2
+
+    run(main())
+
+
+def test_all_members_of_a_gang_are_told_the_answer_of_the_gang() -> None:
+    async def main() -> None:
+        pods = tuple(gang_pod(f"g-{k}", "g", 8) for k in range(4))
+        service, api, _ = service_of(node("a"), node("b"), pods=pods)
+        ask(service, *pods)
+        await until(lambda: len(api.told) == 4)
+        text = (await service.explain("default", "g"))["text"]
+        assert [notes(api, f"g-{k}") for k in range(4)] == [[text]] * 4
+        assert text.split("\n") == [
+            "Gang default/g waits: 2 of 4 members find a place, 4 must start together.",
+            "Each member asks for 8 GPUs, 1 CPU, 1 GiB.",
+            "The first without a place is default/g-2; by itself it fits 2 nodes, which",
+            "  siblings take.",
+            "What would help, the gentlest first:",
+            "  1. add 2 nodes like a: 8 GPUs of A100-80GB, 96 CPU, 768 GiB",
+        ]
+        assert text == (await service.explain("default", "g-3"))["text"]
+
+    run(main())
+
+
+def test_other_numbers_are_told_after_a_while_and_another_reason_at_once() -> None:
+    async def main() -> None:
+        pods = gang(4)
+        service, api, time = service_of(node("a"), node("b"), pods=(pods[0],))
+        ask(service, pods[0])
+        await until(lambda: api.told)
+        assert notes(api, "g-0") == [
+            "Gang default/g waits: 1 of 4 pods exist\nEach member asks for 4 GPUs, 1 CPU, 1 GiB."
+        ]
+        service.changed("Pod", pods[1])
+        ask(service, pods[0])
+        await asyncio.sleep(0.1)
+        assert len(api.told) == 1
+        time.now_s += telling.AGAIN_S
+        ask(service, pods[0])
+        await until(lambda: len(api.told) == 2)
+        assert notes(api, "g-0")[1].startswith("Gang default/g waits: 2 of 4 pods exist\n")
+        for thing in (pods[2], pods[3], pod("x", 8, at="a"), pod("y", 4, at="b")):
+            service.changed("Pod", thing)
+        ask(service, pods[0])
+        await until(lambda: len(api.told) == 3)
+        assert "1 of 4 members find a place" in notes(api, "g-0")[2]
+
+    run(main())
+
+
+def test_where_the_worker_is_late_the_reason_is_told_at_once_and_the_rest_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def main() -> None:
+        thing = pod("p", 9)
+        service, api, _ = service_of(node("a"), node("b"), pods=(thing,))
+        monkeypatch.setattr(telling, "LATE_S", 0.02)
+        monkeypatch.setattr(telling, "SETTLE_S", 0.2)
+        ask(service, thing)
+        await until(lambda: len(api.told) == 2)
+        first, second = notes(api, "p")
+        assert first.split("\n") == [
+            "Pod default/p waits.",
+            "2 nodes: too few GPUs, or each too small",
+            "What would help is still being looked for.",
+        ]
+        assert second == (await service.explain("default", "p"))["text"]
+
+    run(main())
+
+
+def test_who_has_room_or_is_gone_meanwhile_is_not_told_of() -> None:
+    async def main() -> None:
+        stays, goes, starts = pod("stays", 9), pod("goes", 9), pod("starts", 5)
+        busy = pod("x", 6, at="a")
+        service, api, _ = service_of(node("a"), pods=(stays, goes, starts, busy))
+        ask(service, goes, starts, stays)
+        service.deleted("Pod", goes)
+        service.deleted("Pod", busy)
+        assert service.filter(starts, ["a"], holds=True).passed
+        await until(lambda: api.told)
+        assert [who for who, _, _ in api.told] == ["stays"]
+        service.changed("Pod", bound(starts, "a"))
+
+    run(main())
+
+
+def test_a_pod_that_would_fit_is_told_what_kube_scheduler_was_told() -> None:
+    async def main() -> None:
+        thing, busy = pod("p", 8), pod("x", 6, at="a")
+        service, api, _ = service_of(node("a"), pods=(thing, busy))
+        assert not service.filter(thing, ["a"], holds=True).passed
+        service.deleted("Pod", busy)
+        await until(lambda: api.told)
+        assert notes(api, "p")[0].split("\n") == [
+            "Pod default/p waits, and would fit now: on a.",
+            "It was refused last: 1 node: too few GPUs with enough free",
+        ]
+
+    run(main())
