@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from bayplan.extender.live.asking import objection
 from bayplan.extender.live.enforcing import missing
 from bayplan.extender.live.owner import Owner
 from bayplan.extender.live.reading import Seen
@@ -29,7 +28,7 @@ async def explained(owner: Owner, uid: str, now_s: float) -> Object:
     seen = owner.mirror.pods[uid]
     page: Object = {"pod": uid, "node": seen.node or owner.mirror.assumed.get(uid, "")}
     page["asks"] = _asks(owner.mirror.reader.request(seen, seen.group))
-    if why := objection(seen, owner.settings):
+    if why := owner.objection(seen):
         return page | {"problem": why, "text": f"Pod {uid}: {why}"}
     held = owner.mirror.holds.get(uid)
     if held is not None:
@@ -88,6 +87,8 @@ def _gang_page(owner: Owner, seen: Seen) -> Object:
         "pods": len(owner.mirror.groups.get(seen.group, ())),
         "least": owner.plans.least(group) if group is not None else 1,
     }
+    if problems := owner.plans.problems.get(seen.group):
+        page["problems"] = [str(each) for each in problems]
     if plan is not None:
         page["plan"] = {uid: plan.nodes[uid] for uid in sorted(plan.nodes)}
         page["there"] = owner.plans.there(plan)
