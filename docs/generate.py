@@ -1,4 +1,4 @@
-"""Write docs/{reference,metrics}.md, and tables in docs/{scenario,services,extender,foreign-keys}.md.
+"""Write docs/{reference,metrics}.md; tables of docs/{scenario,services,extender,foreign-keys}.md.
 
 Run by ``make docs``; a test fails when a page is not what this writes.
 """

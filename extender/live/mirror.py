@@ -335,7 +335,8 @@ class Mirror:
             self._on_node.setdefault(seen.node, {})[seen.uid] = None
 
     def _unlist(self, seen: Seen) -> None:
-        self.rivals.unlist(seen)
+        if seen.rivals:
+            self.rivals.unlist(seen)
         for table, key in ((self.groups, seen.group), (self._on_node, seen.node)):
             listed = table.get(key)
             if listed is not None:

@@ -16,7 +16,7 @@ from bayplan.traces.kubernetes.pods import PodFacts, PodReader, member_of
 from bayplan.traces.kubernetes.reader import FINISHED, NO_CLAIMS
 from bayplan.traces.kubernetes.refining import uuids_in
 from bayplan.traces.kubernetes.resources import BadField
-from bayplan.traces.kubernetes.schemes import Member, named_by, rivals_of
+from bayplan.traces.kubernetes.schemes import Member, named_by, rivals_of, says_nothing
 from bayplan.traces.kubernetes.types import Problem
 
 MOST_REMEMBERED = 50_000
@@ -28,6 +28,9 @@ _BY_CLUSTER = (keys.HAMI_TYPES, keys.HAMI_NOT_TYPES, keys.GPU_MODELS)
 """Annotations whose meaning depends on which GPUs the cluster has."""
 
 _GIB_MIB = 1024
+
+Rivals = tuple[tuple[str, str], ...]
+NO_RIVALS: Rivals = ()
 
 
 @dataclass(slots=True)
@@ -55,7 +58,7 @@ class Seen:
     thing: Object | None = None
     version: str = ""
     asking: tuple[bool, ...] = ()
-    rivals: tuple[tuple[str, str], ...] = ()
+    rivals: Rivals = NO_RIVALS
 
     @property
     def node(self) -> str:
@@ -154,15 +157,15 @@ class Reader:
         if status.get("phase") in FINISHED:
             return None
         self._pods.forget_if_many(MOST_REMEMBERED)
-        key, name = named_by(member)
         facts, way, problem = self._read(member, status)
         self.named |= uuids_in(facts.room[2])
-        group = f"{member.namespace}/{name}" if name else ""
-        rivals: tuple[tuple[str, str], ...] = ()
-        if name:
+        key, group, rivals = "", "", NO_RIVALS
+        if not says_nothing(member):
+            key, name = named_by(member)
+            group = f"{member.namespace}/{name}" if name else ""
             rivals = tuple((by, f"{member.namespace}/{n}") for by, n in rivals_of(member, key))
-        if not problem and (wrong := wrong_with(member)):
-            problem = f"{wrong.field}: {wrong.text}"
+            if not problem and (wrong := wrong_with(member)):
+                problem = f"{wrong.field}: {wrong.text}"
         api_uid = str(metadata.get("uid") or "")
         leaving = bool(metadata.get("deletionTimestamp"))
         return Seen(

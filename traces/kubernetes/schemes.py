@@ -21,6 +21,10 @@ KAI, GODEL = "scheduling.run.ai", "scheduling.godel.kubewharf.io"
 """API groups that have a kind ``PodGroup``."""
 
 
+WORKLOAD = "spec.workloadRef"
+"""Kubernetes 1.35 only, in place of ``schedulingGroup``."""
+
+
 class Member(NamedTuple):
     """What of a pod says which gang it is in."""
 
@@ -158,7 +162,6 @@ SPOKEN = tuple(scheme for scheme in SCHEMES if not scheme.by_owner)
 """Those by which somebody asks for a gang in so many words."""
 
 _WORDS = frozenset(word for scheme in SCHEMES for word in scheme.words)
-_FIELDS = ("schedulingGroup", "workloadRef")
 
 
 def says_nothing(member: Member) -> bool:
@@ -172,7 +175,8 @@ def says_nothing(member: Member) -> bool:
     return (
         _WORDS.isdisjoint(member.labels)
         and _WORDS.isdisjoint(member.annotations)
-        and not any(field in member.spec for field in _FIELDS)
+        and "schedulingGroup" not in member.spec
+        and "workloadRef" not in member.spec
     )
 
 
@@ -208,7 +212,7 @@ def markdown() -> str:
     """Return the table of what names a gang, by precedence."""
     rows = ["| | project | named by | how many must start |", "|---|---|---|---|"]
     for n, each in enumerate(SCHEMES, 1):
-        words = ", ".join(f"`{word}`" for word in each.words or [f"spec.{f}" for f in _FIELDS])
+        words = ", ".join(f"`{word}`" for word in each.words or ("spec.schedulingGroup", WORKLOAD))
         sizes = [f"PodGroup of `{group}`" for group in each.pod_groups]
         sizes += [f"`{word}`" for word in each.least]
         sizes += ["the owner"] if each.sized_by_owner else []
