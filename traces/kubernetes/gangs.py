@@ -116,7 +116,7 @@ def group_of(
 def _group(name: str, pods: Sequence[Member], stated: Stated, problems: list[Problem]) -> Group:
     scheme = _scheme(name, pods, problems)
     spec = spec_of(name, scheme, stated)
-    tasks = tasks_of(pods, spec)
+    tasks = tasks_of(pods, scheme, spec)
     least = least_of(name, pods, scheme, spec, tasks, problems)
     problems += [
         Problem("gang", name, f"PodGroup.spec.{key}", "not looked at")

@@ -64,7 +64,7 @@ def spec_of(name: str, scheme: Scheme, stated: Stated) -> Object:
     return {}
 
 
-def tasks_of(pods: Sequence[Member], spec: Object) -> dict[str, int]:
+def tasks_of(pods: Sequence[Member], scheme: Scheme, spec: Object) -> dict[str, int]:
     """Return how many of each kind of members must start, where somebody says so.
 
     Volcano's ``minTaskMember``, KAI's ``subGroups`` without parts of their own, YuniKorn's task
@@ -72,12 +72,12 @@ def tasks_of(pods: Sequence[Member], spec: Object) -> dict[str, int]:
 
     Parameters
     ----------
-    pods
-        The members.
+    pods, scheme
+        The members, and what names their gang.
     spec
         As ``spec_of`` gives it.
     """
-    found = dict_of(spec.get("minTaskMember"))
+    found = dict(dict_of(spec.get("minTaskMember")))
     parts = objects_in(spec.get("subGroups"))
     parents = {each.get("parent") for each in parts}
     found |= {
@@ -85,7 +85,7 @@ def tasks_of(pods: Sequence[Member], spec: Object) -> dict[str, int]:
         for each in parts
         if each.get("name") and each["name"] not in parents
     }
-    if not found:
+    if not found and keys.YUNIKORN_TASK_GROUPS in scheme.least:
         found = _all_task_groups(pods)
     return {str(task): n for task, n in found.items() if _is_count(n)}
 
@@ -125,7 +125,7 @@ def least_of(
     for key in dict.fromkeys((*scheme.least, *_NUMBERS)):
         if key == keys.YUNIKORN_TASK_GROUPS:
             groups = _all_task_groups(pods)
-            found |= {key: sum(groups.values())} if groups else {}
+            found |= {key: max(1, sum(groups.values()))} if groups else {}
             continue
         numbers = (_number(text) for pod in pods if (text := _text(pod, key)))
         if first := next((number for number in numbers if number), 0):
@@ -189,20 +189,23 @@ def _all_task_groups(pods: Sequence[Member]) -> dict[str, int]:
 
 
 def _task_groups(pod: Member) -> dict[str, int]:
-    """Return how many of each task group of YuniKorn must start; empty: the pod does not say."""
-    groups = {
-        str(each.get("name") or ""): each.get("minMember")
-        for each in objects_in(_json_list(str(pod.annotations.get(keys.YUNIKORN_TASK_GROUPS, ""))))
-    }
-    return {name: n for name, n in groups.items() if name and _is_count(n)}
+    """Return how many of each task group of YuniKorn must start; empty: no list to be read."""
+    text = pod.annotations.get(keys.YUNIKORN_TASK_GROUPS)
+    if not text:
+        return {}
+    listed = _json_list(str(text))
+    groups: dict[str, int] = {}
+    for each in objects_in(listed):
+        name, n = each.get("name"), each.get("minMember", 0)
+        if isinstance(name, str) and name and (n == 0 or _is_count(n)):
+            groups[name] = int(n)
+    return groups if len(groups) == len(listed) else {}
 
 
 def _json_list(text: str) -> list[object]:
-    if not text:
-        return []
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return []
     return found if isinstance(found, list) else []
 

@@ -234,6 +234,20 @@ def test_a_driver_of_spark_waits_for_nobody_until_it_has_made_executors(tmp_path
     assert read(tmp_path, node(), driver, executors[0]).gang_min == {"default/spark-9": 3}
 
 
+def test_task_groups_that_may_be_empty_need_nobody(tmp_path: Path) -> None:
+    said = {TASK: "w", TASKS: task_groups(w=2, spare=0)}
+    members = [pod(f"w-{k}", labels=APP, annotations=said) for k in range(3)]
+    dump = read(tmp_path, node(), *members)
+    assert (told(dump), dump.gang_min) == ([], {"default/a": 2})
+
+
+def test_words_of_a_scheme_that_does_not_count_divide_nothing(tmp_path: Path) -> None:
+    said = {"scheduling.k8s.io/group-name": "g", TASK: "w", TASKS: task_groups(w=1, v=9)}
+    members = [pod(f"w-{k}", labels=APP, annotations=said) for k in range(3)]
+    dump = read(tmp_path, node(), *members)
+    assert (told(dump), dump.gang_min) == ([], {"default/g": 3})
+
+
 def test_a_basic_policy_asks_for_no_gang(tmp_path: Path) -> None:
     own = group("scheduling.k8s.io/v1beta1", "g", {"schedulingPolicy": {"basic": {}}})
     spec = {"schedulingGroup": {"podGroupName": "g"}}
@@ -271,6 +285,10 @@ GANGS = "gang.scheduling.koordinator.sh/groups"
         ({"labels": APP, "annotations": {TASK: "w", TASKS: "[{"}},
          f'{TASKS}: cannot be read; write [{{"name": "workers", "minMember": 4}}]'),
         ({"labels": APP, "annotations": {TASK: "w", TASKS: '[{"name": "w", "minMember": "2"}]'}},
+         f'{TASKS}: cannot be read; write [{{"name": "workers", "minMember": 4}}]'),
+        ({"labels": APP, "annotations": {TASK: "w", TASKS: task_groups(w=2)[:-1] + ", 7]"}},
+         f'{TASKS}: cannot be read; write [{{"name": "workers", "minMember": 4}}]'),
+        ({"labels": APP, "annotations": {TASK: "w", TASKS: "[" * 100_000}},
          f'{TASKS}: cannot be read; write [{{"name": "workers", "minMember": 4}}]'),
         ({"labels": APP, "annotations": {TASK: "x", TASKS: task_groups(a=1, b=2)}},
          f"{TASK}: 'x' is none of a, b"),
