@@ -108,7 +108,9 @@ class Plans:
     def gang(self, name: str) -> Gang | None:
         """Return a gang as the engine takes it, of the members that there are; or None."""
         group = self.group(name)
-        return None if group is None else self._gang(group, self.least(group))
+        if group is None or all(self._is_gated(member.uid) for member in group.members):
+            return None
+        return self._gang(group, self.least(group))
 
     def least(self, group: Group) -> int:
         """Return how many members must start together, by the owner where the pods do not say."""

@@ -163,6 +163,7 @@ def test_pods_that_kueue_has_not_admitted_are_not_there_yet() -> None:
     gate = {"schedulingGates": [{"name": "kueue.x-k8s.io/admission"}]}
     pods = members(**said)
     gated = [{**thing, "spec": thing["spec"] | gate} for thing in pods]
+    assert owner_of(*gated).plans.gang("default/g") is None
     owner = owner_of(pods[0], *gated[1:])
     answer = owner.filter(pods[0], NODES, 0.0, holds=True)
     assert answer.error == "gang default/g: 1 of 4 pods exist, 3 more are gated"
