@@ -1,4 +1,4 @@
-"""Write docs/reference.md, docs/metrics.md, and the keys in docs/{scenario,services,extender}.md.
+"""Write docs/{reference,metrics}.md; tables of docs/{scenario,services,extender,foreign-keys}.md.
 
 Run by ``make docs``; a test fails when a page is not what this writes.
 """
@@ -17,6 +17,10 @@ METRICS_PAGE = Path(__file__).parent / "metrics.md"
 SCENARIO_PAGE = Path(__file__).parent / "scenario.md"
 SERVICES_PAGE = Path(__file__).parent / "services.md"
 EXTENDER_PAGE = Path(__file__).parent / "extender.md"
+FOREIGN_PAGE = Path(__file__).parent / "foreign-keys.md"
+FOREIGN_HEADING = (
+    "## What names a gang\n\nWritten by `make docs`, from `traces/kubernetes/schemes.py`.\n\n"
+)
 EXTENDER_HEADING = "## Metrics\n\nWritten by `make docs`, from what is registered.\n\n"
 KEYS_HEADING = "## All keys\n\nWritten by `make docs`.\n\n"
 COMMANDS = (
@@ -156,6 +160,14 @@ def services_page() -> str:
     return by_hand + KEYS_HEADING + markdown()
 
 
+def foreign_page() -> str:
+    """Return the text of the page of other projects' keys: by hand, and what names a gang."""
+    from bayplan.traces.kubernetes.schemes import markdown
+
+    by_hand = FOREIGN_PAGE.read_text(encoding="utf-8").partition(FOREIGN_HEADING)[0]
+    return by_hand + FOREIGN_HEADING + markdown()
+
+
 def extender_page() -> str:
     """Return the text of the page of the extender: by hand, its metrics, and its keys."""
     from bayplan.extender.config.markdown import markdown
@@ -209,6 +221,7 @@ if __name__ == "__main__":
         (SCENARIO_PAGE, scenario_page()),
         (SERVICES_PAGE, services_page()),
         (EXTENDER_PAGE, extender_page()),
+        (FOREIGN_PAGE, foreign_page()),
     )
     for path, text in pages:
         path.write_text(text, encoding="utf-8")

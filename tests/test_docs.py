@@ -11,7 +11,8 @@ ROOT = Path(__file__).parent.parent
 
 
 @pytest.mark.parametrize(
-    ("function", "name"), [("page", "reference"), ("extender_page", "extender")]
+    ("function", "name"),
+    [("page", "reference"), ("extender_page", "extender"), ("foreign_page", "foreign-keys")],
 )
 def test_a_page_is_what_the_generator_writes(function: str, name: str) -> None:
     # In a process of its own: the terminal libraries read their width when they are imported.

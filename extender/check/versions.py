@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bayplan.extender.check.findings import Facts, Finding, error, note, warning
-from bayplan.extender.watch.kinds import PLUGIN_POD_GROUPS, POD_GROUPS
+from bayplan.extender.watch.kinds import KINDS, POD_GROUPS
 
 OLDEST, NEWEST = (1, 34), (1, 37)
 """Between these the tests of `make e2e` run."""
@@ -60,9 +60,9 @@ def of_apis(facts: Facts) -> Iterator[Finding]:
             "serve it: --runtime-config=scheduling.k8s.io/v1beta1=true, or turn the gate off",
         )
     there = [
-        f"{kind.partition('.')[2]}/{version}"
-        for kind in (POD_GROUPS, PLUGIN_POD_GROUPS)
-        if (version := facts.served.get(kind))
+        f"{kind.group}/{version}"
+        for kind in KINDS
+        if kind.kind == "PodGroup" and (version := facts.served.get(kind.name))
     ]
     if there:
         yield note("PodGroups", f"read from {', '.join(there)}")

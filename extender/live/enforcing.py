@@ -31,6 +31,8 @@ class Way(Enum):
 
 _HAMI = frozenset({keys.HAMI_MEMORY, keys.HAMI_PERCENT, keys.HAMI_CORES})
 _KAI = (keys.KAI_FRACTION, keys.KAI_MEMORY)
+_UNKEPT = frozenset({*_KAI, *keys.GAS_CHOICES})
+"""Annotations that ask for a part of a GPU or for certain ones, and that no node keeps to."""
 _UUIDS = (keys.HAMI_UUIDS, keys.HAMI_NOT_UUIDS)
 
 
@@ -47,13 +49,8 @@ def way_of(spec: Object, annotations: Object) -> Way | None:
     BadField
         In words that nothing on any node enforces.
     """
-    for key in _KAI:
-        if key in annotations:
-            raise BadField(
-                f"metadata.annotations.{key}",
-                "nothing on the nodes enforces it, KAI's binder would; ask by"
-                f" {keys.HAMI_MEMORY} where HAMi runs, or for a MIG profile",
-            )
+    if not _UNKEPT.isdisjoint(annotations):
+        _refuse(spec, annotations)
     names = set(_resource_names(spec))
     if names & _HAMI:
         return Way.HAMI
@@ -72,6 +69,26 @@ def way_of(spec: Object, annotations: Object) -> Way | None:
     if any(name.startswith(keys.KOORD) for name in names):
         return Way.KOORDINATOR
     return Way.PLUGIN if keys.GPU_TOPOLOGY in annotations and keys.GPU in names else None
+
+
+def _refuse(spec: Object, annotations: Object) -> None:
+    """Raise on annotations that no component of a node would keep to."""
+    for key in _KAI:
+        if key in annotations:
+            raise BadField(
+                f"metadata.annotations.{key}",
+                "nothing on the nodes enforces it, KAI's binder would; ask by"
+                f" {keys.HAMI_MEMORY} where HAMi runs, or for a MIG profile",
+            )
+    if spec.get("nodeName") or not any(n.startswith(keys.INTEL) for n in _resource_names(spec)):
+        return
+    for key in keys.GAS_CHOICES:
+        if key in annotations:
+            raise BadField(
+                f"metadata.annotations.{key}",
+                "nothing on the nodes enforces it, Intel's GPU Aware Scheduling would: its device"
+                " plugin picks the card",
+            )
 
 
 def asking(spec: Object) -> tuple[bool, ...]:

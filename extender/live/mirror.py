@@ -14,6 +14,7 @@ import numpy as np
 
 from bayplan.extender.live.enforcing import Way
 from bayplan.extender.live.reading import Reader, Seen
+from bayplan.extender.live.rivals import Rivals
 from bayplan.extender.names import Index, NodeNames
 from bayplan.scheduler.arrays import BoolArray, IntArray
 from bayplan.scheduler.cluster import Cluster
@@ -43,6 +44,8 @@ class Mirror:
         All pods that have not ended, by uid.
     groups
         The pods of each gang, in the order in which they came.
+    rivals
+        By which other keys pods are in gangs.
     assumed
         Pods that were bound by us and that nobody has seen there yet, with their node.
     holds
@@ -60,6 +63,7 @@ class Mirror:
         self.reader = reader or Reader()
         self.pods: dict[str, Seen] = {}
         self.groups: dict[str, dict[str, None]] = {}
+        self.rivals = Rivals()
         self.assumed: dict[str, str] = {}
         self.holds: dict[str, float] = {}
         self.started = False
@@ -325,17 +329,21 @@ class Mirror:
     def _note(self, seen: Seen) -> None:
         before = self.pods.get(seen.uid)
         if before is not None:
-            if (before.group, before.node) == (seen.group, seen.node):
+            same = (before.group, before.node) == (seen.group, seen.node)
+            if same and before.rivals == seen.rivals:
                 self.pods[seen.uid] = seen
                 return
             self._unlist(before)
         self.pods[seen.uid] = seen
         if seen.group:
             self.groups.setdefault(seen.group, {})[seen.uid] = None
+            self.rivals.list(seen)
         if seen.node:
             self._on_node.setdefault(seen.node, {})[seen.uid] = None
 
     def _unlist(self, seen: Seen) -> None:
+        if seen.rivals:
+            self.rivals.unlist(seen)
         for table, key in ((self.groups, seen.group), (self._on_node, seen.node)):
             listed = table.get(key)
             if listed is not None:

@@ -38,7 +38,7 @@ from bayplan.scheduler.errors import InvalidRequest, StateError
 from bayplan.scheduler.policies import make_policy
 from bayplan.scheduler.types import Decision, Reason
 from bayplan.traces.kubernetes.gangs import Group
-from bayplan.traces.kubernetes.objects import Object, metadata_of, name_of
+from bayplan.traces.kubernetes.objects import Object, metadata_of
 from bayplan.traces.kubernetes.resources import BadField
 
 NODE, POD, BUDGET = "Node", "Pod", "PodDisruptionBudget"
@@ -128,7 +128,7 @@ class Owner:
         elif kind == BUDGET:
             self.mirror.reader.see_budget(thing)
         elif kind in POD_GROUPS:
-            self.plans.pod_groups.setdefault(kind, {})[name_of(thing)] = thing
+            self.plans.see_pod_group(kind, thing)
             self._whole.clear()
 
     def deleted(self, kind: str, thing: Object, now_s: float) -> None:
@@ -160,7 +160,7 @@ class Owner:
         seen = self._asked(pod, now_s)
         if isinstance(seen, str):
             return FilterAnswer.failed_call(seen)
-        if why := objection(seen, self.settings):
+        if why := self.objection(seen):
             return FilterAnswer.nowhere(names, why, lasting=True)
         among = candidates(self.mirror, names)
         if at := self.mirror.assumed.get(seen.uid):
@@ -185,7 +185,7 @@ class Owner:
         names = NodeNames.of(names)
         nobody = Scores(names, np.zeros(len(names), np.int64))
         seen = self._asked(pod, now_s)
-        if isinstance(seen, str) or objection(seen, self.settings):
+        if isinstance(seen, str) or self.objection(seen):
             return nobody
         among = candidates(self.mirror, names)
         if at := self.mirror.assumed.get(seen.uid):
@@ -209,7 +209,7 @@ class Owner:
         The room is kept for it once they have left.
         """
         seen = self._asked(pod, now_s)
-        if isinstance(seen, str) or objection(seen, self.settings):
+        if isinstance(seen, str) or self.objection(seen):
             return {}
         self.mirror.learn_budgets(now_s)
         self._drop_hold(seen.uid, now_s)
@@ -302,7 +302,7 @@ class Owner:
     def may_fit(self, uid: str) -> bool:
         """Whether some node may have room for a pod that waits; of a gang only a plan can tell."""
         seen = self.mirror.pods.get(uid)
-        if seen is None or seen.node or objection(seen, self.settings):
+        if seen is None or seen.node or self.objection(seen):
             return False
         if seen.group:
             return True
@@ -318,6 +318,13 @@ class Owner:
         found = [uid for uid, at in self.mirror.assumed.items() if at == node]
         found += [uid for uid in self.mirror.holds if pods[uid].placement.node == node]
         return found + [uid for uid, (at, _) in self._nominated.items() if at == node]
+
+    def objection(self, seen: Seen) -> str:
+        """Return why no node at all can take a pod as it and its gang are written."""
+        why, mirror = objection(seen, self.settings), self.mirror
+        if not why and seen.group and mirror.rivals:
+            return mirror.rivals.contradiction(seen.group, mirror.groups, mirror.pods)
+        return why
 
     # --- inside ---------------------------------------------------------------------------
 

@@ -7,9 +7,10 @@ the gang is planned anew, and who is bound stays where it is.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bayplan.extender.live.mirror import Mirror
@@ -20,23 +21,16 @@ from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.errors import StateError
 from bayplan.scheduler.gangs.types import Gang, GangPlan
 from bayplan.scheduler.types import Decision, Request
-from bayplan.traces.kubernetes.gangs import Group, gang_of, groups_of
-from bayplan.traces.kubernetes.objects import Object
+from bayplan.traces.kubernetes.gangs import Group, gang_of, group_of, role_of
+from bayplan.traces.kubernetes.objects import Object, name_of
+from bayplan.traces.kubernetes.schemes import SCHEMES
 from bayplan.traces.kubernetes.types import Problem
 
-SIZED_BY_OWNER = frozenset(
-    {
-        "jobset.sigs.k8s.io/jobset-name",
-        "training.kubeflow.org/job-name",
-        "ray.io/cluster",
-        "bayplan.io/gang",
-    }
-)
+SIZED_BY_OWNER = frozenset(scheme.key for scheme in SCHEMES if scheme.sized_by_owner)
 """Keys that name a gang and whose pods do not say how many there will be: their owner does."""
 
-
-POD_GROUPS = ("PodGroup.scheduling.k8s.io", "PodGroup.scheduling.x-k8s.io")
-"""Kinds of PodGroups, the API's own first."""
+POD_GROUPS = {f"PodGroup.{api}": api for scheme in SCHEMES for api in scheme.pod_groups}
+"""Kinds of PodGroups, the API's own first, and their API groups."""
 
 
 @dataclass(slots=True)
@@ -88,6 +82,11 @@ class Plans:
     timed: Callable[[], AbstractContextManager[Any]] = nullcontext
     _newest_s: dict[str, tuple[int, float]] = field(default_factory=dict)
 
+    def see_pod_group(self, kind: str, thing: Object) -> None:
+        """Let a PodGroup be as it is shown; lists of the API's own do not say whose they are."""
+        known = self.pod_groups.setdefault(kind, {})
+        known[name_of(thing)] = {**thing, "apiVersion": f"{POD_GROUPS[kind]}/"}
+
     def group(self, name: str) -> Group | None:
         """Return a gang as its pods and its PodGroup say; None: one pod that waits for nobody."""
         pods = self.mirror.pods
@@ -102,21 +101,21 @@ class Plans:
             if (thing := self.pod_groups.get(kind, {}).get(key)) is not None
         ]
         problems: list[Problem] = []
-        found = groups_of(members, stated, problems)
+        found = group_of(name, members, stated, problems) if members else None
         self.problems.pop(name, None)
         if problems:
             self.problems[name] = tuple(problems)
-        if found:
-            return found[0]
-        by_owner = any(pods[uid].grouped_by in SIZED_BY_OWNER for uid in uids)
-        if by_owner and self.sizes.get(name) != 1:  # the first of more, as far as is known
-            return Group(name, tuple(members), 1, {}, ())
-        return None
+        if found is None or len(members) > 1 or found.least > 1:
+            return found
+        # The first of more, as far as is known?
+        return None if found.sized or self.sizes.get(name) == 1 else found
 
     def gang(self, name: str) -> Gang | None:
         """Return a gang as the engine takes it, of the members that there are; or None."""
         group = self.group(name)
-        return None if group is None else self._gang(group, self.least(group))
+        if group is None or all(self._is_gated(member.uid) for member in group.members):
+            return None
+        return self._gang(group, self.least(group))
 
     def least(self, group: Group) -> int:
         """Return how many members must start together, by the owner where the pods do not say."""
@@ -151,6 +150,8 @@ class Plans:
             if seen.uid in self.mirror.cluster.pods:
                 return NoPlan("the pod is bound already")
             return NoPlan(f"gang {group.name}: {plan.why or 'nobody is left to place'}")
+        if (n := len(plan.decisions) + len(plan.bound)) < least:
+            return NoPlan(f"gang {group.name}: {n} of {least} members find room")
         made = Plan(group.name, least, _nodes(plan), now_s + self.settings.hold_s)
         if holds and not self._hold(plan, made):
             return NoPlan(f"gang {group.name}: room went while it was planned", waits=True)
@@ -206,10 +207,15 @@ class Plans:
     # --- inside ---------------------------------------------------------------------------
 
     def _incomplete(self, seen: Seen, group: Group, least: int, now_s: float) -> NoPlan | None:
-        n = len(group.members)
+        here = [member for member in group.members if not self._is_gated(member.uid)]
+        n, of = len(here), f"gang {group.name}:"
+        gated = f", {len(group.members) - n} more are gated" if n < len(group.members) else ""
         if n < least:
-            return NoPlan(f"gang {group.name}: {n} of {least} pods exist", waits=True)
-        if seen.grouped_by not in SIZED_BY_OWNER or self.sizes.get(group.name) is not None:
+            return NoPlan(f"{of} {n} of {least} pods exist{gated}", waits=True)
+        for task, needed in sorted(group.tasks.items()):
+            if (k := sum(role_of(member) == task for member in here)) < needed:
+                return NoPlan(f"{of} {k} of {needed} pods of {task} exist{gated}", waits=True)
+        if group.sized or self.sizes.get(group.name) is not None:
             return None
         if self.unsized(seen):
             return NoPlan(f"gang {group.name}: its owner is asked for its size", waits=True)
@@ -220,13 +226,19 @@ class Plans:
             return NoPlan(f"gang {group.name}: {n} pods so far; others may come", waits=True)
         return None
 
+    def _is_gated(self, uid: str) -> bool:
+        """Whether nobody is to place a pod yet."""
+        return bool(self.mirror.pods[uid].facts.gates)
+
     def _gang(self, group: Group, least: int) -> Gang:
         pods = self.mirror.pods
+        here = [member for member in group.members if not self._is_gated(member.uid)]
         requests: Mapping[str, Request] = {
-            member.uid: self.mirror.reader.request(pods[member.uid], group.name)
-            for member in group.members
+            member.uid: self.mirror.reader.request(pods[member.uid], group.name) for member in here
         }
-        return gang_of(_with_least(group, min(least, len(requests))), requests)
+        roles = Counter(map(role_of, here)) if group.tasks else Counter[str]()
+        tasks = {task: min(n, roles[task]) for task, n in group.tasks.items()}
+        return gang_of(replace(group, least=min(least, len(here)), tasks=tasks), requests)
 
     def _hold(self, plan: GangPlan, made: Plan) -> bool:
         cluster = self.mirror.cluster
@@ -248,10 +260,6 @@ class Plans:
     def _is_at(self, uid: str, node: str) -> bool:
         pod = self.mirror.cluster.pods.get(uid)
         return pod is not None and pod.placement.node == node
-
-
-def _with_least(group: Group, least: int) -> Group:
-    return Group(group.name, group.members, least, group.tasks, group.topology)
 
 
 def _nodes(plan: GangPlan) -> dict[str, str]:

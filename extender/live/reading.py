@@ -9,14 +9,15 @@ from bayplan.extender.live.enforcing import Way, asking, way_of, ways_on
 from bayplan.scheduler.types import Request
 from bayplan.traces.kubernetes import keys
 from bayplan.traces.kubernetes.budgets import Budgets, read_budgets
-from bayplan.traces.kubernetes.gangs import Member, named_by
 from bayplan.traces.kubernetes.gpus import Gpus, named_on
+from bayplan.traces.kubernetes.minima import wrong_with
 from bayplan.traces.kubernetes.nodes import NodeFacts, read_node
 from bayplan.traces.kubernetes.objects import Object, dict_of, metadata_of, name_of
 from bayplan.traces.kubernetes.pods import PodFacts, PodReader, member_of
 from bayplan.traces.kubernetes.reader import FINISHED, NO_CLAIMS
 from bayplan.traces.kubernetes.refining import uuids_in
 from bayplan.traces.kubernetes.resources import BadField
+from bayplan.traces.kubernetes.schemes import Member, named_by, rivals_of, says_nothing
 from bayplan.traces.kubernetes.types import Problem
 
 MOST_REMEMBERED = 50_000
@@ -29,6 +30,9 @@ _BY_CLUSTER = (keys.HAMI_TYPES, keys.HAMI_NOT_TYPES, keys.GPU_MODELS)
 
 _GIB_MIB = 1024
 
+Rivals = tuple[tuple[str, str], ...]
+NO_RIVALS: Rivals = ()
+
 
 @dataclass(slots=True)
 class Seen:
@@ -37,7 +41,8 @@ class Seen:
     ``uid`` is namespace/name, ``api_uid`` the API's: of two pods of one name it differs.
     ``version`` is the object's ``resourceVersion``: what has the same is the same.
     ``group`` is namespace/name of its gang and ``grouped_by`` the key that names it, empty without
-    one. ``leaving``: it is being deleted. ``problem`` says what of it cannot be used. ``thing`` is
+    one; ``rivals`` are (key, namespace/name) by other keys, which do not count.
+    ``leaving``: it is being deleted. ``problem`` says what of it cannot be used. ``thing`` is
     the object of a pod that shares GPUs: it may ask for something else when the cluster gets other
     GPUs, and has to be told which it was given. ``asking`` tells which containers ask for whole
     GPUs; empty where none does.
@@ -54,6 +59,7 @@ class Seen:
     thing: Object | None = None
     version: str = ""
     asking: tuple[bool, ...] = ()
+    rivals: Rivals = NO_RIVALS
 
     @property
     def node(self) -> str:
@@ -159,10 +165,15 @@ class Reader:
         if status.get("phase") in FINISHED:
             return None
         self._pods.forget_if_many(MOST_REMEMBERED)
-        key, name = named_by(member)
         facts, way, problem = self._read(member, status)
         self.named |= uuids_in(facts.room[2])
-        group = f"{member.namespace}/{name}" if name else ""
+        key, group, rivals = "", "", NO_RIVALS
+        if not says_nothing(member):
+            key, name = named_by(member)
+            group = f"{member.namespace}/{name}" if name else ""
+            rivals = tuple((by, f"{member.namespace}/{n}") for by, n in rivals_of(member, key))
+            if not problem and (wrong := wrong_with(member)):
+                problem = f"{wrong.field}: {wrong.text}"
         api_uid = str(metadata.get("uid") or "")
         leaving = bool(metadata.get("deletionTimestamp"))
         return Seen(
@@ -177,6 +188,7 @@ class Reader:
             thing if _is_looked_at_again(member, way) else None,
             str(metadata.get("resourceVersion") or ""),
             asking(member.spec) if way in (None, Way.PLUGIN) else (),
+            rivals,
         )
 
     def request(self, seen: Seen, gang: str = "") -> Request:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from bayplan.extender.live.asking import objection
 from bayplan.extender.live.enforcing import Way
 from bayplan.extender.live.owner import Owner
 from bayplan.extender.live.reading import Seen
@@ -144,7 +143,7 @@ def _wants(owner: Owner, watched: Watched, now_s: float, settings: Repartition) 
             continue
         if uid in mirror.holds or uid in mirror.assumed or uid in watched.nominated:
             continue  # it is about to have room
-        if objection(seen, owner.settings) or seen.group in gangs:
+        if owner.objection(seen) or seen.group in gangs:
             continue
         gang = owner.plans.gang(seen.group) if seen.group else None
         if gang is not None:

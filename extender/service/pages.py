@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import islice
 
-from bayplan.extender.live.asking import objection
 from bayplan.extender.live.owner import Owner
 from bayplan.extender.service.answering import Answering
 from bayplan.extender.service.question import asked
@@ -26,19 +25,25 @@ async def explained(owner: Owner, answering: Answering, name: str, now_s: float)
     KeyError
         There is no such pod or gang.
     """
-    question, page = asked(owner, name, now_s), _facts(owner, name)
+    question, page = asked(owner, name, now_s), facts(owner, name)
     brief = (await answering.all_of({name: question}))[name]
     return page | {"why": as_data(brief), "text": text_of(brief)}
 
 
-def _facts(owner: Owner, name: str) -> Object:
-    """Return what the state has of a pod or gang."""
+def facts(owner: Owner, name: str) -> Object:
+    """Return what the state has of a pod or gang.
+
+    Raises
+    ------
+    KeyError
+        There is no such pod or gang.
+    """
     seen = owner.mirror.pods.get(name)
     if seen is None:
         return {"gang": _gang_page(owner, name)}
     page: Object = {"pod": name, "node": seen.node or owner.mirror.assumed.get(name, "")}
     page["asks"] = _asks(owner.mirror.reader.request(seen, seen.group))
-    if why := objection(seen, owner.settings):
+    if why := owner.objection(seen):
         return page | {"problem": why}
     held = owner.mirror.holds.get(name)
     if held is not None:
@@ -97,6 +102,8 @@ def _gang_page(owner: Owner, name: str) -> Object:
         "pods": len(uids),
         "least": owner.plans.least(group) if group is not None else 1,
     }
+    if problems := owner.plans.problems.get(name):
+        page["problems"] = [str(each) for each in problems]
     if plan is not None:
         page["plan"] = {uid: plan.nodes[uid] for uid in sorted(plan.nodes)}
         page["there"] = owner.plans.there(plan)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from bayplan.extender.live.asking import objection
 from bayplan.extender.live.enforcing import missing
 from bayplan.extender.live.owner import Owner
 from bayplan.extender.live.reading import Seen
@@ -82,7 +81,7 @@ def subjects_of(owner: Owner, keys: Iterable[str]) -> dict[str, str]:
     for key in keys:
         seen = owner.mirror.pods.get(key)
         found[key] = key
-        if seen is None or not seen.group or seen.node or objection(seen, owner.settings):
+        if seen is None or not seen.group or seen.node or owner.objection(seen):
             continue
         if seen.group not in waits:
             group = owner.plans.group(seen.group)
@@ -113,7 +112,7 @@ def _of_pod(owner: Owner, seen: Seen, now_s: float) -> Brief | Question:
     first = Brief(Kind.POD, uid, State.WAITS, asks(request), n_nodes=len(mirror.cluster.nodes))
     if at := seen.node or mirror.assumed.get(uid, ""):
         return _bound(owner, seen, request, at)
-    if why := objection(seen, owner.settings):
+    if why := owner.objection(seen):
         return replace(first, why=why)
     if gates := seen.facts.gates:
         return replace(first, why=_gated(gates))
@@ -192,7 +191,7 @@ def _keeps_back(owner: Owner, every: list[Seen]) -> str:
     for seen in every:
         if owner.plans.unsized(seen):
             return "the owner of its pods is asked how many there will be"
-        if why := objection(seen, owner.settings):
+        if why := owner.objection(seen):
             return f"pod {seen.uid}: {why}"
         if seen.facts.gates and not seen.node:
             return f"pod {seen.uid}: {_gated(seen.facts.gates)}"

@@ -11,6 +11,14 @@ NODES, PODS, PRIORITY_CLASSES = "Node", "Pod", "PriorityClass"
 BUDGETS = "PodDisruptionBudget"
 POD_GROUPS = "PodGroup.scheduling.k8s.io"
 PLUGIN_POD_GROUPS = "PodGroup.scheduling.x-k8s.io"
+_OF_PROJECTS = (
+    ("scheduling.x-k8s.io", "v1alpha1"),
+    ("scheduling.sigs.k8s.io", "v1alpha1"),
+    ("scheduling.volcano.sh", "v1beta1"),
+    ("scheduling.run.ai", "v2alpha2"),
+    ("scheduling.godel.kubewharf.io", "v1alpha1"),
+)
+"""API groups and versions of the PodGroups that clusters have of other projects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +69,9 @@ KINDS = (
         "podgroups",
         optional=True,
     ),
-    Kind(
-        PLUGIN_POD_GROUPS,
-        "PodGroup",
-        "scheduling.x-k8s.io",
-        ("v1alpha1",),
-        "podgroups",
-        optional=True,
+    *(
+        Kind(f"PodGroup.{group}", "PodGroup", group, (version,), "podgroups", optional=True)
+        for group, version in _OF_PROJECTS
     ),
     Kind(BUDGETS, "PodDisruptionBudget", "policy", ("v1",), "poddisruptionbudgets"),
     # What a pod asks for is read by the GPUs that there are, its priority by its class.
@@ -79,7 +83,12 @@ KINDS = (
         "pods",
         # One that ends is then deleted, as far as its watch tells.
         fields="status.phase!=Succeeded,status.phase!=Failed",
-        after=(NODES, PRIORITY_CLASSES, POD_GROUPS, PLUGIN_POD_GROUPS),
+        after=(
+            NODES,
+            PRIORITY_CLASSES,
+            POD_GROUPS,
+            *(f"PodGroup.{group}" for group, _ in _OF_PROJECTS),
+        ),
     ),
 )
 """All kinds, in the order in which they are first listed."""

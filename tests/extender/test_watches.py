@@ -117,7 +117,8 @@ def test_many_kinds_are_listed_in_pages_at_the_same_time(stub: Stub, tmp_path: P
             return seen
 
     known = asyncio.run(story()).mirror.known
-    assert {kind: len(things) for kind, things in known.items()} == {
+    absent = {each.name: 0 for each in KINDS if each.kind == "PodGroup"}
+    assert {kind: len(things) for kind, things in known.items()} == absent | {
         NODES: 1100,
         "PriorityClass": 700,
         "PodDisruptionBudget": 0,

@@ -57,6 +57,13 @@ def devices_of(spec: Object, annotations: Object, wanted: Amounts, gpus: Sequenc
     """
     if _WORDS.isdisjoint(wanted) and not _has_kai(wanted, annotations):
         return ()
+    for old in keys.VOLCANO_OLD:
+        if wanted.get(old):
+            raise BadField(
+                f"{TOTAL}[*].resources",
+                f"{old} is of Volcano's old GPU sharing, which is not read; ask by"
+                f" {keys.VOLCANO_NUMBER} and {keys.VOLCANO_MEMORY}",
+            )
     asking = [name for name, (asks, _) in _WAYS.items() if asks(wanted, annotations)]
     if len(asking) > 1:
         raise BadField(
@@ -245,7 +252,7 @@ _WORDS = frozenset(
         keys.GPU, keys.HAMI_MEMORY, keys.HAMI_PERCENT, keys.HAMI_CORES, keys.VOLCANO_NUMBER,
         keys.VOLCANO_MEMORY, keys.VOLCANO_PERCENT, keys.VOLCANO_CORES, keys.ALIYUN_MEMORY,
         keys.ALIYUN_COUNT, keys.KOORD_GPU, keys.KOORD_CORE, keys.KOORD_MEMORY, keys.KOORD_RATIO,
-        keys.KOORD_SHARED,
+        keys.KOORD_SHARED, *keys.VOLCANO_OLD,
     }
 )  # fmt: skip
 """Resources that any way of asking names."""

@@ -1,153 +1,51 @@
 """Which pods start together: the keys of many projects, in an order of precedence.
 
-A gang is named by, in this order: the API's own ``schedulingGroup`` (1.36) or ``workloadRef``
-(1.35), the pod group of scheduler-plugins, Volcano's, KAI's, Koordinator's, Gödel's, Kueue's,
-YuniKorn's task groups, or an owner whose pods only make sense together (LeaderWorkerSet, JobSet,
-Kubeflow's training jobs, RayCluster; a Job whose pods say so). How many must start comes from the
-PodGroup object, else from the pods' annotations, else it is all. A group of one pod that waits for
-no other is no gang.
+What names a gang is in ``schemes``, how many of it must start in ``minima``. A group of one pod
+that waits for no other is no gang.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from bayplan.scheduler.gangs.types import Gang, Role
 from bayplan.scheduler.types import Request, Topology, TopologyLevel
 from bayplan.traces.kubernetes import keys
-from bayplan.traces.kubernetes.objects import Object, dict_of, metadata_of, objects_in
+from bayplan.traces.kubernetes.minima import (
+    Stated,
+    least_of,
+    spec_of,
+    stated_in,
+    tasks_of,
+    wrong_with,
+)
+from bayplan.traces.kubernetes.objects import Object, dict_of
+from bayplan.traces.kubernetes.schemes import BY_KEY, SCHEMES, Member, Scheme, named_by, rivals_of
 from bayplan.traces.kubernetes.types import Problem
 
 ANNOTATIONS = "metadata.annotations"
-MAX_MEMBERS = 10**6
 
-
-class Member(NamedTuple):
-    """What of a pod says which gang it is in."""
-
-    uid: str
-    namespace: str
-    name: str
-    labels: Object
-    annotations: Object
-    spec: Object
-
-
-Source = tuple[str, Callable[[Member], str]]
-
-
-def _label(*keys: str) -> Callable[[Member], str]:
-    return lambda m: next((str(m.labels[key]) for key in keys if m.labels.get(key)), "")
-
-
-def _annotation(*keys: str) -> Callable[[Member], str]:
-    return lambda m: next((str(m.annotations[key]) for key in keys if m.annotations.get(key)), "")
-
-
-def _native(member: Member) -> str:
-    group = dict_of(member.spec.get("schedulingGroup")).get("podGroupName")
-    if group:
-        return str(group)
-    ref = dict_of(member.spec.get("workloadRef"))
-    parts = [ref.get(key) for key in ("name", "podGroup", "podGroupReplicaKey")]
-    return "/".join(str(part) for part in parts if part)
-
-
-def _yunikorn(member: Member) -> str:
-    if not member.annotations.get("yunikorn.apache.org/task-group-name"):
-        return ""
-    return _label("yunikorn.apache.org/app-id", "applicationId")(member)
-
-
-def _leader_worker(member: Member) -> str:
-    name = member.labels.get("leaderworkerset.sigs.k8s.io/name")
-    index = member.labels.get("leaderworkerset.sigs.k8s.io/group-index")
-    return f"{name}-{index}" if name and index is not None else ""
-
-
-def _whole_job(member: Member) -> str:
-    """Return the Job of a pod that says that its Job is to start as one."""
-    if str(member.annotations.get(keys.GANG_OF_JOB, "")).lower() != "job":
-        return ""
-    return _label("batch.kubernetes.io/job-name", "job-name")(member)
-
-
-SOURCES: tuple[Source, ...] = (
-    ("spec.schedulingGroup", _native),
-    (
-        "scheduling.x-k8s.io/pod-group",
-        _label(
-            "scheduling.x-k8s.io/pod-group",
-            "pod-group.scheduling.sigs.k8s.io/name",
-            "pod-group.scheduling.sigs.k8s.io",
-        ),
-    ),
-    (
-        "scheduling.k8s.io/group-name",
-        _annotation("scheduling.k8s.io/group-name", "scheduling.volcano.sh/group-name"),
-    ),
-    ("pod-group-name", _annotation("pod-group-name")),
-    ("gang.scheduling.koordinator.sh/name", _annotation("gang.scheduling.koordinator.sh/name")),
-    (
-        "godel.bytedance.com/pod-group-name",
-        _annotation("godel.bytedance.com/pod-group-name"),
-    ),
-    ("kueue.x-k8s.io/pod-group-name", _label("kueue.x-k8s.io/pod-group-name")),
-    ("yunikorn.apache.org/task-group-name", _yunikorn),
-    ("leaderworkerset.sigs.k8s.io/name", _leader_worker),
-    ("jobset.sigs.k8s.io/jobset-name", _label("jobset.sigs.k8s.io/jobset-name")),
-    ("training.kubeflow.org/job-name", _label("training.kubeflow.org/job-name")),
-    ("ray.io/cluster", _label("ray.io/cluster")),
-    (keys.GANG_OF_JOB, _whole_job),
-)
-"""What names a gang, by precedence."""
-
-_WORDS = frozenset(
-    {
-        "scheduling.x-k8s.io/pod-group",
-        "pod-group.scheduling.sigs.k8s.io/name",
-        "pod-group.scheduling.sigs.k8s.io",
-        "scheduling.k8s.io/group-name",
-        "scheduling.volcano.sh/group-name",
-        "pod-group-name",
-        "gang.scheduling.koordinator.sh/name",
-        "godel.bytedance.com/pod-group-name",
-        "kueue.x-k8s.io/pod-group-name",
-        "yunikorn.apache.org/task-group-name",
-        "leaderworkerset.sigs.k8s.io/name",
-        "jobset.sigs.k8s.io/jobset-name",
-        "training.kubeflow.org/job-name",
-        "ray.io/cluster",
-        keys.GANG_OF_JOB,
-    }
-)
-"""Labels and annotations that any source looks at first."""
-
-_MINIMA = (
-    ("scheduling.volcano.sh/group-min-member", "annotation"),
-    ("gang.scheduling.koordinator.sh/min-available", "annotation"),
-    ("pod-group.scheduling.sigs.k8s.io/min-available", "label"),
-    ("kueue.x-k8s.io/pod-group-total-count", "annotation"),
-    ("kai.scheduler/batch-min-member", "annotation"),
-    ("leaderworkerset.sigs.k8s.io/size", "annotation"),
-)
-_ROLES = _label(
+_ROLES = (
     "training.kubeflow.org/replica-type",
     "volcano.sh/task-spec",
     "jobset.sigs.k8s.io/replicatedjob-name",
     "ray.io/group",
     "kai.scheduler/subgroup-name",
+    keys.YUNIKORN_TASK_GROUP,
 )
+"""Labels or annotations of what a member is in its gang."""
 _WISHES = (
     ("kueue.x-k8s.io/podset-required-topology", True),
     ("kai.scheduler/topology-required-placement", True),
     ("kueue.x-k8s.io/podset-preferred-topology", False),
     ("kai.scheduler/topology-preferred-placement", False),
 )
+_OF_GROUP = (("requiredTopologyLevel", True), ("preferredTopologyLevel", False))
+"""Of ``topologyConstraint`` of KAI's PodGroups."""
+_NOT_READ = ("networkTopology", "subGroupPolicy", "minSubGroup")
+"""Of PodGroups: tiers, which only Volcano's HyperNodes explain, and parts of which some start."""
 _LEVELS = (
     ("gpu-island", TopologyLevel.GPU_ISLAND),
     ("hostname", TopologyLevel.NODE),
@@ -161,13 +59,17 @@ _LEVELS = (
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Pods of one gang: its name, its members in order, and how many must start."""
+    """Pods of one gang: its name, its members in order, and how many must start.
+
+    ``sized``: somebody says how many; otherwise it is all that there are.
+    """
 
     name: str
     members: tuple[Member, ...]
     least: int
     tasks: Mapping[str, int]
     topology: tuple[Topology, ...]
+    sized: bool = True
 
 
 def groups_of(
@@ -186,26 +88,71 @@ def groups_of(
     """
     found: dict[str, list[Member]] = {}
     for member in members:
-        name = group_name(member)
+        name = named_by(member)[1]
         if name:
             found.setdefault(f"{member.namespace}/{name}", []).append(member)
-    stated = _stated(pod_groups)
-    groups = []
-    for name, pods in found.items():
-        _check(name, pods, problems)
-        # Replicas of a workload's group share its spec.
-        spec = stated.get(name) or stated.get(name.rpartition("/")[0], {})
-        least = _least(name, pods, spec, problems)
-        if len(pods) == 1 and least <= 1:
+    stated = stated_in(pod_groups)
+    groups = [_group(name, pods, stated, problems) for name, pods in found.items()]
+    return [group for group in groups if len(group.members) > 1 or group.least > 1]
+
+
+def group_of(
+    name: str, pods: Sequence[Member], pod_groups: Sequence[Object], problems: list[Problem]
+) -> Group:
+    """Return a gang, also of one pod.
+
+    Parameters
+    ----------
+    name
+        Namespace/name.
+    pods
+        Its pods, one at least.
+    pod_groups, problems
+        As of ``groups_of``.
+    """
+    return _group(name, pods, stated_in(pod_groups), problems)
+
+
+def _group(name: str, pods: Sequence[Member], stated: Stated, problems: list[Problem]) -> Group:
+    scheme = _scheme(name, pods, problems)
+    spec = spec_of(name, scheme, stated)
+    tasks = tasks_of(pods, scheme, spec)
+    least = least_of(name, pods, scheme, spec, tasks, problems)
+    problems += [
+        Problem("gang", name, f"PodGroup.spec.{key}", "not looked at")
+        for key in _NOT_READ
+        if spec.get(key)
+    ]
+    ordered = tuple(sorted(pods, key=lambda pod: _natural(pod.name)))
+    topology = _topology(name, pods, spec, problems)
+    if least is None:
+        return Group(name, ordered, len(pods), tasks, topology, sized=False)
+    return Group(name, ordered, least, tasks, topology)
+
+
+def check_members(members: Sequence[Member], problems: list[Problem]) -> None:
+    """Report words about gangs that cannot be used, and keys that put pods together otherwise.
+
+    Parameters
+    ----------
+    members
+        All pods that hold room or wait.
+    problems
+        Where it goes.
+    """
+    together: dict[tuple[str, str], dict[str, None]] = {}
+    for member in members:
+        key, name = named_by(member)
+        if wrong := wrong_with(member):
+            problems.append(Problem("pod", member.uid, wrong.field, wrong.text))
+        if not name or BY_KEY[key].by_owner:
             continue
-        tasks = {
-            str(task): n
-            for task, n in dict_of(spec.get("minTaskMember")).items()
-            if isinstance(n, int) and 0 < n <= MAX_MEMBERS
-        }
-        ordered = tuple(sorted(pods, key=lambda pod: _natural(pod.name)))
-        groups.append(Group(name, ordered, least, tasks, _topology(name, pods, problems)))
-    return groups
+        for by, other in ((key, name), *rivals_of(member, key)):
+            together.setdefault((by, f"{member.namespace}/{other}"), {})[name] = None
+    for (key, other), names in together.items():
+        if len(names) > 1:
+            texts = ", ".join(sorted(names)[:3])
+            problems.append(Problem("gang", other, key, f"has pods of different gangs: {texts}"))
 
 
 def gang_of(group: Group, requests: Mapping[str, Request]) -> Gang:
@@ -219,7 +166,7 @@ def gang_of(group: Group, requests: Mapping[str, Request]) -> Gang:
         Requests by uid.
     """
     present = [member for member in group.members if member.uid in requests]
-    roles = sorted({_ROLES(member) for member in present})
+    roles = sorted({role_of(member) for member in present})
     if len(roles) == 1 or (group.least < len(present) and not group.tasks):
         every = tuple(requests[member.uid] for member in present)
         return Gang(group.name, (Role("", every, group.least),), group.topology)
@@ -228,7 +175,7 @@ def gang_of(group: Group, requests: Mapping[str, Request]) -> Gang:
         tuple(
             Role(
                 role,
-                tuple(requests[m.uid] for m in present if _ROLES(m) == role),
+                tuple(requests[m.uid] for m in present if role_of(m) == role),
                 group.tasks.get(role),
             )
             for role in roles
@@ -237,104 +184,55 @@ def gang_of(group: Group, requests: Mapping[str, Request]) -> Gang:
     )
 
 
-def group_name(member: Member) -> str:
-    """Return the name of a pod's gang in its namespace; empty for a pod without one.
+def role_of(member: Member) -> str:
+    """Return what a pod is in its gang, such as ``worker``; empty where nothing says so.
 
     Parameters
     ----------
     member
         The pod.
     """
-    return named_by(member)[1]
-
-
-def named_by(member: Member) -> tuple[str, str]:
-    """Return which of ``SOURCES`` names a pod's gang, and the name; empty for a pod without one.
-
-    Parameters
-    ----------
-    member
-        The pod.
-    """
-    if (
-        _WORDS.isdisjoint(member.labels)
-        and _WORDS.isdisjoint(member.annotations)
-        and "schedulingGroup" not in member.spec
-        and "workloadRef" not in member.spec
-    ):
-        return "", ""  # most pods
-    return next(((key, name) for key, named in SOURCES if (name := named(member))), ("", ""))
+    texts = (member.labels.get(key) or member.annotations.get(key) for key in _ROLES)
+    return next((str(text) for text in texts if text), "")
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
     return [(int(p), "") if p.isdecimal() else (-1, p) for p in re.split(r"([0-9]+)", name) if p]
 
 
-def _stated(pod_groups: Sequence[Object]) -> dict[str, Object]:
-    """Return the specs of pod groups by namespace/name."""
-    stated: dict[str, Object] = {}
-    for thing in pod_groups:
-        metadata, spec = metadata_of(thing), dict_of(thing.get("spec"))
-        name = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}"
-        if thing.get("kind") == "PodGroup":
-            stated.setdefault(name, spec)
-        for group in objects_in(spec.get("podGroups")):
-            stated.setdefault(f"{name}/{group.get('name', '')}", group)
-    return stated
-
-
-def _least(name: str, pods: list[Member], spec: Object, problems: list[Problem]) -> int:
-    found: dict[str, int] = {}
-    for policy in ("schedulingPolicy", "policy"):
-        count = dict_of(dict_of(spec.get(policy)).get("gang")).get("minCount")
-        if isinstance(count, int) and 0 < count <= MAX_MEMBERS:
-            found[f"PodGroup.spec.{policy}.gang.minCount"] = count
-    if isinstance(spec.get("minMember"), int) and 0 < spec["minMember"] <= MAX_MEMBERS:
-        found["PodGroup.spec.minMember"] = spec["minMember"]
-    for key, where in _MINIMA:
-        for pod in pods:
-            text = str((pod.annotations if where == "annotation" else pod.labels).get(key, ""))
-            if text.isascii() and text.isdecimal() and 0 < int(text[:9]) <= MAX_MEMBERS:
-                found.setdefault(key, int(text))
-            elif text:
-                problems.append(Problem("pod", pod.uid, key, f"{text[:40]!r} is no whole number"))
-    found |= _task_groups(pods)
-    if len(set(found.values())) > 1:
-        said = ", ".join(f"{key} {n}" for key, n in found.items())
-        problems.append(Problem("gang", name, "min members", f"{said}; the first is taken"))
-    return next(iter(found.values()), len(pods))
-
-
-def _task_groups(pods: list[Member]) -> dict[str, int]:
-    key = "yunikorn.apache.org/task-groups"
-    for pod in pods:
-        if text := pod.annotations.get(key):
-            try:
-                least = [int(group["minMember"]) for group in objects_in(json.loads(str(text)))]
-            except (ValueError, KeyError, TypeError):
-                continue
-            return {key: sum(least)} if sum(least) > 0 else {}
-    return {}
-
-
-def _check(name: str, pods: list[Member], problems: list[Problem]) -> None:
-    """Report members of one gang that another key puts into different ones."""
-    for key, named in SOURCES:
-        if len(names := {named(pod) for pod in pods}) > 1:
+def _scheme(name: str, pods: Sequence[Member], problems: list[Problem]) -> Scheme:
+    """Return what names a gang; report members that another key puts into different ones."""
+    found = None
+    for scheme in SCHEMES:
+        names = {scheme.named(pod) for pod in pods}
+        if found is None and names != {""}:
+            found = scheme
+        if len(names) > 1:
             texts = ", ".join(sorted(text or "none" for text in names)[:3])
             problems.append(
-                Problem("gang", name, key, f"names different gangs of its members: {texts}")
+                Problem("gang", name, scheme.key, f"names different gangs of its members: {texts}")
             )
+    assert found is not None
+    return found
 
 
-def _topology(name: str, pods: list[Member], problems: list[Problem]) -> tuple[Topology, ...]:
-    wishes: dict[Topology, None] = {}
+def _topology(
+    name: str, pods: Sequence[Member], spec: Object, problems: list[Problem]
+) -> tuple[Topology, ...]:
+    said: dict[tuple[str, str, bool], None] = {}
     for key, required in _WISHES:
         for label in sorted({str(p.annotations[key]) for p in pods if p.annotations.get(key)}):
-            level = next((level for part, level in _LEVELS if part in label.lower()), None)
-            if level is None:
-                text = f"{label!r} is no topology level that is known; not looked at"
-                problems.append(Problem("gang", name, f"{ANNOTATIONS}.{key}", text))
-            else:
-                wishes[Topology(level, required)] = None
+            said[f"{ANNOTATIONS}.{key}", label, required] = None
+    constraint = dict_of(spec.get("topologyConstraint"))
+    for key, required in _OF_GROUP:
+        if level := constraint.get(key):
+            said[f"PodGroup.spec.topologyConstraint.{key}", str(level), required] = None
+    wishes: dict[Topology, None] = {}
+    for field, label, required in said:
+        known = next((level for part, level in _LEVELS if part in label.lower()), None)
+        if known is None:
+            text = f"{label!r} is no topology level that is known; not looked at"
+            problems.append(Problem("gang", name, field, text))
+        else:
+            wishes[Topology(known, required)] = None
     return tuple(wishes)

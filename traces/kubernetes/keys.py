@@ -38,6 +38,9 @@ VOLCANO = "volcano.sh/"
 VOLCANO_NUMBER, VOLCANO_MEMORY = "volcano.sh/vgpu-number", "volcano.sh/vgpu-memory"
 VOLCANO_CORES, VOLCANO_PERCENT = "volcano.sh/vgpu-cores", "volcano.sh/vgpu-memory-percentage"
 
+VOLCANO_OLD = ("volcano.sh/gpu-memory", "volcano.sh/gpu-number")
+"""Of Volcano's GPU sharing before its vGPU device plugin."""
+
 ALIYUN = "aliyun.com/gpu"
 ALIYUN_MEMORY, ALIYUN_COUNT = "aliyun.com/gpu-mem", "aliyun.com/gpu-count"
 ALIYUN_INDEX = "ALIYUN_COM_GPU_MEM_IDX"
@@ -48,6 +51,18 @@ KOORD_MEMORY, KOORD_RATIO = "koordinator.sh/gpu-memory", "koordinator.sh/gpu-mem
 KOORD_SHARED = "koordinator.sh/gpu.shared"
 KOORD_MODEL = "node.koordinator.sh/gpu-model"
 KOORD_GIVEN = "scheduling.koordinator.sh/device-allocated"
+
+YUNIKORN_APP = "yunikorn.apache.org/app-id"
+YUNIKORN_TASK_GROUP = "yunikorn.apache.org/task-group-name"
+YUNIKORN_TASK_GROUPS = "yunikorn.apache.org/task-groups"
+
+KOORD_GANG = "gang.scheduling.koordinator.sh/name"
+KOORD_GANGS = "gang.scheduling.koordinator.sh/groups"
+
+INTEL = "gpu.intel.com/"
+INTEL_MEMORY = "gpu.intel.com/memory.max"
+GAS_CHOICES = ("gas-allow", "gas-deny", "gas-same-gpu", "gas-allocate-xelink")
+"""Annotations by which Intel's GPU Aware Scheduling chooses among the cards of a node."""
 
 KAI_FRACTION, KAI_MEMORY = "gpu-fraction", "gpu-memory"
 KAI_DEVICES = "gpu-fraction-num-devices"

@@ -10,7 +10,6 @@ from bayplan.scheduler.constraints.types import Constraints, Toleration, Tolerat
 from bayplan.scheduler.types import Request, Topology
 from bayplan.traces.kubernetes import keys
 from bayplan.traces.kubernetes.devices import ASKING, Asks, devices_of, in_mib, is_aliyun
-from bayplan.traces.kubernetes.gangs import Member
 from bayplan.traces.kubernetes.gpus import Gpus
 from bayplan.traces.kubernetes.objects import Object, dict_of, key_of, metadata_of, objects_in
 from bayplan.traces.kubernetes.quantity import up
@@ -25,6 +24,7 @@ from bayplan.traces.kubernetes.resources import (
     wanted_by,
 )
 from bayplan.traces.kubernetes.salvage import readable_amounts, readable_devices
+from bayplan.traces.kubernetes.schemes import Member
 from bayplan.traces.kubernetes.selectors import constraints_of, keys_in, node_labels_of
 
 QUEUES = (

@@ -13,7 +13,7 @@ from bayplan.scheduler.gangs.types import Gang
 from bayplan.scheduler.types import Request
 from bayplan.traces.files import PathLike, display
 from bayplan.traces.kubernetes.budgets import Budgets, read_budgets
-from bayplan.traces.kubernetes.gangs import Group, Member, gang_of, groups_of
+from bayplan.traces.kubernetes.gangs import Group, check_members, gang_of, groups_of
 from bayplan.traces.kubernetes.gpus import Gpus, named_on
 from bayplan.traces.kubernetes.images import images_of, images_on
 from bayplan.traces.kubernetes.keys import ALIYUN_INDEX, KAI_GROUP, KAI_RESERVATIONS, KOORD_GIVEN
@@ -38,6 +38,7 @@ from bayplan.traces.kubernetes.pods import (
 from bayplan.traces.kubernetes.refining import uuids_in
 from bayplan.traces.kubernetes.registry import given, indices
 from bayplan.traces.kubernetes.resources import BadField
+from bayplan.traces.kubernetes.schemes import Member
 from bayplan.traces.kubernetes.types import NO_HINT, BoundPod, Dump, Hint, Problem
 
 NO_CLAIMS = "claims of devices are not read from a dump"
@@ -100,6 +101,7 @@ def _dump(objects: Objects, *, images: bool) -> Dump:
     _name_gpus(pods.facts, nodes)
     budgets = read_budgets(objects.of("PodDisruptionBudget"), problems)
     members = [facts.member for facts in pods.facts]
+    check_members(members, problems)
     groups = groups_of(members, objects.of("PodGroup") + objects.of("Workload"), problems)
     requests = _requests(pods.facts, reader, groups, budgets)
     if images:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from bayplan.scheduler.types import MAX_AMOUNT
+from bayplan.traces.kubernetes.keys import INTEL_MEMORY
 from bayplan.traces.kubernetes.objects import Object, dict_of, objects_in
 from bayplan.traces.kubernetes.quantity import MIB, NANO, nano_of, text_of
 
 CPU, MEMORY, PODS, STORAGE = "cpu", "memory", "pods", "ephemeral-storage"
 HUGE = "hugepages-"
-IN_BYTES = (STORAGE, HUGE)
+IN_BYTES = (STORAGE, HUGE, INTEL_MEMORY)
 """Resources besides memory that count bytes, by how their names begin: planned in MiB."""
 
 Amounts = dict[str, int]

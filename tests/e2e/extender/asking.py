@@ -18,11 +18,17 @@ GROUP, LEAST = (
 NAMES = (
     GROUP,
     "scheduling.x-k8s.io/pod-group",
+    "pod-group.scheduling.sigs.k8s.io",
+    "scheduling.k8s.io/group-name",
+    "pod-group-name",
+    "gang.scheduling.koordinator.sh/name",
+    "kueue.x-k8s.io/pod-group-name",
+    "yunikorn.apache.org/app-id",
     "jobset.sigs.k8s.io/jobset-name",
     "training.kubeflow.org/job-name",
     "batch.kubernetes.io/job-name",
 )
-"""Labels that name the gang of a pod of these tests, the first that is there."""
+"""Labels or annotations that name the gang of a pod of these tests, the first that is there."""
 HAMI_DEVICES = "hami.io/vgpu-devices-allocated"
 GPUSHARE_INDEX, GPUSHARE_MEMORY = "ALIYUN_COM_GPU_MEM_IDX", "ALIYUN_COM_GPU_MEM_POD"
 
@@ -41,8 +47,8 @@ def gang(name: str, members: int, gpus: int, **more: Any) -> list[Object]:
 def gang_of(pod: Object) -> str:
     """Return the gang of a pod, empty for one without."""
     group = pod["spec"].get("schedulingGroup", {}).get("podGroupName", "")
-    labels = pod["metadata"].get("labels", {})
-    return str(group or next((labels[name] for name in NAMES if name in labels), ""))
+    said = pod["metadata"].get("labels", {}) | pod["metadata"].get("annotations", {})
+    return str(group or next((said[name] for name in NAMES if name in said), ""))
 
 
 def asks_of(pod: Object) -> dict[str, int]:

@@ -10,6 +10,9 @@ from ..controlplane.client import Client, Object, wait_for
 
 PATH = "apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 POD_GROUPS = ("scheduling.x-k8s.io", "v1alpha1", "PodGroup", "podgroups")
+OLD_POD_GROUPS = ("scheduling.sigs.k8s.io", "v1alpha1", "PodGroup", "podgroups")
+VOLCANO_POD_GROUPS = ("scheduling.volcano.sh", "v1beta1", "PodGroup", "podgroups")
+KAI_POD_GROUPS = ("scheduling.run.ai", "v2alpha2", "PodGroup", "podgroups")
 JOB_SETS = ("jobset.x-k8s.io", "v1alpha2", "JobSet", "jobsets")
 PYTORCH_JOBS = ("kubeflow.org", "v1", "PyTorchJob", "pytorchjobs")
 

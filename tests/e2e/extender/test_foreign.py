@@ -1,0 +1,244 @@
+"""Pods in the words of other projects, none of which runs here: gangs, shares, contradictions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import partial
+from time import monotonic, sleep
+from typing import Any
+
+import pytest
+
+from ..controlplane.client import Client, Object, wait_for
+from ..controlplane.cluster import add_nodes, events, run
+from ..controlplane.nodes import H100, plain
+from ..controlplane.plane import Plane
+from ..controlplane.pods import node_of, phase
+from .asking import gang_of, ours
+from .auditing import audited
+from .checks import check
+from .kinds import KAI_POD_GROUPS, OLD_POD_GROUPS, VOLCANO_POD_GROUPS, Kind, defined, make
+from .running import Extender, Setup, extender
+
+pytestmark = pytest.mark.controlplane
+
+N_MEMBERS, GPUS = 4, 4
+"""A gang fills two nodes of eight GPUs."""
+COUNT = "kueue.x-k8s.io/pod-group-total-count"
+APP = "yunikorn.apache.org/app-id"
+TASK, TASKS = "yunikorn.apache.org/task-group-name", "yunikorn.apache.org/task-groups"
+KOORDINATOR = "gang.scheduling.koordinator.sh"
+
+
+@pytest.fixture(scope="module")
+def running(plane: Plane) -> Iterator[Extender]:
+    """The cluster has PodGroups of three projects; of the others it has none."""
+    setup = Setup({"gangs": {"hold_s": 20.0, "settle_s": 1.0}}, timeout_s=10.0)
+    with (
+        defined(plane.client, VOLCANO_POD_GROUPS, KAI_POD_GROUPS, OLD_POD_GROUPS),
+        extender(plane, "foreign", setup) as started,
+    ):
+        yield started
+
+
+def tasks(**least: int) -> str:
+    return json.dumps([{"name": name, "minMember": n} for name, n in least.items()])
+
+
+def said_by(project: str, name: str) -> tuple[Object, tuple[Kind, Object] | None]:
+    """Return what the pods of a gang say, and the PodGroup that there is of it."""
+    least: Object = {"minMember": N_MEMBERS}
+    return {
+        "volcano": (
+            {"annotations": {"scheduling.k8s.io/group-name": name}},
+            (VOLCANO_POD_GROUPS, least | {"queue": "default", "minTaskMember": {}}),
+        ),
+        "kai": (
+            {"annotations": {"pod-group-name": name}, "labels": {"kai.scheduler/queue": "team"}},
+            (KAI_POD_GROUPS, least | {"queue": "team"}),
+        ),
+        "koordinator": (
+            {"annotations": {f"{KOORDINATOR}/name": name,
+                             f"{KOORDINATOR}/min-available": str(N_MEMBERS)}}, None,
+        ),
+        "koordinator-group": (
+            {"labels": {"pod-group.scheduling.sigs.k8s.io": name}}, (OLD_POD_GROUPS, least),
+        ),
+        "kueue": (
+            {"labels": {"kueue.x-k8s.io/pod-group-name": name},
+             "annotations": {COUNT: str(N_MEMBERS)}}, None,
+        ),
+        "yunikorn": (
+            {"labels": {APP: name},
+             "annotations": {TASK: "workers", TASKS: tasks(workers=N_MEMBERS)}}, None,
+        ),
+    }[project]  # fmt: skip
+
+
+def gang(client: Client, project: str, name: str) -> list[Object]:
+    """Make what there is of a gang but for its pods, and return these."""
+    said, group = said_by(project, name)
+    if group is not None:
+        make(client, group[0], name, group[1])
+    return [ours(f"{name}-{k}", GPUS, **said) for k in range(N_MEMBERS)]
+
+
+def bound(client: Client, name: str) -> int:
+    """Return how many pods of a gang are bound."""
+    pods = client.list("Pod", "default")
+    return sum(gang_of(each) == name and bool(node_of(each)) for each in pods)
+
+
+PROJECTS = ("volcano", "kai", "koordinator", "koordinator-group", "kueue", "yunikorn")
+
+
+@pytest.mark.parametrize("project", PROJECTS)
+def test_a_gang_starts_whole_and_a_second_one_when_there_is_room(
+    client: Client, running: Extender, project: str
+) -> None:
+    add_nodes(client, plain("a"), plain("b"))
+    first, second = f"{project}-1", f"{project}-2"
+    pods, others = gang(client, project, first), gang(client, project, second)
+    with audited(running.plane, dict.fromkeys((first, second), N_MEMBERS)) as audit:
+        client.create_all(pods[:-1])
+        missing = f"gang default/{first}: 3 of 4 pods"
+        wait_for("its event", lambda: _said(client, f"{first}-0", missing))
+        sleep(1)
+        assert bound(client, first) == 0
+        client.create(pods[-1])
+        wait_for("all", lambda: bound(client, first) == N_MEMBERS, 30.0)
+        client.create_all(others)
+        wait_for("its event", lambda: events(client, f"{second}-0", "FailedScheduling"))
+        assert bound(client, second) == 0
+        for each in pods:
+            client.delete("Pod", each["metadata"]["name"])
+        wait_for("the other", lambda: bound(client, second) == N_MEMBERS, 45.0)
+        check(client, running, [each["metadata"]["name"] for each in others], audit)
+        assert audit.in_part_s(monotonic()) == {}
+
+
+def test_pods_of_kueue_wait_until_the_last_is_admitted(client: Client, running: Extender) -> None:
+    add_nodes(client, plain("a"), plain("b"))
+    gates = [{"name": "kueue.x-k8s.io/admission"}]
+    pods = gang(client, "kueue", "admitted")
+    for each in pods[1:]:
+        each["spec"]["schedulingGates"] = gates
+    client.create_all(pods)
+    gated = "1 of 4 pods exist, 3 more are gated"
+    wait_for("its event", lambda: _said(client, "admitted-0", gated))
+    for each in pods[1:]:
+        client.patch("Pod", each["metadata"]["name"], {"spec": {"schedulingGates": None}})
+    wait_for("all", lambda: bound(client, "admitted") == N_MEMBERS, 30.0)
+    check(client, running, [each["metadata"]["name"] for each in pods])
+
+
+def test_two_keys_that_divide_pods_differently_are_refused(
+    client: Client, running: Extender
+) -> None:
+    add_nodes(client, plain("a"), plain("b"))
+    key = "scheduling.k8s.io/group-name"
+    names = ["x", "x", "y", "y"]
+    pods = [
+        ours(f"torn-{k}", GPUS, labels={"kueue.x-k8s.io/pod-group-name": "torn"},
+             annotations={key: name, COUNT: "4"})
+        for k, name in enumerate(names)
+    ]  # fmt: skip
+    client.create_all(pods)
+    told = wait_for("its event", lambda: _said(client, "torn-3", "keep one key"))
+    assert "kueue.x-k8s.io/pod-group-name puts its pods into default/torn with" in told
+    page = running.page("/explain/default/torn-3")
+    assert "keep one key that names gangs" in page["problem"]
+    sleep(1)
+    assert all(not node_of(each) for each in client.list("Pod", "default"))
+    for each in pods:
+        change = {"metadata": {"annotations": {key: "x"}}}
+        client.patch("Pod", each["metadata"]["name"], change)
+    wait_for("all", lambda: all(map(node_of, client.list("Pod", "default"))), 45.0)
+    check(client, running, [each["metadata"]["name"] for each in pods])
+
+
+VGPU = {"volcano.sh/vgpu-number": "1", "volcano.sh/vgpu-memory": "1024",
+        "volcano.sh/vgpu-cores": "50"}  # fmt: skip
+KOORD = {"koordinator.sh/gpu-core": "50", "koordinator.sh/gpu-memory-ratio": "50"}
+REFUSED: dict[str, tuple[Object, str]] = {
+    "kai-fraction": (
+        {"annotations": {"gpu-fraction": "0.5"}},
+        "gpu-fraction: nothing on the nodes enforces it, KAI's binder would",
+    ),
+    "kai-memory": (
+        {"annotations": {"gpu-memory": "4096"}},
+        "gpu-memory: nothing on the nodes enforces it, KAI's binder would",
+    ),
+    "volcano": (
+        {"resources": VGPU},
+        "Volcano's vGPU device plugin, whose own scheduler has to choose the GPU",
+    ),
+    "koordinator": (
+        {"resources": KOORD},
+        "Koordinator's koordlet, whose own scheduler has to choose the GPU",
+    ),
+    "intel-card": (
+        {"resources": {"gpu.intel.com/i915": "1"}, "annotations": {"gas-deny": "card0"}},
+        "gas-deny: nothing on the nodes enforces it, Intel's GPU Aware Scheduling would",
+    ),
+    "two-queues": (
+        {"labels": {"kai.scheduler/queue": "a", "kueue.x-k8s.io/queue-name": "b"}},
+        "names two queues, b (kueue.x-k8s.io/queue-name) and a (kai.scheduler/queue)",
+    ),
+    "count": (
+        {"labels": {"kueue.x-k8s.io/pod-group-name": "g"}, "annotations": {COUNT: "four"}},
+        "pod-group-total-count: 'four' is no whole number from 1 on",
+    ),
+    "task-group": (
+        {"labels": {APP: "app"}, "annotations": {TASK: "x", TASKS: tasks(w=2)}},
+        "task-group-name: 'x' is none of w",
+    ),
+    "tied-gangs": (
+        {"annotations": {f"{KOORDINATOR}/name": "a",
+                         f"{KOORDINATOR}/groups": '["default/a","default/b"]'}},
+        "ties gangs to each other, which is not done",
+    ),
+}  # fmt: skip
+
+
+def test_what_nothing_enforces_or_nobody_can_read_is_refused_by_its_key(
+    client: Client, running: Extender
+) -> None:
+    """The node has all of it, as far as kube-scheduler can see."""
+    amounts = dict.fromkeys((*VGPU, *KOORD, "gpu.intel.com/i915"), "100")
+    add_nodes(client, _with("a", amounts | {"volcano.sh/vgpu-memory": "81559"}))
+    client.create_all(ours(name, **asked) for name, (asked, _) in REFUSED.items())
+    for name, (_, why) in REFUSED.items():
+        for reason in ("FailedScheduling", "BayplanPending"):  # kube-scheduler's, and our own
+            told = wait_for(f"{reason} of {name}", partial(events, client, name, reason))
+            assert why in told[0]["message"]
+        assert phase(client.get("Pod", name)) == "Pending"
+    check(client, running, list(REFUSED))
+
+
+def test_intels_resources_are_counted_by_node(client: Client, running: Extender) -> None:
+    memory = {"gpu.intel.com/memory.max": str(32 * 2**30)}
+    has = {"gpu.intel.com/i915": "4", "gpu.intel.com/millicores": "1250"} | memory
+    add_nodes(client, _with("a", has), _with("b", has), plain("c"))
+    asks = {"gpu.intel.com/i915": "1", "gpu.intel.com/millicores": "500",
+            "gpu.intel.com/memory.max": "8Gi"}  # fmt: skip
+    placed = run(client, *(ours(f"card-{k}", resources=asks) for k in range(4)))
+    assert sorted(node_of(each) for each in placed.values()) == ["a", "a", "b", "b"]
+    client.create(ours("more", resources=asks))
+    wait_for("its event", lambda: events(client, "more", "FailedScheduling"))
+    check(client, running, [*placed, "more"])
+
+
+def _said(client: Client, pod: str, part: str) -> str:
+    """Return the newest message to a pod that has some words in it."""
+    told = [each["message"] for each in events(client, pod, "BayplanPending")]
+    return next((text for text in reversed(told) if part in text), "")
+
+
+def _with(name: str, amounts: dict[str, str]) -> Object:
+    """Return a node that shows other devices, too."""
+    made: dict[str, Any] = plain(name, H100)
+    for which in ("capacity", "allocatable"):
+        made["status"][which] |= amounts
+    return made
