@@ -67,7 +67,7 @@ def why(
 
 
 def _at_url(name: str, url: str, ca: Path | None, cert: Path | None, key: Path | None) -> Brief:
-    from bayplan.extender.remote import Server, brief_at
+    from bayplan.extender.reaching import Server, brief_at
 
     return brief_at(Server(url, ca, cert, key), name)
 

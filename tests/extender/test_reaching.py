@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from bayplan.extender.remote import Server, brief_at
+from bayplan.extender.reaching import Server, brief_at
 from bayplan.scheduler.errors import InputError
 from bayplan.scheduler.explaining.brief import Advice, Brief, Count, Kind, Search, State, as_data
 
