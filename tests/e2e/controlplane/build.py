@@ -14,7 +14,7 @@ from pathlib import Path
 from time import monotonic
 
 from . import toolchain
-from .modules import Module, of, wanted
+from .modules import Module, beside, of, wanted
 from .toolchain import Missing
 
 FOLDER = "BAYPLAN_CONTROLPLANE"
@@ -51,6 +51,20 @@ def binaries(kubernetes: str) -> dict[str, Path]:
         said = f"{', '.join(missing)} of Kubernetes {kubernetes} not built in {cache()}"
         raise Missing(f"{said}: make e2e builds them")
     return found
+
+
+def tool(command: str) -> Path:
+    """Return the path of a command that is run beside a control plane.
+
+    Raises
+    ------
+    Missing
+        It is not built.
+    """
+    (path,) = [place(each, command) for each in beside() if command in each.packages]
+    if not path.exists():
+        raise Missing(f"{command} not built in {cache()}: make e2e builds it")
+    return path
 
 
 def build(module: Module, command: str) -> Path:
@@ -96,7 +110,7 @@ def _environment() -> dict[str, str]:
 def main() -> int:
     """Build what is missing and say how long each took and how large it is."""
     try:
-        for module in of(wanted()):
+        for module in (*of(wanted()), *beside()):
             for command in module.packages:
                 begun, there = monotonic(), place(module, command).exists()
                 size_mib = build(module, command).stat().st_size / 2**20
