@@ -11,6 +11,9 @@ from bayplan.extender.config.keys import BOOL, KEYS, NUMBER, TABLES, TEXT, WHOLE
 
 Schema = dict[str, Any]
 
+EXACT = 2**53
+"""Templates have numbers as JSON readers do: up to here whole ones are exact (RFC 8259, 6)."""
+
 _TYPES = {BOOL: "boolean", WHOLE: "integer", NUMBER: "number", TEXT: "string"}
 
 
@@ -34,5 +37,5 @@ def _key(key: Key) -> Schema:
     if key.choices:
         told["enum"] = list(key.choices)
     elif key.kind in (WHOLE, NUMBER):
-        told |= {"minimum": key.least, "maximum": key.most}
+        told |= {"minimum": key.least, "maximum": min(key.most, EXACT)}
     return told

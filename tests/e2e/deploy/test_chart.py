@@ -36,7 +36,7 @@ SETS: dict[str, Object] = {
     "quiet": {"config": {"state": {"nudge": False, "recompute_s": 12.5}}},
     "other port": EXISTING | {"config": {"server": {"port": 8443, "prefix": "/gpus"}}},
     "slow": {"config": {"server": {"http_timeout_s": 90, "grace_s": 60, "drain_s": 7.5}}},
-    "hami": {"config": {"devices": {"hami": True}, "placement": {"policy": "fgd", "seed": 2**40}}},
+    "hami": {"config": {"devices": {"hami": True}, "placement": {"policy": "fgd", "seed": 2**53}}},
     "everything": OWN_TLS | {
         "fullnameOverride": "gpus",
         "image": {"repository": "registry.example/bayplan", "tag": "1", "pullPolicy": "Always"},
@@ -155,6 +155,11 @@ def test_the_notes_name_what_there_is(helm: Helm, values: Object) -> None:
     assert "WARNING" not in notes
 
 
+def test_the_notes_warn_of_a_kube_scheduler_that_is_newer_than_the_cluster(helm: Helm) -> None:
+    notes = noted(helm, {"kubeScheduler": {"image": {"tag": "v1.99.0"}}})
+    assert "WARNING: this kube-scheduler is v1.99.0" in notes
+
+
 def test_the_version_of_kube_scheduler_decides_on_its_feature_gate(helm: Helm) -> None:
     gate = "--feature-gates=OpportunisticBatching=false"
 
@@ -204,6 +209,7 @@ WRONG = [
     ({"config": {"server": {"prot": 1}}}, "prot"),
     ({"config": {"sever": {}}}, "sever"),
     ({"config": {"server": {"port": 70000}}}, "/config/server/port"),
+    ({"config": {"placement": {"seed": 2**53 + 1}}}, "/config/placement/seed"),
     ({"config": {"gangs": {"rollback": "evcit"}}}, "/config/gangs/rollback"),
     ({"config": {"state": {"nudge": "no"}}}, "/config/state/nudge"),
     ({"config": {"tls": {"certificate": "/x"}}}, "config.tls: set tls.enabled"),
