@@ -11,8 +11,8 @@ from bayplan.extender.config.keys import BOOL, KEYS, NUMBER, TABLES, TEXT, WHOLE
 
 Schema = dict[str, Any]
 
-EXACT = 2**53
-"""Templates have numbers as JSON readers do: up to here whole ones are exact (RFC 8259, 6)."""
+EXACT = 2**53 - 1
+"""Helm has numbers as most JSON readers: up to here whole ones are exact (RFC 8259, 6)."""
 
 _TYPES = {BOOL: "boolean", WHOLE: "integer", NUMBER: "number", TEXT: "string"}
 

@@ -28,6 +28,8 @@ LABELS = {"app.kubernetes.io/name": "bayplan", "app.kubernetes.io/part-of": "bay
 """Those of the base, which its overlays and components do not give to what they add."""
 OWN_TLS = {"tls": {"enabled": True}}
 EXISTING = {"mode": "existing-scheduler"}
+SEED = 2**53 - 1
+"""The largest: Helm has numbers as JSON readers do."""
 SETS: dict[str, Object] = {
     "defaults": {},
     "existing": EXISTING,
@@ -36,7 +38,7 @@ SETS: dict[str, Object] = {
     "quiet": {"config": {"state": {"nudge": False, "recompute_s": 12.5}}},
     "other port": EXISTING | {"config": {"server": {"port": 8443, "prefix": "/gpus"}}},
     "slow": {"config": {"server": {"http_timeout_s": 90, "grace_s": 60, "drain_s": 7.5}}},
-    "hami": {"config": {"devices": {"hami": True}, "placement": {"policy": "fgd", "seed": 2**53}}},
+    "hami": {"config": {"devices": {"hami": True}, "placement": {"policy": "pwr", "seed": SEED}}},
     "everything": OWN_TLS | {
         "fullnameOverride": "gpus",
         "image": {"repository": "registry.example/bayplan", "tag": "1", "pullPolicy": "Always"},
@@ -209,7 +211,7 @@ WRONG = [
     ({"config": {"server": {"prot": 1}}}, "prot"),
     ({"config": {"sever": {}}}, "sever"),
     ({"config": {"server": {"port": 70000}}}, "/config/server/port"),
-    ({"config": {"placement": {"seed": 2**53 + 1}}}, "/config/placement/seed"),
+    ({"config": {"placement": {"seed": SEED + 2}}}, "/config/placement/seed"),
     ({"config": {"gangs": {"rollback": "evcit"}}}, "/config/gangs/rollback"),
     ({"config": {"state": {"nudge": "no"}}}, "/config/state/nudge"),
     ({"config": {"tls": {"certificate": "/x"}}}, "config.tls: set tls.enabled"),
