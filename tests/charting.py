@@ -27,6 +27,42 @@ OF_HELM = {
 CHECKSUM = "checksum/config"
 
 
+OWN_TLS = {"tls": {"enabled": True}}
+EXISTING = {"mode": "existing-scheduler"}
+SEED = 2**53 - 1
+"""The largest: Helm has numbers as JSON readers do."""
+SETS: dict[str, Object] = {
+    "defaults": {},
+    "existing": EXISTING,
+    "tls": OWN_TLS,
+    "evict": {"config": {"gangs": {"rollback": "evict", "hold_s": 300}}},
+    "quiet": {"config": {"state": {"nudge": False, "recompute_s": 12.5}}},
+    "other port": EXISTING | {"config": {"server": {"port": 8443, "prefix": "/gpus"}}},
+    "slow": {"config": {"server": {"http_timeout_s": 90, "grace_s": 60, "drain_s": 7.5}}},
+    "hami": {"config": {"devices": {"hami": True}, "placement": {"policy": "pwr", "seed": SEED}}},
+    "everything": OWN_TLS | {
+        "fullnameOverride": "gpus",
+        "image": {"repository": "registry.example/bayplan", "tag": "1", "pullPolicy": "Always"},
+        "imagePullSecrets": [{"name": "pull"}],
+        "kubeScheduler": {"schedulerName": "gpus", "extraArgs": ["--v=4"],
+                          "image": {"tag": "v1.34.2", "pullPolicy": "Never"}},
+        "extender": {"resources": {"limits": {"memory": "4Gi"}}},
+        "networkPolicy": {"apiServerPorts": [443]},
+        "podDisruptionBudget": {"enabled": True},
+        "priorityClassName": "system-node-critical",
+        "nodeSelector": {"pool": "system"},
+        "tolerations": [{"key": "system", "operator": "Exists", "effect": "NoSchedule"}],
+        "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {
+            "nodeSelectorTerms": [{"matchExpressions": [
+                {"key": "pool", "operator": "In", "values": ["system"]}]}]}}},
+        "podAnnotations": {"example.test/a": "1"},
+        "podLabels": {"team": "gpus"},
+    },
+    "bare": {"networkPolicy": {"enabled": False}, "priorityClassName": "", "replicas": 0},
+}  # fmt: skip
+"""Values by a name."""
+
+
 class Refused(Exception):
     """Helm said no; the text is what it said."""
 

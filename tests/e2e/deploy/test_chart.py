@@ -1,4 +1,4 @@
-"""The chart, by the real Helm: what it renders and refuses, and a release on a real cluster."""
+"""The chart, by the real Helm: what it renders, what it says, and what it refuses."""
 
 from __future__ import annotations
 
@@ -13,52 +13,27 @@ import yaml
 from bayplan.extender.check.findings import Facts, Severity
 from bayplan.extender.check.scheduler import of_scheduler
 from bayplan.extender.permissions import needed
-from charting import CHART, CHECKSUM, Helm, Refused, configuration, plain
+from charting import (
+    CHART,
+    CHECKSUM,
+    EXISTING,
+    OWN_TLS,
+    SEED,
+    SETS,
+    Helm,
+    Refused,
+    configuration,
+    plain,
+)
 from kustomizing import DEPLOY, render
 
-from ..controlplane.client import Client, Object, wait_for
-from ..controlplane.cluster import add_nodes
-from ..controlplane.nodes import plain as plain_node
-from ..controlplane.plane import Plane
-from .conftest import apply, named
+from ..controlplane.client import Object
+from .conftest import named
 
 pytestmark = pytest.mark.controlplane
 
 LABELS = {"app.kubernetes.io/name": "bayplan", "app.kubernetes.io/part-of": "bayplan"}
 """Those of the base, which its overlays and components do not give to what they add."""
-OWN_TLS = {"tls": {"enabled": True}}
-EXISTING = {"mode": "existing-scheduler"}
-SEED = 2**53 - 1
-"""The largest: Helm has numbers as JSON readers do."""
-SETS: dict[str, Object] = {
-    "defaults": {},
-    "existing": EXISTING,
-    "tls": OWN_TLS,
-    "evict": {"config": {"gangs": {"rollback": "evict", "hold_s": 300}}},
-    "quiet": {"config": {"state": {"nudge": False, "recompute_s": 12.5}}},
-    "other port": EXISTING | {"config": {"server": {"port": 8443, "prefix": "/gpus"}}},
-    "slow": {"config": {"server": {"http_timeout_s": 90, "grace_s": 60, "drain_s": 7.5}}},
-    "hami": {"config": {"devices": {"hami": True}, "placement": {"policy": "pwr", "seed": SEED}}},
-    "everything": OWN_TLS | {
-        "fullnameOverride": "gpus",
-        "image": {"repository": "registry.example/bayplan", "tag": "1", "pullPolicy": "Always"},
-        "imagePullSecrets": [{"name": "pull"}],
-        "kubeScheduler": {"schedulerName": "gpus", "extraArgs": ["--v=4"],
-                          "image": {"tag": "v1.34.2", "pullPolicy": "Never"}},
-        "extender": {"resources": {"limits": {"memory": "4Gi"}}},
-        "networkPolicy": {"apiServerPorts": [443]},
-        "podDisruptionBudget": {"enabled": True},
-        "priorityClassName": "system-node-critical",
-        "nodeSelector": {"pool": "system"},
-        "tolerations": [{"key": "system", "operator": "Exists", "effect": "NoSchedule"}],
-        "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {
-            "nodeSelectorTerms": [{"matchExpressions": [
-                {"key": "pool", "operator": "In", "values": ["system"]}]}]}}},
-        "podAnnotations": {"example.test/a": "1"},
-        "podLabels": {"team": "gpus"},
-    },
-    "bare": {"networkPolicy": {"enabled": False}, "priorityClassName": "", "replicas": 0},
-}  # fmt: skip
 
 
 def test_the_chart_passes_helms_own_checks(helm: Helm) -> None:
@@ -229,58 +204,3 @@ def test_a_wrong_value_is_refused_by_name(helm: Helm, values: Object, said: str)
     with pytest.raises(Refused) as refused:
         helm.template(values)
     assert said in str(refused.value)
-
-
-@pytest.mark.parametrize("values", SETS.values(), ids=SETS)
-def test_every_object_is_valid_to_the_last_field(
-    helm: Helm, values: Object, client: Client, applied: list[Object]
-) -> None:
-    for thing in helm.template(values):
-        taken = apply(client, thing, dryRun="All")
-        assert taken["metadata"]["name"] == thing["metadata"]["name"]
-
-
-def test_a_release_is_installed_changed_and_taken_away(
-    helm: Helm, plane: Plane, client: Client
-) -> None:
-    add_nodes(client, plain_node("a"))  # KWOK plays the Pod there
-    where = ["--namespace", "charted", "--kubeconfig", str(plane.kubeconfig("admin"))]
-    values = {"fullnameOverride": "charted", "kubeScheduler": {"schedulerName": "charted"}}
-    helm("install", "gpus", str(CHART), *where, "--create-namespace", "--wait", values=values)
-    try:
-        (pod,) = client.list("Pod", "charted")
-        assert pod["status"]["phase"] == "Running"
-        assert reviewed(plane, "charted", "pods", "eviction") is False
-        assert reviewed(plane, "charted", "pods", "binding") is True
-        changed = values | {"config": {"gangs": {"rollback": "evict"}}}
-        helm("upgrade", "gpus", str(CHART), *where, "--wait", values=changed)
-        assert reviewed(plane, "charted", "pods", "eviction") is True
-        (other,) = client.list("Pod", "charted")
-        assert other["metadata"]["name"] != pod["metadata"]["name"]
-        helm("rollback", "gpus", "1", *where, "--wait")
-        assert reviewed(plane, "charted", "pods", "eviction") is False
-    finally:
-        helm("uninstall", "gpus", *where, "--wait")
-    wait_for("its end", lambda: not client.list("Pod", "charted"))
-    assert client.list("ConfigMap", "charted") == [
-        each for each in client.list("ConfigMap", "charted")
-        if each["metadata"]["name"] == "kube-root-ca.crt"
-    ]  # fmt: skip
-    client.call("DELETE", "api/v1/namespaces/charted")
-
-
-def reviewed(plane: Plane, namespace: str, resource: str, part: str) -> bool:
-    """Whether the account of a release may create a subresource of pods, by the API server."""
-    asked = {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SubjectAccessReview",
-        "spec": {
-            "user": f"system:serviceaccount:{namespace}:charted",
-            "resourceAttributes": {
-                "verb": "create", "resource": resource, "subresource": part,
-                "namespace": "default", "version": "v1",
-            },
-        },
-    }  # fmt: skip
-    where = "apis/authorization.k8s.io/v1/subjectaccessreviews"
-    return bool(plane.client.call("POST", where, asked)["status"]["allowed"])
