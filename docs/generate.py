@@ -1,5 +1,7 @@
 """Write docs/{reference,metrics}.md; tables of docs/{scenario,services,extender,foreign-keys}.md.
 
+And those in the schema of the Helm chart's values.
+
 Run by ``make docs``; a test fails when a page is not what this writes.
 """
 
@@ -8,9 +10,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import json
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
 
 PAGE = Path(__file__).parent / "reference.md"
 METRICS_PAGE = Path(__file__).parent / "metrics.md"
@@ -21,6 +28,7 @@ FOREIGN_PAGE = Path(__file__).parent / "foreign-keys.md"
 FOREIGN_HEADING = (
     "## What names a gang\n\nWritten by `make docs`, from `traces/kubernetes/schemes.py`.\n\n"
 )
+CHART_SCHEMA = Path(__file__).parents[1] / "extender" / "deploy" / "chart" / "values.schema.json"
 EXTENDER_HEADING = "## Metrics\n\nWritten by `make docs`, from what is registered.\n\n"
 KEYS_HEADING = "## All keys\n\nWritten by `make docs`.\n\n"
 COMMANDS = (
@@ -173,12 +181,21 @@ def extender_page() -> str:
     from bayplan.extender.config.markdown import markdown
 
     by_hand = EXTENDER_PAGE.read_text(encoding="utf-8").partition(EXTENDER_HEADING)[0]
-    metrics = asyncio.run(_extender_metrics())
+    metrics = asyncio.run(extender_metrics())
     return by_hand + EXTENDER_HEADING + metrics + "\n## Configuration\n\n" + markdown()
 
 
-async def _extender_metrics() -> str:
-    """Return a table of what the parts of the extender register."""
+def chart_schema() -> str:
+    """Return the schema of the chart's values: by hand, and the keys of `config`."""
+    from bayplan.extender.config.schema import schema
+
+    told = json.loads(CHART_SCHEMA.read_text(encoding="utf-8"))
+    told["properties"]["config"] = schema()
+    return json.dumps(told, indent=2) + "\n"
+
+
+async def extender_metrics(registry: CollectorRegistry | None = None) -> str:
+    """Return a table of what the parts of the extender register, in a registry if one is given."""
     from prometheus_client import CollectorRegistry
 
     from bayplan.extender.api import Client, Connection, Recorder
@@ -189,7 +206,7 @@ async def _extender_metrics() -> str:
     from bayplan.extender.watch.kinds import KINDS
     from bayplan.extender.watch.telling import Counters
 
-    registry = CollectorRegistry()
+    registry = registry or CollectorRegistry()
     client = Client(Connection(_no_cluster), registry)
     recorder = Recorder(client, registry)
     Numbers(registry)
@@ -222,6 +239,7 @@ if __name__ == "__main__":
         (SERVICES_PAGE, services_page()),
         (EXTENDER_PAGE, extender_page()),
         (FOREIGN_PAGE, foreign_page()),
+        (CHART_SCHEMA, chart_schema()),
     )
     for path, text in pages:
         path.write_text(text, encoding="utf-8")

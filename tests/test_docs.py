@@ -11,10 +11,15 @@ ROOT = Path(__file__).parent.parent
 
 
 @pytest.mark.parametrize(
-    ("function", "name"),
-    [("page", "reference"), ("extender_page", "extender"), ("foreign_page", "foreign-keys")],
+    ("function", "path"),
+    [
+        ("page", "docs/reference.md"),
+        ("extender_page", "docs/extender.md"),
+        ("foreign_page", "docs/foreign-keys.md"),
+        ("chart_schema", "extender/deploy/chart/values.schema.json"),
+    ],
 )
-def test_a_page_is_what_the_generator_writes(function: str, name: str) -> None:
+def test_a_page_is_what_the_generator_writes(function: str, path: str) -> None:
     # In a process of its own: the terminal libraries read their width when they are imported.
     code = f"import generate, sys; sys.stdout.write(generate.{function}())"
     written = subprocess.run(
@@ -26,7 +31,7 @@ def test_a_page_is_what_the_generator_writes(function: str, name: str) -> None:
         encoding="utf-8",
         check=True,
     ).stdout
-    assert written == (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    assert written == (ROOT / path).read_text(encoding="utf-8")
 
 
 def test_the_python_example_of_the_readme_runs() -> None:

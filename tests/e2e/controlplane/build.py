@@ -1,12 +1,14 @@
 """Build the binaries of a control plane from Go modules, or find those that were built before.
 
 ``PYTHONPATH=tests python -m e2e.controlplane.build`` builds what is missing, one binary after the
-other. All of it stays in one folder: ``.cache/controlplane`` of the repository, or what
-``BAYPLAN_CONTROLPLANE`` names. Once built, nothing in it is needed but ``bin/``.
+other; with ``--tools`` Helm and promtool, too. All of it stays in one folder:
+``.cache/controlplane`` of the repository, or what ``BAYPLAN_CONTROLPLANE`` names. Once built,
+nothing in it is needed but ``bin/``.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -14,7 +16,7 @@ from pathlib import Path
 from time import monotonic
 
 from . import toolchain
-from .modules import Module, of, wanted
+from .modules import Module, beside, of, wanted
 from .toolchain import Missing
 
 FOLDER = "BAYPLAN_CONTROLPLANE"
@@ -51,6 +53,20 @@ def binaries(kubernetes: str) -> dict[str, Path]:
         said = f"{', '.join(missing)} of Kubernetes {kubernetes} not built in {cache()}"
         raise Missing(f"{said}: make e2e builds them")
     return found
+
+
+def tool(command: str) -> Path:
+    """Return the path of a command that is run beside a control plane.
+
+    Raises
+    ------
+    Missing
+        It is not built.
+    """
+    (path,) = [place(each, command) for each in beside() if command in each.packages]
+    if not path.exists():
+        raise Missing(f"{command} not built in {cache()}: make e2e builds it")
+    return path
 
 
 def build(module: Module, command: str) -> Path:
@@ -95,8 +111,11 @@ def _environment() -> dict[str, str]:
 
 def main() -> int:
     """Build what is missing and say how long each took and how large it is."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tools", action="store_true", help="what is run beside it, too")
+    tools = beside() if parser.parse_args().tools else []
     try:
-        for module in of(wanted()):
+        for module in (*of(wanted()), *tools):
             for command in module.packages:
                 begun, there = monotonic(), place(module, command).exists()
                 size_mib = build(module, command).stat().st_size / 2**20

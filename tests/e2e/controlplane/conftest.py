@@ -31,6 +31,14 @@ def binaries() -> dict[str, Path]:
         _cannot(str(problem))
 
 
+def tool(command: str) -> Path:
+    """Return what is run beside a control plane; skip or fail where it is not built."""
+    try:
+        return build.tool(command)
+    except Missing as problem:
+        _cannot(str(problem))
+
+
 def _cannot(why: str) -> NoReturn:
     if os.environ.get(REQUIRED):
         pytest.fail(why)

@@ -107,5 +107,15 @@ def of(kubernetes: str) -> list[Module]:
     """
     if kubernetes not in versions():
         raise ValueError(f"Kubernetes {kubernetes} is not one of {', '.join(versions())}")
-    others = [next(HERE.glob(f"{product}-*")) for product in ("etcd", "kwok")]
-    return [read(folder) for folder in (*others, HERE / f"kubernetes-{kubernetes}")]
+    others = [_only(product) for product in ("etcd", "kwok")]
+    return [*others, read(HERE / f"kubernetes-{kubernetes}")]
+
+
+def beside() -> list[Module]:
+    """Return the modules of what users run beside a control plane, and tests with it."""
+    return [_only(product) for product in ("helm", "prometheus")]
+
+
+def _only(product: str) -> Module:
+    (folder,) = HERE.glob(f"{product}-*")
+    return read(folder)

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from charting import Helm
 from kustomizing import DEPLOY, render
 
 from ..controlplane.client import Client, Object, wait_for
 from ..controlplane.cluster import clear
-from ..controlplane.conftest import binaries, plane
+from ..controlplane.conftest import binaries, plane, tool
 from ..controlplane.plane import Plane
 
 __all__ = ["binaries", "plane"]
@@ -25,6 +26,7 @@ PLACES = {
     "ServiceAccount": ("api/v1", "serviceaccounts"),
     "ConfigMap": ("api/v1", "configmaps"),
     "Service": ("api/v1", "services"),
+    "PodDisruptionBudget": ("apis/policy/v1", "poddisruptionbudgets"),
     "Deployment": ("apis/apps/v1", "deployments"),
     "NetworkPolicy": ("apis/networking.k8s.io/v1", "networkpolicies"),
     "Role": ("apis/rbac.authorization.k8s.io/v1", "roles"),
@@ -69,6 +71,11 @@ def applied(plane: Plane) -> Iterator[list[Object]]:
         with suppress(Exception):  # the namespace takes them along
             plane.client.call("DELETE", place(thing))
     wait_for("its end", lambda: not _is_there(plane.client))
+
+
+@pytest.fixture(scope="session")
+def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    return Helm(tool("helm"), tmp_path_factory.mktemp("helm"))
 
 
 def kubeconfig_of(plane: Plane, account: str) -> Path:
