@@ -47,6 +47,13 @@ COMMANDS = (
     ("extender", "config"),
     ("extender", "check"),
     ("extender", "probe"),
+    ("remote",),
+    ("remote", "decide"),
+    ("remote", "preempt"),
+    ("remote", "release"),
+    ("remote", "explain"),
+    ("remote", "snapshot"),
+    ("remote", "watch"),
 )
 WIDTH = "80"
 

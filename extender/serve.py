@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR, CollectorRegistry
 
@@ -16,7 +17,7 @@ from bayplan.extender import logs, loop
 from bayplan.extender.api import Client, Recorder
 from bayplan.extender.config.policy import check_policy
 from bayplan.extender.config.reading import Values, read_config
-from bayplan.extender.config.settings import http_settings, service_settings
+from bayplan.extender.config.settings import http_settings, rpc_settings, service_settings
 from bayplan.extender.connecting import connection_of
 from bayplan.extender.http.app import App
 from bayplan.extender.http.server import Server
@@ -25,6 +26,9 @@ from bayplan.extender.service.numbers import Numbers
 from bayplan.extender.service.service import Service
 from bayplan.extender.warming import warm
 from bayplan.extender.watch import Watches
+
+if TYPE_CHECKING:
+    from bayplan.extender.rpc.server import RpcServer
 
 LOG = logging.getLogger("bayplan.extender")
 
@@ -62,14 +66,20 @@ async def _serve(values: Values) -> int:
     )
     watches = Watches(connection, service, registry)
     service.lacks = watches.not_ready
-    server = Server(App(service, http_settings(values), registry))
+    rpc = _rpc(values, service, registry)
+    verbs = service if rpc is None else rpc.verbs
+    server = Server(App(verbs, http_settings(values), registry))
     LOG.info("starting", extra={"version": __version__})
     with server.signals():
         warming = asyncio.create_task(_start(service, watches))
         looking_after = asyncio.create_task(service.run())
         try:
+            if rpc is not None:
+                await rpc.start()
             return await server.run()
         finally:
+            if rpc is not None:
+                await rpc.stop()
             for task in (warming, looking_after):
                 task.cancel()
                 with suppress(asyncio.CancelledError):
@@ -77,6 +87,16 @@ async def _serve(values: Values) -> int:
             await watches.stop()
             await recorder.close()
             await client.close()
+
+
+def _rpc(values: Values, service: Service, registry: CollectorRegistry) -> RpcServer | None:
+    """Return the gRPC service, if it is configured: only then is gRPC loaded."""
+    settings = rpc_settings(values)
+    if settings is None:
+        return None
+    from bayplan.extender.rpc.server import RpcServer
+
+    return RpcServer(service, settings, registry)
 
 
 async def _start(service: Service, watches: Watches) -> None:

@@ -34,6 +34,7 @@ TABLES: dict[str, str] = {
     "gangs": "Pods that start together.",
     "devices": "Whose device plugins are told which GPUs a pod is to have.",
     "state": "The live state.",
+    "grpc": "The gRPC service bayplan.v1, for batch systems, simulations and `bayplan remote`.",
     "log": "The log, on standard error.",
 }
 
@@ -72,6 +73,17 @@ KEYS: tuple[Key, ...] = (
         " compared; 0: never", 0, 86_400),
     Key("state", "nudge", BOOL, True, "touch pods that wait when there may be room for them by now;"
         " needs leave to patch the status of pods"),
+    Key("grpc", "host", TEXT, "127.0.0.1", "address to listen on; another than loopback needs"
+        " client_ca"),
+    Key("grpc", "port", WHOLE, 0, "port; 0: no such service", 0, 65535),
+    Key("grpc", "certificate", TEXT, "", "file of the server's certificate (PEM)"),
+    Key("grpc", "key", TEXT, "", "file of its private key"),
+    Key("grpc", "client_ca", TEXT, "", "file of what client certificates must be signed by; empty:"
+        " clients need none"),
+    Key("grpc", "clients", TEXT, "", "names, separated by commas, of which a client's certificate"
+        " must have one (common name or subject alternative name); empty: any name"),
+    Key("grpc", "most_hold_s", NUMBER, 0.0, "how long room is kept at most for a client that does"
+        " not commit it again; 0: until it is released", 0, 31_536_000),
     Key("log", "format", TEXT, "json", "one line an entry", choices=("json", "logfmt")),
     Key("log", "level", TEXT, "info", "least severity",
         choices=("debug", "info", "warning", "error")),

@@ -18,7 +18,7 @@ from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter, Token, UnusedCliTokensError
 
-from bayplan import __version__, cli_extender, cli_simulate
+from bayplan import __version__, cli_extender, cli_remote, cli_simulate
 from bayplan.scheduler.errors import BayplanError, InputError
 
 
@@ -53,6 +53,7 @@ devices = App(name="devices", help="Describe GPU products, and the MIG layouts t
 app.command(devices)
 cli_simulate.register(app, Whole)
 cli_extender.register(app)
+cli_remote.register(app)
 
 
 @app.command
