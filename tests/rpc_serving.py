@@ -26,7 +26,9 @@ Object = dict[str, Any]
 
 
 class NoApi:
-    """An API server that nobody is to ask."""
+    """An API server that nobody is to ask, but to write Events."""
+
+    def tell(self, *what: Any, warning: bool) -> None: ...
 
     def __getattr__(self, name: str) -> Any:
         raise AssertionError(f"nobody is to call {name}")
@@ -53,7 +55,8 @@ class Serving:
         return asyncio.run_coroutine_threadsafe(called(), self.loop).result(10)
 
     def client(self, **more: Any) -> Client:
-        return Client(self.target, **more)
+        # The first call of a kind may compile kernels.
+        return Client(self.target, **({"timeout_s": 120.0} | more))
 
     def channel(self) -> grpc.Channel:
         return grpc.insecure_channel(self.target, options=[("grpc.enable_http_proxy", 0)])

@@ -33,7 +33,7 @@ def names_in(peer: Mapping[str, Iterable[bytes]]) -> list[str]:
         What gRPC knows of the peer (``auth_context``).
     """
     found = [*peer.get(COMMON_NAME, ()), *peer.get(ALTERNATIVE, ())]
-    return [each.decode(errors="replace") for each in found]
+    return [each.decode(errors="replace") for each in found if each]
 
 
 class Gate(grpc.aio.ServerInterceptor):
