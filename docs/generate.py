@@ -176,6 +176,7 @@ async def _extender_metrics() -> str:
 
     from bayplan.extender.api import Client, Connection, Recorder
     from bayplan.extender.http.metrics import HttpMetrics, TlsMetrics
+    from bayplan.extender.rpc.numbers import RpcMetrics
     from bayplan.extender.service.numbers import Numbers
     from bayplan.extender.watch.kinds import KINDS
     from bayplan.extender.watch.telling import Counters
@@ -187,6 +188,7 @@ async def _extender_metrics() -> str:
     Counters(registry, [kind.name for kind in KINDS])
     HttpMetrics(registry)
     TlsMetrics(registry)
+    RpcMetrics(registry)
     rows = sorted(
         f"| `{each.name}{'_total' if each.type == 'counter' else ''}` | {each.type} |"
         f" {each.documentation.rstrip('.')} |"

@@ -44,7 +44,9 @@ def decided(remote: Remote, request: Request) -> Decision:
         decision = remote.decide(request)
         return decision if decision.placement is not None else None
 
-    return wait_for("a decision", placed)
+    decision = wait_for("a decision", placed)
+    assert decision is not None
+    return decision
 
 
 def test_a_pod_waits_for_room_that_a_client_has_and_gets_it_when_released(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -171,21 +170,23 @@ def test_each_refusal_has_its_status() -> None:
         assert at.metric(name, method="Decide", code="OK") == 1
 
 
+def health_of(channel: grpc.Channel, name: str) -> Any:
+    stub: Any = HealthStub(channel)
+    return stub.Check(HealthCheckRequest(service=name), timeout=10).status
+
+
 def test_until_the_cluster_is_known_nobody_is_answered_and_health_says_so() -> None:
     with serving(node("a"), warm=False) as at, at.client() as client:
         with pytest.raises(Unreachable, match="kernels are being compiled"):
             client.decide(asking("job"))
         with at.channel() as channel:
-            health = HealthStub(channel)
 
-            def status(name: str) -> Any:
-                return health.Check(HealthCheckRequest(service=name)).status
+            def says(status: Any) -> bool:
+                return all(health_of(channel, name) == status for name in ("", SERVICE))
 
-            for name in ("", SERVICE):
-                eventually(lambda name=name: status(name) == HealthCheckResponse.NOT_SERVING)
+            eventually(lambda: says(HealthCheckResponse.NOT_SERVING))
             at.service.warm = True
-            for name in ("", SERVICE):
-                eventually(lambda name=name: status(name) == HealthCheckResponse.SERVING)
+            eventually(lambda: says(HealthCheckResponse.SERVING))
         assert client.decide(asking("job")).placement is not None
 
 
@@ -355,8 +356,8 @@ def test_who_is_not_named_gets_no_health_and_no_reflection_and_no_stream(files: 
         )
         with grpc.secure_channel(at.target, credentials) as channel:
             with pytest.raises(grpc.RpcError) as found:
-                HealthStub(channel).Check(HealthCheckRequest())
-            assert found.value.code() is grpc.StatusCode.PERMISSION_DENIED  # type: ignore[attr-defined]
+                health_of(channel, "")
+            assert found.value.code() is grpc.StatusCode.PERMISSION_DENIED
             with pytest.raises(grpc.RpcError):
                 ProtoReflectionDescriptorDatabase(channel).get_services()
 
@@ -411,7 +412,7 @@ def test_no_secret_of_a_call_is_in_the_log(
     files.certify("slurm", files.ca, "slurm.example")
     key = (files.folder / "slurm.key").read_text()
     request = pb.Request(uid="job", node_labels={"secret": TOKEN}, queue=TOKEN)
-    metadata = [("authorization", f"Bearer {TOKEN}")]
+    metadata = (("authorization", f"Bearer {TOKEN}"),)
     with serving(node("a"), tls=files.server(), clients=frozenset({"slurm.example"})) as at:
         tls = files.client("slurm")
         credentials = grpc.ssl_channel_credentials(
@@ -427,8 +428,7 @@ def test_no_secret_of_a_call_is_in_the_log(
                 try:
                     ask(asked, metadata=metadata, timeout=10)
                 except grpc.RpcError as error:
-                    code: Callable[[], grpc.StatusCode] = error.code  # type: ignore[attr-defined]
-                    return code()
+                    return error.code()
                 return grpc.StatusCode.OK
 
             asked = pb.DecideRequest(request=request)
