@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -94,6 +95,8 @@ def _rpc(values: Values, service: Service, registry: CollectorRegistry) -> RpcSe
     settings = rpc_settings(values)
     if settings is None:
         return None
+    # gRPC's core writes to standard error past our log, a line for each handshake that fails.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from bayplan.extender.rpc.server import RpcServer
 
     return RpcServer(service, settings, registry)

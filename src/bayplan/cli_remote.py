@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -228,6 +229,7 @@ def watch(*, where: Where = HERE, json: bool = False) -> None:
 
 
 def _client(where: Where) -> Client:
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what goes wrong is said once, by us
     from bayplan.extender.remote import Client, Tls
     from bayplan.scheduler.errors import InputError
 
