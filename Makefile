@@ -12,7 +12,7 @@ export BAYPLAN_DATA ?= $(CURDIR)/../shared/data
 # Two processes on a two-core machine; more cores are used where they are.
 TEST_WORKERS ?= auto
 
-.PHONY: help demo cluster pod pods test lint types unit endtoend e2e soak throughput recordings thorough bench reproduce docs clean
+.PHONY: help demo cluster pod pods test lint types unit endtoend e2e soak throughput recordings thorough bench reproduce docs proto clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -100,6 +100,7 @@ bench: $(READY) ## measure; writes bench/results/ and the tables in README.md
 	$(BIN)/python bench/explain.py
 	$(BIN)/python bench/plan.py
 	$(BIN)/python bench/extender.py
+	$(BIN)/python bench/rpc.py
 	-$(BIN)/python bench/optimal.py
 	$(BIN)/python bench/jobs.py
 	$(BIN)/python bench/simulate.py
@@ -113,6 +114,10 @@ reproduce: $(READY) ## published tables and schedules beside ours (needs BAYPLAN
 
 docs: $(READY) ## write the generated parts of docs/
 	$(BIN)/python docs/generate.py
+
+proto: $(READY) ## write the generated code of the gRPC service
+	$(BIN)/python -m grpc_tools.protoc -I src --python_out=src --pyi_out=src \
+	  src/bayplan/extender/remote/pb/bayplan_v1.proto
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) .cache demo reproduce build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -12,13 +12,11 @@ the engine's part: filter and prioritize called in this process, without a wire.
 from __future__ import annotations
 
 import argparse
-import asyncio
-import os
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from statistics import median
@@ -33,63 +31,16 @@ from bayplan.extender.http.app import App
 from bayplan.extender.http.server import Server
 from bayplan.extender.http.settings import HttpSettings
 from bayplan.extender.names import NodeNames
-from bayplan.extender.service.calls import PodName
-from bayplan.extender.service.numbers import Numbers
-from bayplan.extender.service.service import Service
-from bayplan.extender.service.settings import Service as Settings
 from bayplan.extender.verbs import FilterAnswer, Scores, Verbs
 from bayplan.extender.warming import warm
 from bayplan.traces.kubernetes.objects import Object
+from half_used import Decides, name_of, pin
 from measure import percentiles, write_result
 
 SIZES = (100, 1_000, 5_000, 10_000)
 KNOWN, UNSEEN, WARM = 400, 60, 40
 SERVERS = ("extender", "echo")
 GPUS = (1, 1, 2, 4)
-
-
-class Decides(Service):
-    """The service over a cluster of which half is in use; nothing is ever bound.
-
-    After each pod its time goes on by more than a hold lasts, so that the cluster stays as it is.
-    """
-
-    def __init__(self, n_nodes: int) -> None:
-        super().__init__(Settings(), Nobody(), lambda: self.now_s, Numbers(CollectorRegistry()))
-        self.now_s, self.warm = 0.0, True
-        rng = np.random.default_rng(5)
-        used = rng.integers(0, 9, n_nodes).tolist()
-        nodes = [_node(name_of(i)) for i in range(n_nodes)]
-        pods = [_running(i, name_of(i), n) for i, n in enumerate(used) if n]
-        for kind, things in (("Node", nodes), ("Pod", pods)):
-            self.replacing(kind)
-            self.page(kind, things)
-            self.replaced(kind)
-
-    def prioritize(self, pod: Object, names: Sequence[str]) -> Scores:
-        scores = super().prioritize(pod, names)
-        with suppress(RuntimeError):  # behind the reply, if there is a loop
-            asyncio.get_running_loop().call_later(0.0, self.go_on)
-        return scores
-
-    def go_on(self) -> None:
-        """Let a pod's room be free again."""
-        self.now_s += 1000.0
-        self.owner.tick(self.now_s)
-
-
-class Nobody:
-    """An API server that nobody asks."""
-
-    async def bind(self, pod: PodName, node: str, annotations: Mapping[str, str]) -> None: ...
-
-    async def touch(self, pod: PodName, key: str, value: str) -> None: ...
-
-    async def evict(self, pod: PodName) -> None: ...
-
-    async def read(self, path: str) -> Object | None: ...
-
-    def tell(self, pod: PodName, reason: str, note: str, *, warning: bool) -> None: ...
 
 
 class Echoes(Decides):
@@ -105,11 +56,6 @@ class Echoes(Decides):
         return Scores(NodeNames.of(names), np.full(len(names), 5))
 
 
-def name_of(i: int) -> str:
-    """Return the name of a node, as long as a cloud's."""
-    return f"ip-10-{i >> 16}-{i >> 8 & 255}-{i & 255}.eu-central-1.compute.internal"
-
-
 def verbs_of(kind: str, n_nodes: int) -> Verbs:
     """Return what a server asks: put another owner of a cluster here."""
     return Decides(n_nodes) if kind == "extender" else Echoes(n_nodes)
@@ -123,7 +69,7 @@ def main() -> int:
     options = parser.parse_args()
     if options.serve:
         return serve(options.serve, options.nodes[0])
-    _pin(-1)
+    pin(-1)
     rows: list[dict[str, Any]] = []
     for n_nodes in options.nodes:
         for row in measure(n_nodes):
@@ -135,7 +81,7 @@ def main() -> int:
 
 def serve(kind: str, n_nodes: int) -> int:
     """Serve until told to stop; print the port once ready."""
-    _pin(0)
+    pin(0)
     warm()
     server = Server(App(verbs_of(kind, n_nodes), HttpSettings(port=0), CollectorRegistry()))
     loop.settle()
@@ -315,37 +261,6 @@ def _pod(k: int, more_milli: int) -> Object:
 
 def _body(pod: Object, names: list[str]) -> bytes:
     return msgspec.json.encode({"Pod": pod, "Nodes": None, "NodeNames": names})
-
-
-def _node(name: str) -> Object:
-    """Return a node of eight whole GPUs, as the device plugin and GFD show it."""
-    amounts = {"cpu": "192", "memory": "2Ti", "pods": "110", "nvidia.com/gpu": "8"}
-    labels = {"nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3", "nvidia.com/gpu.memory": "81559"}
-    return {
-        "metadata": {"name": name, "labels": labels},
-        "spec": {},
-        "status": {"allocatable": amounts},
-    }
-
-
-def _running(k: int, node: str, gpus: int) -> Object:
-    asks = {"cpu": str(4 * gpus), "memory": f"{32 * gpus}Gi", "nvidia.com/gpu": str(gpus)}
-    return {
-        "metadata": {"name": f"runs-{k}", "namespace": "team", "uid": f"runs-{k}"},
-        "spec": {
-            "nodeName": node,
-            "containers": [{"name": "train", "resources": {"requests": asks}}],
-        },
-        "status": {"phase": "Running"},
-    }
-
-
-def _pin(core: int) -> None:
-    """Keep this process on one core, if there are two; the server's is another than ours."""
-    with suppress(AttributeError, OSError):
-        cores = sorted(os.sched_getaffinity(0))
-        if len(cores) > 1:
-            os.sched_setaffinity(0, {cores[core]})
 
 
 if __name__ == "__main__":

@@ -61,6 +61,13 @@ COMMANDS = (
     ("extender", "check"),
     ("extender", "probe"),
     ("extender", "repartition"),
+    ("remote",),
+    ("remote", "decide"),
+    ("remote", "preempt"),
+    ("remote", "release"),
+    ("remote", "explain"),
+    ("remote", "snapshot"),
+    ("remote", "watch"),
 )
 WIDTH = "80"
 
@@ -202,6 +209,7 @@ async def extender_metrics(registry: CollectorRegistry | None = None) -> str:
     from bayplan.extender.health.numbers import HealthNumbers
     from bayplan.extender.http.metrics import HttpMetrics, TlsMetrics
     from bayplan.extender.repartition.numbers import RepartitionNumbers
+    from bayplan.extender.rpc.numbers import RpcMetrics
     from bayplan.extender.service.numbers import Numbers
     from bayplan.extender.watch.kinds import KINDS
     from bayplan.extender.watch.telling import Counters
@@ -215,6 +223,7 @@ async def extender_metrics(registry: CollectorRegistry | None = None) -> str:
     Counters(registry, [kind.name for kind in KINDS])
     HttpMetrics(registry)
     TlsMetrics(registry)
+    RpcMetrics(registry)
     rows = sorted(
         f"| `{each.name}{'_total' if each.type == 'counter' else ''}` | {each.type} |"
         f" {each.documentation.rstrip('.')} |"

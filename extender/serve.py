@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR, CollectorRegistry
 
@@ -17,7 +19,7 @@ from bayplan.extender.api import Client, Recorder
 from bayplan.extender.config.health import health_settings
 from bayplan.extender.config.policy import check_policy
 from bayplan.extender.config.reading import Values, read_config
-from bayplan.extender.config.settings import http_settings, service_settings
+from bayplan.extender.config.settings import http_settings, rpc_settings, service_settings
 from bayplan.extender.connecting import connection_of
 from bayplan.extender.health.calls import ApiMarks
 from bayplan.extender.health.keeper import Keeper
@@ -39,6 +41,9 @@ from bayplan.extender.service.service import Service
 from bayplan.extender.warming import warm
 from bayplan.extender.watch import Watches
 from bayplan.extender.watch.sink import Sink
+
+if TYPE_CHECKING:
+    from bayplan.extender.rpc.server import RpcServer
 
 LOG = logging.getLogger("bayplan.extender")
 
@@ -80,7 +85,9 @@ async def _serve(values: Values) -> int:
     sink: Sink = service if runner is None else Both(service, runner.controller.watched)
     watches = Watches(connection, sink, registry)
     service.lacks = watches.not_ready
-    server = Server(App(service, http_settings(values), registry))
+    rpc = _rpc(values, service, registry)
+    verbs = service if rpc is None else rpc.verbs
+    server = Server(App(verbs, http_settings(values), registry))
     LOG.info("starting", extra={"version": __version__})
     with server.signals():
         warming = asyncio.create_task(_start(service, watches))
@@ -91,8 +98,12 @@ async def _serve(values: Values) -> int:
         if runner is not None:
             tasks.append(asyncio.create_task(runner.run()))
         try:
+            if rpc is not None:
+                await rpc.start()
             return await server.run()
         finally:
+            if rpc is not None:
+                await rpc.stop()
             for task in tasks:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
@@ -114,6 +125,18 @@ def _runner(
         return None
     controller = Controller(service.owner, settings)
     return Runner(controller, calls, service.clock, numbers, lacks=service.not_ready)
+
+
+def _rpc(values: Values, service: Service, registry: CollectorRegistry) -> RpcServer | None:
+    """Return the gRPC service, if it is configured: only then is gRPC loaded."""
+    settings = rpc_settings(values)
+    if settings is None:
+        return None
+    # gRPC's core writes to standard error past our log, a line for each handshake that fails.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    from bayplan.extender.rpc.server import RpcServer
+
+    return RpcServer(service, settings, registry)
 
 
 async def _start(service: Service, watches: Watches) -> None:

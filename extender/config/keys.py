@@ -39,6 +39,7 @@ TABLES: dict[str, str] = {
     "health": "GPUs that are sick: they take no new pods.",
     "repartition": "Idle nodes get the MIG layout that pods wait for, by the GPU operator's MIG"
     " manager.",
+    "grpc": "The gRPC service bayplan.v1, for batch systems, simulations and `bayplan remote`.",
     "log": "The log, on standard error.",
 }
 
@@ -117,6 +118,17 @@ KEYS: tuple[Key, ...] = (
         0, 2_592_000),
     Key("repartition", "failed", TEXT, "cordoned", "how a node is left on which a change failed",
         choices=("cordoned", "uncordoned")),
+    Key("grpc", "host", TEXT, "127.0.0.1", "address to listen on; another than loopback needs"
+        " client_ca"),
+    Key("grpc", "port", WHOLE, 0, "port; 0: no such service", 0, 65535),
+    Key("grpc", "certificate", TEXT, "", "file of the server's certificate (PEM)"),
+    Key("grpc", "key", TEXT, "", "file of its private key"),
+    Key("grpc", "client_ca", TEXT, "", "file of what client certificates must be signed by; empty:"
+        " clients need none"),
+    Key("grpc", "clients", TEXT, "", "names, separated by commas, of which a client's certificate"
+        " must have one (common name or subject alternative name); empty: any name"),
+    Key("grpc", "most_hold_s", NUMBER, 0.0, "how long room is kept at most for a client that does"
+        " not commit it again; 0: until it is released", 0, 31_536_000),
     Key("log", "format", TEXT, "json", "one line an entry", choices=("json", "logfmt")),
     Key("log", "level", TEXT, "info", "least severity",
         choices=("debug", "info", "warning", "error")),

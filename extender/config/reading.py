@@ -15,6 +15,9 @@ Value = bool | int | float | str
 Values = Mapping[str, Value]
 """The values of all keys, by path."""
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+"""Addresses that only this machine, or Pod, can call."""
+
 _BY_PATH = {key.path: key for key in KEYS}
 _KINDS: dict[str, tuple[type, ...]] = {
     BOOL: (bool,),
@@ -105,9 +108,28 @@ def _contradictions(values: Values) -> list[str]:
         found.append("tls has only one of certificate and key; name both files, or neither")
     if values["tls.client_ca"] and not certificate:
         found.append("tls.client_ca without a certificate; name the server's certificate and key")
+    found += _of_grpc(values)
     if not str(values["server.prefix"]).startswith("/") or str(values["server.prefix"])[-1] == "/":
         found.append(f"server.prefix is {values['server.prefix']!r}; such as /scheduler")
     return found + health_problems(values)
+
+
+def _of_grpc(values: Values) -> list[str]:
+    found = []
+    certificate, ca = bool(values["grpc.certificate"]), bool(values["grpc.client_ca"])
+    if certificate != bool(values["grpc.key"]):
+        found.append("grpc has only one of certificate and key; name both files, or neither")
+    if ca and not certificate:
+        found.append("grpc.client_ca without a certificate; name the server's certificate and key")
+    if values["grpc.clients"] and not ca:
+        found.append("grpc.clients without client_ca; name what their certificates are signed by")
+    host = values["grpc.host"]
+    if values["grpc.port"] and host not in LOOPBACK and not ca:
+        found.append(
+            f"grpc.host is {host!r}, where anybody could take room; name grpc.client_ca,"
+            " certificate and key, or listen on 127.0.0.1"
+        )
+    return found
 
 
 def _loose(name: str) -> str:

@@ -8,6 +8,7 @@ from bayplan.extender.config.health import health_settings
 from bayplan.extender.config.reading import Values
 from bayplan.extender.http.settings import HttpSettings, TlsSettings
 from bayplan.extender.live.settings import Gangs, Live, Rollback
+from bayplan.extender.rpc.settings import RpcSettings
 from bayplan.extender.service.settings import Service
 
 SPARE_S = 0.5
@@ -31,6 +32,26 @@ def http_settings(values: Values) -> HttpSettings:
         grace_s=int(values["server.grace_s"]),
         drain_s=float(values["server.drain_s"]),
         tls=tls,
+    )
+
+
+def rpc_settings(values: Values) -> RpcSettings | None:
+    """Return how the gRPC service is served; None: it is not."""
+    if not values["grpc.port"]:
+        return None
+    tls = None
+    if certificate := str(values["grpc.certificate"]):
+        ca = str(values["grpc.client_ca"])
+        key = Path(str(values["grpc.key"]))
+        tls = TlsSettings(Path(certificate), key, Path(ca) if ca else None)
+    names = [name.strip() for name in str(values["grpc.clients"]).split(",")]
+    return RpcSettings(
+        host=str(values["grpc.host"]),
+        port=int(values["grpc.port"]),
+        tls=tls,
+        clients=frozenset(name for name in names if name),
+        most_hold_s=float(values["grpc.most_hold_s"]),
+        grace_s=float(values["server.grace_s"]),
     )
 
 

@@ -18,7 +18,7 @@ from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter, Token, UnusedCliTokensError
 
-from bayplan import __version__, cli_extender, cli_simulate, cli_why
+from bayplan import __version__, cli_extender, cli_remote, cli_simulate, cli_why
 from bayplan.scheduler.errors import BayplanError, InputError
 
 
@@ -54,6 +54,7 @@ app.command(devices)
 cli_simulate.register(app, Whole)
 cli_extender.register(app)
 cli_why.register(app)
+cli_remote.register(app)
 
 
 @app.command

@@ -12,7 +12,7 @@ from bayplan.extender.config.health import health_settings
 from bayplan.extender.config.keys import KEYS, TABLES
 from bayplan.extender.config.policy import check_policy
 from bayplan.extender.config.reading import read_config, template
-from bayplan.extender.config.settings import http_settings, service_settings
+from bayplan.extender.config.settings import http_settings, rpc_settings, service_settings
 from bayplan.extender.health.settings import Health, Judging, Reading
 from bayplan.extender.live.settings import Rollback
 from bayplan.scheduler.errors import InputError
@@ -76,6 +76,10 @@ def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
         (f"{ON}xids = '13'", "health.xids: Xid 13 is an application's own fault; leave it out"),
         (f"{ON}conditions = 'GPUMissing'", "health.conditions: 'GPUMissing' is no condition"),
         (f"{ON}taints = 'a=b:NoSchedule'", "health.taints: 'a=b:NoSchedule' is no key of a taint"),
+        ("[grpc]\nkey = 'k'", "grpc has only one of certificate and key"),
+        ("[grpc]\nclient_ca = 'c'", "grpc.client_ca without a certificate"),
+        ("[grpc]\nclients = 'slurm'", "grpc.clients without client_ca"),
+        ("[grpc]\nhost = '0.0.0.0'\nport = 1", "grpc.host is '0.0.0.0', where anybody could take"),
         ("[server\n", "no TOML"),
     ],
 )
@@ -171,3 +175,29 @@ def test_the_health_of_gpus_is_looked_after_as_the_keys_say(tmp_path: Path) -> N
     assert default.reading == Reading()
     assert default.judging.xids == {46, 48, 63, 64, 74, 79, 94, 95, 119, 120}
     assert ("AcceleratedHardwareReady", "False") in default.judging.conditions
+
+
+def test_there_is_no_grpc_unless_it_has_a_port(tmp_path: Path) -> None:
+    assert rpc_settings(read_config(None)) is None
+    assert rpc_settings(read_config(written(tmp_path, "[grpc]\nhost = '0.0.0.0'\n"))) is None
+
+
+def test_clients_of_grpc_are_named_one_by_one(tmp_path: Path) -> None:
+    text = """
+[server]
+grace_s = 3
+[grpc]
+host = "0.0.0.0"
+port = 9444
+certificate = "c"
+key = "k"
+client_ca = "ca"
+clients = "slurm.example, simulator,"
+most_hold_s = 60
+"""
+    rpc = rpc_settings(read_config(written(tmp_path, text)))
+    assert rpc is not None
+    assert (rpc.host, rpc.port, rpc.most_hold_s, rpc.grace_s) == ("0.0.0.0", 9444, 60.0, 3.0)
+    assert rpc.clients == {"slurm.example", "simulator"}
+    assert rpc.tls is not None
+    assert (str(rpc.tls.certificate), str(rpc.tls.client_ca)) == ("c", "ca")
