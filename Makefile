@@ -12,7 +12,7 @@ export BAYPLAN_DATA ?= $(CURDIR)/../shared/data
 # Two processes on a two-core machine; more cores are used where they are.
 TEST_WORKERS ?= auto
 
-.PHONY: help demo cluster pod pods test lint types unit endtoend e2e soak throughput recordings thorough bench reproduce docs proto clean
+.PHONY: help demo cluster pod pods test lint types unit endtoend e2e e2e-all soak throughput recordings thorough bench reproduce docs proto clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -64,6 +64,10 @@ endtoend: $(EXTRAS) ## sweeps on a Ray cluster of its own, MLflow, notebooks; in
 e2e: $(CONTROLPLANE) ## builds a Kubernetes control plane, Helm and promtool with Go (23 minutes, 9 GB, once) and tests on it
 	PYTHONPATH=tests $(BIN)/python -m e2e.controlplane.build --tools || test -z "$$BAYPLAN_REQUIRE_CONTROLPLANE"
 	$(BIN)/pytest -m controlplane tests/e2e
+
+e2e-all: $(CONTROLPLANE) ## the same on every version of Kubernetes that is built here: another 5 minutes to build, once
+	set -e; for version in $$(PYTHONPATH=tests $(BIN)/python -c 'from e2e.controlplane import modules; print(*modules.versions())'); do \
+	  echo "Kubernetes $$version"; BAYPLAN_KUBERNETES=$$version BAYPLAN_REQUIRE_CONTROLPLANE=1 $(MAKE) e2e; done
 
 KILLS ?= 200
 RESTARTS ?= 50
