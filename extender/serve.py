@@ -24,7 +24,7 @@ from bayplan.extender.service.api import ApiCalls
 from bayplan.extender.service.numbers import Numbers
 from bayplan.extender.service.service import Service
 from bayplan.extender.warming import warm
-from bayplan.extender.watch import Watches
+from bayplan.extender.watch import Watches, followed
 
 LOG = logging.getLogger("bayplan.extender")
 
@@ -60,7 +60,7 @@ async def _serve(values: Values) -> int:
     service = Service(
         service_settings(values), ApiCalls(client, recorder), _steady_clock(), Numbers(registry)
     )
-    watches = Watches(connection, service, registry)
+    watches = Watches(connection, service, registry, followed(devices=service.settings.live.dra))
     service.lacks = watches.not_ready
     server = Server(App(service, http_settings(values), registry))
     LOG.info("starting", extra={"version": __version__})

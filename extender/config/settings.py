@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bayplan.extender.config.keys import DRA
 from bayplan.extender.config.reading import Values
 from bayplan.extender.http.settings import HttpSettings, TlsSettings
 from bayplan.extender.live.settings import Gangs, Live, Rollback
@@ -48,6 +49,7 @@ def service_settings(values: Values) -> Service:
         at_filter=bool(values["placement.at_filter"]),
         hami=bool(values["devices.hami"]),
         gpushare=bool(values["devices.gpushare"]),
+        dra=bool(values[DRA]),
         gangs=gangs,
     )
     return Service(

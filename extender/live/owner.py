@@ -23,6 +23,8 @@ from bayplan.extender.live.asking import (
     objection,
     scored,
 )
+from bayplan.extender.live.dra.inventory import KINDS as DEVICE_KINDS
+from bayplan.extender.live.dra.steering import Judged, Steering
 from bayplan.extender.live.enforcing import Way
 from bayplan.extender.live.mirror import Mirror
 from bayplan.extender.live.plans import POD_GROUPS, NoPlan, Plan, Plans
@@ -78,6 +80,8 @@ class Owner:
         The cluster.
     plans
         The gangs.
+    steering
+        Where pods with claims of devices go.
     synced
         The kinds that have been listed.
     """
@@ -89,6 +93,7 @@ class Owner:
         policy = make_policy(settings.placement)
         self.engine = Engine(self.mirror.cluster, policy, seed=settings.seed)
         self.plans = Plans(self.mirror, self.engine, settings.gangs)
+        self.steering = Steering(self.mirror)
         self.synced: set[str] = set()
         self._listed: dict[str, set[str]] = {}
         self._partial_since_s: dict[str, float] = {}
@@ -124,6 +129,8 @@ class Owner:
             self.mirror.see_pod(thing, now_s)
         elif kind == BUDGET:
             self.mirror.reader.see_budget(thing)
+        elif kind in DEVICE_KINDS:
+            self.steering.see(kind, thing, now_s)
         elif kind in POD_GROUPS:
             self.plans.pod_groups.setdefault(kind, {})[name_of(thing)] = thing
             self._whole.clear()
@@ -162,6 +169,14 @@ class Owner:
         among = candidates(self.mirror, names)
         if at := self.mirror.assumed.get(seen.uid):
             return self._only(at, among, f"the pod is being bound to {at}")
+        if not seen.claims:
+            return self._filter(seen, among, now_s, holds=holds)
+        judged = self._judged(seen, among)
+        if isinstance(judged, str):
+            return FilterAnswer.failed_call(judged)
+        return judged.joined(self._filter(seen, judged.left, now_s, holds=holds))
+
+    def _filter(self, seen: Seen, among: Candidates, now_s: float, *, holds: bool) -> FilterAnswer:
         group = self.plans.group(seen.group) if seen.group else None
         try:
             if group is not None:
@@ -172,7 +187,7 @@ class Owner:
                     return FilterAnswer(NodeNames.of([node]), np.zeros(1, np.int64))
             return filtered(self.mirror, self.engine, seen, among)
         except InvalidRequest as error:
-            return FilterAnswer.nowhere(names, str(error), lasting=True)
+            return FilterAnswer.nowhere(among.names, str(error), lasting=True)
 
     def prioritize(self, pod: Object, names: Sequence[str], now_s: float) -> Scores:
         """Return scores of nodes, the best of which is held for the pod."""
@@ -188,10 +203,17 @@ class Owner:
             return scored(self.mirror, self.engine, seen, among, node)
         self._drop_hold(seen.uid, now_s)
         try:
-            choice = best(self.mirror, self.engine, seen, among, now_s)
+            judged = self._judged(seen, among) if seen.claims else None
+            if isinstance(judged, str):
+                return nobody
+            choice = self._best(seen, among, judged, now_s)
             if choice.placement is None:
                 return nobody
-            points = scored(self.mirror, self.engine, seen, among, choice.placement.node)
+            node = choice.placement.node
+            if judged is None:
+                points = scored(self.mirror, self.engine, seen, among, node)
+            else:
+                points = judged.scores(self._fits(seen), self.mirror.cluster.row(node))
             self.mirror.hold(choice, now_s + self.settings.hold_s)
         except (InvalidRequest, StateError):
             return nobody
@@ -204,6 +226,8 @@ class Owner:
         """
         seen = self._asked(pod, now_s)
         if isinstance(seen, str) or objection(seen, self.settings):
+            return {}
+        if seen.claims and not (among := self._with_devices(seen, among)):
             return {}
         self.mirror.learn_budgets(now_s)
         self._drop_hold(seen.uid, now_s)
@@ -301,8 +325,11 @@ class Owner:
         if seen.group:
             return True
         try:
-            fits, giving = self.engine.feasible(alone(self.mirror, seen)), self.mirror.giving(seen)
-            return bool((fits if giving is None else fits & giving).any())
+            fits = self._fits(seen)
+            if not seen.claims:
+                return bool(fits.any())
+            judged = self._judged(seen, self._everywhere())
+            return not isinstance(judged, str) and bool((judged.left.rows >= 0).any())
         except InvalidRequest:
             return False
 
@@ -347,7 +374,7 @@ class Owner:
             return self._beside(standing, node, among)  # who only asks does not undo what stands
         # Where this member may not go, by what kube-scheduler alone looks at, its siblings need
         # not either: they are alike in most gangs.
-        narrow = node or self.mirror.giving(seen) is not None
+        narrow = node or seen.claims or self.mirror.giving(seen) is not None
         nodes = mask(self.mirror, seen, among) if narrow else None
         plan = self.plans.make(seen, group, now_s, nodes, holds=holds)
         if isinstance(plan, NoPlan):
@@ -402,7 +429,10 @@ class Owner:
 
     def _chosen(self, seen: Seen, among: Candidates, now_s: float) -> str:
         """Return the best node, which is held; empty where there is none."""
-        choice = best(self.mirror, self.engine, seen, among, now_s)
+        judged = self._judged(seen, among) if seen.claims else None
+        if isinstance(judged, str):
+            return ""
+        choice = self._best(seen, among, judged, now_s)
         if choice.placement is None:
             return ""
         try:
@@ -410,6 +440,34 @@ class Owner:
         except StateError:
             return ""
         return choice.placement.node
+
+    def _best(self, seen: Seen, among: Candidates, judged: Judged | None, now_s: float) -> Decision:
+        """Return where a pod goes: with claims, where most is kept of what devices there are."""
+        if judged is not None:
+            among = judged.cheapest(self._fits(seen))
+        return best(self.mirror, self.engine, seen, among, now_s)
+
+    def _fits(self, seen: Seen) -> BoolArray:
+        """Return which rows (n_rows,) have room for a pod, but for the devices of its claims."""
+        fits, giving = self.engine.feasible(alone(self.mirror, seen)), self.mirror.giving(seen)
+        return fits if giving is None else fits & giving
+
+    def _judged(self, seen: Seen, among: Candidates) -> Judged | str:
+        """Return what candidates are to the claims of a pod, or why nobody can tell now."""
+        if not self.synced.issuperset(DEVICE_KINDS):
+            return "claims and devices are not known yet"
+        return self.steering.judged(seen, among)
+
+    def _with_devices(self, seen: Seen, among: Victims) -> Victims:
+        """Return the nodes that have devices for a pod's claims: evicting somebody frees none."""
+        judged = self._judged(seen, candidates(self.mirror, NodeNames.of(sorted(among))))
+        if isinstance(judged, str):
+            return {}
+        nodes = zip(judged.left.names, judged.left.rows.tolist(), strict=True)
+        return {name: among[name] for name, row in nodes if row >= 0}
+
+    def _everywhere(self) -> Candidates:
+        return candidates(self.mirror, NodeNames.of(sorted(self.mirror.cluster.nodes)))
 
     def _hold_nominated(self, now_s: float) -> None:
         """Keep the room that victims have left for whom they left it."""
@@ -443,11 +501,14 @@ class Owner:
             return set(self.mirror.pods) - set(self.mirror.provisional)
         if kind == BUDGET:
             return self.mirror.reader.budget_names
+        if kind in DEVICE_KINDS:
+            return self.steering.inventory.known(kind)
         return set(self.plans.pod_groups.get(kind, ()))
 
     def _forget(self, kind: str, name: str, now_s: float) -> None:
         if kind == NODE:
             self.mirror.forget_node(name, now_s)
+            self.steering.forget_node(name)
         elif kind == POD:
             seen = self.mirror.pods.get(name)
             self.mirror.forget_pod(name, now_s)
@@ -455,6 +516,8 @@ class Owner:
                 self.plans.forget(seen.group)
         elif kind == BUDGET:
             self.mirror.reader.forget_budget(name)
+        elif kind in DEVICE_KINDS:
+            self.steering.forget(kind, name, now_s)
         elif kind in POD_GROUPS:
             self.plans.pod_groups.get(kind, {}).pop(name, None)
             self._whole.clear()
@@ -463,5 +526,7 @@ class Owner:
 def _key(kind: str, thing: Object) -> str:
     if kind == NODE:
         return str(metadata_of(thing).get("name") or "")
+    if kind in DEVICE_KINDS:
+        return name_of(thing)
     metadata = metadata_of(thing)
     return f"{metadata.get('namespace') or 'default'}/{metadata.get('name') or ''}"

@@ -8,12 +8,14 @@ from bayplan.extender.live.enforcing import Way, asking, way_of, ways_on
 from bayplan.scheduler.types import Request
 from bayplan.traces.kubernetes import keys
 from bayplan.traces.kubernetes.budgets import Budgets, read_budgets
+from bayplan.traces.kubernetes.dra.claims import claims_of
+from bayplan.traces.kubernetes.dra.types import PodClaim
 from bayplan.traces.kubernetes.gangs import Member, named_by
 from bayplan.traces.kubernetes.gpus import Gpus, named_on
 from bayplan.traces.kubernetes.nodes import NodeFacts, read_node
 from bayplan.traces.kubernetes.objects import Object, dict_of, metadata_of, name_of
 from bayplan.traces.kubernetes.pods import PodFacts, PodReader, member_of
-from bayplan.traces.kubernetes.reader import FINISHED, NO_CLAIMS
+from bayplan.traces.kubernetes.reader import FINISHED
 from bayplan.traces.kubernetes.refining import uuids_in
 from bayplan.traces.kubernetes.resources import BadField
 from bayplan.traces.kubernetes.types import Problem
@@ -39,7 +41,7 @@ class Seen:
     one. ``leaving``: it is being deleted. ``problem`` says what of it cannot be used. ``thing`` is
     the object of a pod that shares GPUs: it may ask for something else when the cluster gets other
     GPUs, and has to be told which it was given. ``asking`` tells which containers ask for whole
-    GPUs; empty where none does.
+    GPUs; empty where none does. ``claims`` are those of devices.
     """
 
     uid: str
@@ -53,6 +55,7 @@ class Seen:
     thing: Object | None = None
     version: str = ""
     asking: tuple[bool, ...] = ()
+    claims: tuple[PodClaim, ...] = ()
 
     @property
     def node(self) -> str:
@@ -74,6 +77,8 @@ class Reader:
         Disruption budgets, as far as ``learn_budgets`` has read them.
     n_way_changes
         How often a node came to enforce other shares than before.
+    by_claims
+        The nodes whose GPUs a driver of dynamic resource allocation gives out.
     named
         The uuids of GPUs that pods have named, which nodes show of their GPUs. None is forgotten:
         kinds of GPUs are not, either.
@@ -86,6 +91,7 @@ class Reader:
     _gpus: dict[Gpus, int] = field(default_factory=dict)
     _pods: PodReader = field(default_factory=lambda: PodReader([], {}, _GIB_MIB))
     n_way_changes: int = 0
+    by_claims: set[str] = field(default_factory=set)
     budgets: Budgets = field(default_factory=lambda: Budgets({}, {}))
     _budgets: dict[str, Object] = field(default_factory=dict)
     _budgets_read: bool = True
@@ -169,6 +175,7 @@ class Reader:
             thing if _is_looked_at_again(member, way) else None,
             str(metadata.get("resourceVersion") or ""),
             asking(member.spec) if way in (None, Way.PLUGIN) else (),
+            _claims(member, status),
         )
 
     def request(self, seen: Seen, gang: str = "") -> Request:
@@ -253,7 +260,9 @@ class Reader:
         """Return a reader that knows the same and shares nothing that changes."""
         pods = PodReader(self._pods.gpus, {}, self._pods.aliyun_mib, set(self._pods.selecting))
         named = set(self.named)
-        return Reader(dict(self.nodes), {}, named, dict(self._ways), dict(self._gpus), pods)
+        nodes, ways, gpus = dict(self.nodes), dict(self._ways), dict(self._gpus)
+        by_claims = set(self.by_claims)
+        return Reader(nodes, {}, named, ways, gpus, pods, by_claims=by_claims)
 
     def _protecting(self, seen: Seen) -> tuple[str, ...]:
         member = seen.facts.member
@@ -280,11 +289,15 @@ class Reader:
         try:
             way = way_of(member.spec, member.annotations)
             facts = self._pods.read(member, status)
-            if member.spec.get("resourceClaims"):
-                return facts, way, f"spec.resourceClaims: {NO_CLAIMS}"
         except BadField as bad:
             return self._pods.salvaged(member, status), way, f"{bad.field}: {bad.text}"
         return facts, way, ""
+
+
+def _claims(member: Member, status: Object) -> tuple[PodClaim, ...]:
+    if not member.spec.get("resourceClaims"):
+        return ()
+    return claims_of(member.spec, status, member.namespace)
 
 
 def _is_looked_at_again(member: Member, way: Way | None) -> bool:

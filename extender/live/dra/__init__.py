@@ -1,0 +1,7 @@
+"""Pods with claims of devices: kube-scheduler allocates, we choose the node.
+
+- ``inventory``: what drivers publish and what claims have, as the watches show it
+- ``wanting``: what a pod's claims ask for, and where it may be
+- ``judging``: what a node is to them
+- ``steering``: which candidates do, which is the best
+"""
