@@ -333,6 +333,11 @@ class Owner:
         except InvalidRequest:
             return False
 
+    def about_claims(self, seen: Seen) -> str:
+        """Return how many nodes do for the claims of a pod, and why the others do not."""
+        judged = self._judged(seen, self._everywhere())
+        return judged if isinstance(judged, str) else judged.text
+
     # --- inside ---------------------------------------------------------------------------
 
     def _asked(self, pod: Object, now_s: float) -> Seen | str:

@@ -51,6 +51,8 @@ async def explained(owner: Owner, uid: str, now_s: float) -> Object:
         n, n_nodes = int(nodes.sum()), len(copy.nodes)
         if n < n_nodes:
             text += f"\nCandidates are {n} of {n_nodes} nodes; others: {missing(seen.way)}."
+    if seen.claims and not page["node"]:
+        text += f"\nFor its claims: {owner.about_claims(seen)}."
     return page | {"text": text}
 
 
@@ -60,6 +62,7 @@ def overview(owner: Owner) -> Object:
     view = cluster.view
     problems = [str(each) for group in mirror.reader.problems.values() for each in group]
     problems += [str(each) for group in owner.plans.problems.values() for each in group]
+    problems += owner.steering.problems()
     problems += [f"pod {uid}: {why}" for uid, why in mirror.crowded()]
     problems += [f"pod {uid}: {seen.problem}" for uid, seen in mirror.pods.items() if seen.problem]
     return {

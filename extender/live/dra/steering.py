@@ -63,6 +63,13 @@ class Judged:
         codes = np.where(self.codes, self.codes + len(answer.whys), answer.codes)
         return FilterAnswer(answer.names, codes, answer.whys + self.whys)
 
+    @property
+    def text(self) -> str:
+        """How many candidates do, and why the others do not."""
+        each = np.bincount(self.codes, minlength=len(self.whys) + 1).tolist()
+        whys = [f"{n:,} × {why.text}" for n, why in zip(each[1:], self.whys, strict=True)]
+        return "; ".join([f"{each[0]:,} of {len(self.codes):,} nodes do", *whys])
+
     def cheapest(self, fits: BoolArray) -> Candidates:
         """Return of the candidates that do those that cost least, the others as if not known.
 
@@ -190,6 +197,16 @@ class Steering:
                 codes[k] = whys.setdefault(why, len(whys) + 1)
         left = Candidates(among.names, np.where(codes, _NO_ROW, among.rows))
         return Judged(among, left, codes, tuple(whys), tuple(map(_cost, verdicts)))
+
+    def problems(self) -> list[str]:
+        """Return what cannot be used, and nodes whose GPUs two components give out."""
+        nodes = self._mirror.reader.nodes
+        both = [
+            f"node {name}: its GPUs are in ResourceSlices and in nvidia.com/gpu; the first count"
+            for name in sorted(self._mirror.reader.by_claims & nodes.keys())
+            if nodes[name].node.gpu_count
+        ]
+        return [*self.inventory.problems.values(), *both]
 
     def forget_node(self, name: str) -> None:
         """Forget what is remembered of a node.
