@@ -13,7 +13,7 @@ from bayplan.traces.kubernetes.dra.types import PodClaim
 from bayplan.traces.kubernetes.gangs import Member, named_by
 from bayplan.traces.kubernetes.gpus import Gpus, named_on
 from bayplan.traces.kubernetes.nodes import NodeFacts, read_node
-from bayplan.traces.kubernetes.objects import Object, dict_of, metadata_of, name_of
+from bayplan.traces.kubernetes.objects import Object, dict_of, metadata_of, name_of, objects_in
 from bayplan.traces.kubernetes.pods import PodFacts, PodReader, member_of
 from bayplan.traces.kubernetes.reader import FINISHED
 from bayplan.traces.kubernetes.refining import uuids_in
@@ -160,6 +160,8 @@ class Reader:
         key, name = named_by(member)
         facts, way, problem = self._read(member, status)
         self.named |= uuids_in(facts.room[2])
+        if status.get("extendedResourceClaimStatus"):
+            facts = _by_claim(facts, status)
         group = f"{member.namespace}/{name}" if name else ""
         api_uid = str(metadata.get("uid") or "")
         leaving = bool(metadata.get("deletionTimestamp"))
@@ -292,6 +294,18 @@ class Reader:
         except BadField as bad:
             return self._pods.salvaged(member, status), way, f"{bad.field}: {bad.text}"
         return facts, way, ""
+
+
+def _by_claim(facts: PodFacts, status: Object) -> PodFacts:
+    """Return a pod without what kube-scheduler has made a claim of: its devices are the claim's.
+
+    Resources that a DeviceClass has a name for are given out so (KEP-5004).
+    """
+    made = objects_in(dict_of(status.get("extendedResourceClaimStatus")).get("requestMappings"))
+    names = {str(each.get("resourceName")) for each in made}
+    cpu, memory, devices, others = facts.room
+    kept = tuple((name, n) for name, n in others if name not in names)
+    return facts._replace(room=(cpu, memory, () if keys.GPU in names else devices, kept))
 
 
 def _claims(member: Member, status: Object) -> tuple[PodClaim, ...]:

@@ -35,7 +35,9 @@ pytestmark = pytest.mark.controlplane
 
 Object = dict[str, Any]
 GATES = {"DRAPartitionableDevices": True, "DRADeviceTaints": True}
-"""Alpha in 1.34; on by default, or no gate any more, from 1.37 on."""
+"""Alpha in 1.34; on by default in 1.37."""
+TAINT_RULES = {"resource.k8s.io/v1alpha3": True}
+"""What kube-scheduler 1.34 watches with the gate of taints."""
 OLD = modules.wanted() == "1.34"
 SMALL, LARGE, WHOLE = "small", "large", "whole"
 KINDS = ("ResourceClaimTemplate", "ResourceClaim", "ResourceSlice", "DeviceClass")
@@ -44,7 +46,7 @@ KINDS = ("ResourceClaimTemplate", "ResourceClaim", "ResourceSlice", "DeviceClass
 @pytest.fixture(scope="module")
 def plane(binaries: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
     """Return a control plane with what drivers of GPUs need."""
-    settings = Settings(gates=GATES if OLD else {})
+    settings = Settings(gates=GATES, apis=TAINT_RULES) if OLD else Settings()
     with running(binaries, tmp_path_factory.mktemp("claims") / "plane", settings) as started:
         yield started
 

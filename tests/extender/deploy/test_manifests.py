@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from bayplan.extender.config.keys import DRA
 from bayplan.extender.config.reading import read_config
 from bayplan.extender.permissions import EVICT, NUDGE, rights
 from kustomizing import DEPLOY, render
@@ -36,7 +37,7 @@ def allowed(role: Object) -> set[tuple[str, str, str]]:
 
 @pytest.mark.parametrize(
     ("folder", "name", "keys"),
-    [("base", "bayplan-extender", ("", NUDGE)), ("evict", "bayplan-evict", (EVICT,))],
+    [("base", "bayplan-extender", ("", NUDGE, DRA)), ("evict", "bayplan-evict", (EVICT,))],
 )
 def test_a_role_has_what_the_code_needs_and_no_more(
     folder: str, name: str, keys: tuple[str, ...]

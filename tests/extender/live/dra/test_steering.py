@@ -350,3 +350,20 @@ class Allocator(RuleBasedStateMachine):
 
 TestAllocator = Allocator.TestCase
 TestAllocator.settings = settings(max_examples=40, stateful_step_count=30)
+
+
+def test_a_pod_whose_gpus_are_a_claim_by_now_has_them_once() -> None:
+    """kube-scheduler makes a claim of ``nvidia.com/gpu`` where a class has that name (KEP-5004)."""
+    made = {"requestMappings": [{"containerName": "main", "resourceName": "nvidia.com/gpu",
+            "requestName": "container-0-request-0"}], "resourceClaimName": "p-x"}  # fmt: skip
+    thing = pod("p", 2, at="a")
+    thing["status"]["extendedResourceClaimStatus"] = made
+    has = allocated(claim("p-x", request(count=2)), "a", "gpu-0", "gpu-1")
+    owner = owner_of(nodes("a"), whole_gpus("a", 3), has, claim("x", request()), pods=(thing,))
+    assert owner.mirror.crowded() == []
+    assert owner.filter(claiming(pod("q", 0), "x"), ["a"], 0.0, holds=True).passed == ["a"]
+    owner.changed("ResourceClaim", claim("y", request(count=2)), 0.0)
+    assert owner.filter(claiming(pod("r", 0), "y"), ["a"], 0.0, holds=True).failed == {
+        "a": TOO_FEW.format(GPU_CLASS)
+    }
+    assert differences(snapshot(owner.mirror), 0.0) == []
