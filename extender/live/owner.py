@@ -25,7 +25,7 @@ from bayplan.extender.live.asking import (
 )
 from bayplan.extender.live.dra.inventory import KINDS as DEVICE_KINDS
 from bayplan.extender.live.dra.steering import Judged, Steering
-from bayplan.extender.live.enforcing import Way
+from bayplan.extender.live.enforcing import Way, missing
 from bayplan.extender.live.mirror import Mirror
 from bayplan.extender.live.plans import POD_GROUPS, NoPlan, Plan, Plans
 from bayplan.extender.live.reading import Seen
@@ -333,10 +333,15 @@ class Owner:
         except InvalidRequest:
             return False
 
-    def about_claims(self, seen: Seen) -> str:
-        """Return how many nodes do for the claims of a pod, and why the others do not."""
-        judged = self._judged(seen, self._everywhere())
-        return judged if isinstance(judged, str) else judged.text
+    def candidates_for(self, seen: Seen) -> tuple[BoolArray | None, str]:
+        """Return which rows (n_rows,) give out what a pod asks for (None: all), why not others."""
+        if not seen.claims:
+            return self.mirror.giving(seen), missing(seen.way)
+        among = self._everywhere()
+        judged = self._judged(seen, among)
+        if isinstance(judged, str):
+            return mask(self.mirror, seen, among) & False, judged
+        return mask(self.mirror, seen, judged.left), judged.text
 
     # --- inside ---------------------------------------------------------------------------
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 from bayplan.extender.live.asking import objection
-from bayplan.extender.live.enforcing import missing
 from bayplan.extender.live.owner import Owner
 from bayplan.extender.live.reading import Seen
 from bayplan.scheduler.engine import Engine
@@ -39,7 +38,9 @@ async def explained(owner: Owner, uid: str, now_s: float) -> Object:
     copy = owner.mirror.cluster.copy()
     engine = Engine(copy, owner.engine.policy, seed=owner.engine.seed)
     gang = owner.plans.gang(seen.group) if seen.group else None
-    nodes = owner.mirror.giving(seen)
+    nodes, others = owner.candidates_for(seen)
+    if seen.claims and nodes is not None and not nodes.any() and not page["node"]:
+        return page | {"text": f"Pod {uid} fits none of {len(copy.nodes)} nodes: {others}."}
     if gang is not None:
         text = await asyncio.to_thread(lambda: explain_gang(engine, gang, now_s, nodes=nodes).text)
     else:
@@ -50,9 +51,7 @@ async def explained(owner: Owner, uid: str, now_s: float) -> Object:
     if nodes is not None and not page["node"]:
         n, n_nodes = int(nodes.sum()), len(copy.nodes)
         if n < n_nodes:
-            text += f"\nCandidates are {n} of {n_nodes} nodes; others: {missing(seen.way)}."
-    if seen.claims and not page["node"]:
-        text += f"\nFor its claims: {owner.about_claims(seen)}."
+            text += f"\nCandidates are {n} of {n_nodes} nodes; others: {others}."
     return page | {"text": text}
 
 

@@ -65,10 +65,9 @@ class Judged:
 
     @property
     def text(self) -> str:
-        """How many candidates do, and why the others do not."""
-        each = np.bincount(self.codes, minlength=len(self.whys) + 1).tolist()
-        whys = [f"{n:,} × {why.text}" for n, why in zip(each[1:], self.whys, strict=True)]
-        return "; ".join([f"{each[0]:,} of {len(self.codes):,} nodes do", *whys])
+        """Why candidates do not do, with how many."""
+        each = np.bincount(self.codes, minlength=len(self.whys) + 1)[1:].tolist()
+        return "; ".join(f"{n:,} × {why.text}" for n, why in zip(each, self.whys, strict=True))
 
     def cheapest(self, fits: BoolArray) -> Candidates:
         """Return of the candidates that do those that cost least, the others as if not known.
