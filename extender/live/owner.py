@@ -24,8 +24,9 @@ from bayplan.extender.live.asking import (
     scored,
 )
 from bayplan.extender.live.dra.inventory import KINDS as DEVICE_KINDS
-from bayplan.extender.live.dra.steering import Judged, Steering
-from bayplan.extender.live.enforcing import Way, missing
+from bayplan.extender.live.dra.judged import Judged
+from bayplan.extender.live.dra.steering import Steering
+from bayplan.extender.live.enforcing import Way
 from bayplan.extender.live.mirror import Mirror
 from bayplan.extender.live.plans import POD_GROUPS, NoPlan, Plan, Plans
 from bayplan.extender.live.reading import Seen
@@ -118,6 +119,7 @@ class Owner:
         for name in sorted(self._known(kind) - self._listed.pop(kind, set())):
             self._forget(kind, name, now_s)
         self.synced.add(kind)
+        self.steering.knows = self.synced.issuperset(DEVICE_KINDS)
         if not self.mirror.started and self.synced.issuperset(NEEDED):
             self.mirror.start(now_s)
 
@@ -171,7 +173,7 @@ class Owner:
             return self._only(at, among, f"the pod is being bound to {at}")
         if not seen.claims:
             return self._filter(seen, among, now_s, holds=holds)
-        judged = self._judged(seen, among)
+        judged = self.steering.judged(seen, among)
         if isinstance(judged, str):
             return FilterAnswer.failed_call(judged)
         return judged.joined(self._filter(seen, judged.left, now_s, holds=holds))
@@ -203,7 +205,7 @@ class Owner:
             return scored(self.mirror, self.engine, seen, among, node)
         self._drop_hold(seen.uid, now_s)
         try:
-            judged = self._judged(seen, among) if seen.claims else None
+            judged = self.steering.judged(seen, among) if seen.claims else None
             if isinstance(judged, str):
                 return nobody
             choice = self._best(seen, among, judged, now_s)
@@ -227,7 +229,7 @@ class Owner:
         seen = self._asked(pod, now_s)
         if isinstance(seen, str) or objection(seen, self.settings):
             return {}
-        if seen.claims and not (among := self._with_devices(seen, among)):
+        if seen.claims and not (among := self.steering.with_devices(seen, among)):
             return {}
         self.mirror.learn_budgets(now_s)
         self._drop_hold(seen.uid, now_s)
@@ -328,20 +330,10 @@ class Owner:
             fits = self._fits(seen)
             if not seen.claims:
                 return bool(fits.any())
-            judged = self._judged(seen, self._everywhere())
+            judged = self.steering.judged_everywhere(seen)
             return not isinstance(judged, str) and bool((judged.left.rows >= 0).any())
         except InvalidRequest:
             return False
-
-    def candidates_for(self, seen: Seen) -> tuple[BoolArray | None, str]:
-        """Return which rows (n_rows,) give out what a pod asks for (None: all), why not others."""
-        if not seen.claims:
-            return self.mirror.giving(seen), missing(seen.way)
-        among = self._everywhere()
-        judged = self._judged(seen, among)
-        if isinstance(judged, str):
-            return mask(self.mirror, seen, among) & False, judged
-        return mask(self.mirror, seen, judged.left), judged.text
 
     # --- inside ---------------------------------------------------------------------------
 
@@ -439,7 +431,7 @@ class Owner:
 
     def _chosen(self, seen: Seen, among: Candidates, now_s: float) -> str:
         """Return the best node, which is held; empty where there is none."""
-        judged = self._judged(seen, among) if seen.claims else None
+        judged = self.steering.judged(seen, among) if seen.claims else None
         if isinstance(judged, str):
             return ""
         choice = self._best(seen, among, judged, now_s)
@@ -461,23 +453,6 @@ class Owner:
         """Return which rows (n_rows,) have room for a pod, but for the devices of its claims."""
         fits, giving = self.engine.feasible(alone(self.mirror, seen)), self.mirror.giving(seen)
         return fits if giving is None else fits & giving
-
-    def _judged(self, seen: Seen, among: Candidates) -> Judged | str:
-        """Return what candidates are to the claims of a pod, or why nobody can tell now."""
-        if not self.synced.issuperset(DEVICE_KINDS):
-            return "claims and devices are not known yet"
-        return self.steering.judged(seen, among)
-
-    def _with_devices(self, seen: Seen, among: Victims) -> Victims:
-        """Return the nodes that have devices for a pod's claims: evicting somebody frees none."""
-        judged = self._judged(seen, candidates(self.mirror, NodeNames.of(sorted(among))))
-        if isinstance(judged, str):
-            return {}
-        nodes = zip(judged.left.names, judged.left.rows.tolist(), strict=True)
-        return {name: among[name] for name, row in nodes if row >= 0}
-
-    def _everywhere(self) -> Candidates:
-        return candidates(self.mirror, NodeNames.of(sorted(self.mirror.cluster.nodes)))
 
     def _hold_nominated(self, now_s: float) -> None:
         """Keep the room that victims have left for whom they left it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from bayplan.extender.live.asking import objection
+from bayplan.extender.live.enforcing import missing
 from bayplan.extender.live.owner import Owner
 from bayplan.extender.live.reading import Seen
 from bayplan.scheduler.engine import Engine
@@ -38,9 +39,11 @@ async def explained(owner: Owner, uid: str, now_s: float) -> Object:
     copy = owner.mirror.cluster.copy()
     engine = Engine(copy, owner.engine.policy, seed=owner.engine.seed)
     gang = owner.plans.gang(seen.group) if seen.group else None
-    nodes, others = owner.candidates_for(seen)
-    if seen.claims and nodes is not None and not nodes.any() and not page["node"]:
-        return page | {"text": f"Pod {uid} fits none of {len(copy.nodes)} nodes: {others}."}
+    nodes, others = owner.mirror.giving(seen), missing(seen.way)
+    if seen.claims:
+        nodes, others = owner.steering.nodes_for(seen)
+        if not nodes.any() and not page["node"]:
+            return page | {"text": f"Pod {uid} fits none of {len(copy.nodes)} nodes: {others}."}
     if gang is not None:
         text = await asyncio.to_thread(lambda: explain_gang(engine, gang, now_s, nodes=nodes).text)
     else:

@@ -3,5 +3,6 @@
 - ``inventory``: what drivers publish and what claims have, as the watches show it
 - ``wanting``: what a pod's claims ask for, and where it may be
 - ``judging``: what a node is to them
-- ``steering``: which candidates do, which is the best
+- ``judged``: what candidates are: who does, and which is the best
+- ``steering``: the door of all this
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from bayplan.extender.watch.kinds import (
     DEVICE_CLASSES,
@@ -24,6 +25,18 @@ NVIDIA = "gpu.nvidia.com"
 """The driver of NVIDIA's GPUs (``dra-driver-nvidia-gpu``)."""
 
 Version = tuple[int, int]
+
+
+class Counts(NamedTuple):
+    """Devices of a node: one that can be given, one that somebody has, one with a taint.
+
+    ``blocked`` is one that nobody has, and whose GPU has too little left for it.
+    """
+
+    free: int = 0
+    used: int = 0
+    blocked: int = 0
+    tainted: int = 0
 
 
 @dataclass(slots=True)
@@ -54,6 +67,7 @@ class Inventory:
     _n_changes: int = 0
     _stocks: dict[str, Stock] = field(default_factory=dict)
     _rooms: dict[str, tuple[Version, Room]] = field(default_factory=dict)
+    _counts: dict[str, tuple[Version, Counts]] = field(default_factory=dict)
 
     # --- what is seen ---------------------------------------------------------------------
 
@@ -173,6 +187,20 @@ class Inventory:
         self._rooms[node] = version, room
         return room
 
+    def counts(self, node: str) -> Counts:
+        """Return how many devices of a node are in which state.
+
+        Parameters
+        ----------
+        node
+            The node.
+        """
+        version = self.version(node)
+        known = self._counts.get(node)
+        if known is None or known[0] != version:
+            known = self._counts[node] = version, _counted(self.room(node))
+        return known[1]
+
     def stock(self, node: str) -> Stock:
         """Return what is published for a node.
 
@@ -236,6 +264,7 @@ class Inventory:
             self._stocks.pop(node, None)
             if node not in self._on_node:
                 self._rooms.pop(node, None)
+                self._counts.pop(node, None)
         if EVERYWHERE in touched:
             self._stocks.clear()
         self._touch(touched)
@@ -273,3 +302,17 @@ class Inventory:
         self._n_changes += 1
         for node in nodes:
             self._changes[node] = self._n_changes
+
+
+def _counted(room: Room) -> Counts:
+    free = used = blocked = tainted = 0
+    for place, device in enumerate(room.stock.devices):
+        if not room.is_idle(place):
+            used += 1
+        elif device.taints:
+            tainted += 1
+        elif room.is_free(place):
+            free += 1
+        else:
+            blocked += 1
+    return Counts(free, used, blocked, tainted)

@@ -6,107 +6,25 @@ equals the engine's policy chooses, by CPU and memory.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from bayplan.extender.live.asking import BEST, Candidates
+from bayplan.extender.live.asking import Candidates, candidates, mask
 from bayplan.extender.live.dra.inventory import Inventory
+from bayplan.extender.live.dra.judged import NO_ROW, Judged
 from bayplan.extender.live.dra.judging import Judge, Verdict
 from bayplan.extender.live.dra.wanting import asked_by, promises
 from bayplan.extender.live.mirror import Mirror
 from bayplan.extender.live.reading import Seen
-from bayplan.extender.verbs import FilterAnswer, Scores, Why
+from bayplan.extender.names import NodeNames
+from bayplan.extender.verbs import Victims, Why
 from bayplan.extender.watch.kinds import RESOURCE_CLAIMS, RESOURCE_SLICES
-from bayplan.scheduler.arrays import BoolArray, IntArray
+from bayplan.scheduler.arrays import BoolArray
 from bayplan.traces.kubernetes.dra.keeping import Cost
 from bayplan.traces.kubernetes.objects import Object, name_of
 
 _ELSEWHERE = Why("a claim of the pod has its devices on another node", lasting=True)
-_NO_ROW = -1
 _DEAREST = Cost(1 << 62, 0)
 """Of nodes whose cost was not found out: they come last."""
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """Candidates by what they are to the claims of a pod.
-
-    Attributes
-    ----------
-    among
-        All of them.
-    left
-        The same, those that do not do as if they were not known.
-    codes
-        Of each (len(names),): 0 where it does, else the place of the reason in ``whys``, from 1.
-    costs
-        Of each.
-    """
-
-    among: Candidates
-    left: Candidates
-    codes: IntArray
-    whys: tuple[Why, ...]
-    costs: tuple[Cost, ...]
-
-    def joined(self, answer: FilterAnswer) -> FilterAnswer:
-        """Return an answer about what is ``left`` with the reasons of the others.
-
-        Parameters
-        ----------
-        answer
-            The answer.
-        """
-        if answer.error or answer.names is not self.among.names:
-            return answer
-        codes = np.where(self.codes, self.codes + len(answer.whys), answer.codes)
-        return FilterAnswer(answer.names, codes, answer.whys + self.whys)
-
-    @property
-    def text(self) -> str:
-        """Why candidates do not do, with how many."""
-        each = np.bincount(self.codes, minlength=len(self.whys) + 1)[1:].tolist()
-        return "; ".join(f"{n:,} × {why.text}" for n, why in zip(each, self.whys, strict=True))
-
-    def cheapest(self, fits: BoolArray) -> Candidates:
-        """Return of the candidates that do those that cost least, the others as if not known.
-
-        Parameters
-        ----------
-        fits
-            Which rows have room for what is no device (n_rows,).
-        """
-        open_ = self._open(fits)
-        least = min((self.costs[k] for k in np.flatnonzero(open_).tolist()), default=None)
-        chosen = [bool(ok) and cost == least for ok, cost in zip(open_, self.costs, strict=True)]
-        return Candidates(self.left.names, np.where(chosen, self.left.rows, _NO_ROW))
-
-    def scores(self, fits: BoolArray, row: int) -> Scores:
-        """Return a score of each candidate: 10 of the choice, less for what costs more.
-
-        Parameters
-        ----------
-        fits
-            As of ``cheapest``.
-        row
-            The choice.
-        """
-        open_ = self._open(fits)
-        ranks = {
-            cost: k for k, cost in enumerate(sorted({self.costs[k] for k in np.flatnonzero(open_)}))
-        }
-        last = max(len(ranks) - 1, 1)
-        points = [
-            (BEST - 1) * (last - ranks[cost]) // last if ok else 0
-            for ok, cost in zip(open_.tolist(), self.costs, strict=True)
-        ]
-        found = np.array(points, np.int64)
-        found[self.left.rows == row] = BEST
-        return Scores(self.left.names, found)
-
-    def _open(self, fits: BoolArray) -> BoolArray:
-        return np.append(fits, False)[self.left.rows]
 
 
 class Steering:
@@ -121,10 +39,13 @@ class Steering:
     ----------
     inventory
         Devices and claims.
+    knows
+        Whether all of them have been listed.
     """
 
     def __init__(self, mirror: Mirror) -> None:
         self.inventory = Inventory()
+        self.knows = False
         self._mirror = mirror
         self._judge = Judge(self.inventory)
 
@@ -180,6 +101,8 @@ class Steering:
         among
             The candidates.
         """
+        if not self.knows:
+            return "claims and devices are not known yet"
         promised = promises(self._mirror, self.inventory, but=seen.uid)
         asked = asked_by(seen, self.inventory, promised)
         if isinstance(asked, str):
@@ -194,8 +117,46 @@ class Steering:
                 why = _ELSEWHERE
             if why is not None:
                 codes[k] = whys.setdefault(why, len(whys) + 1)
-        left = Candidates(among.names, np.where(codes, _NO_ROW, among.rows))
+        left = Candidates(among.names, np.where(codes, NO_ROW, among.rows))
         return Judged(among, left, codes, tuple(whys), tuple(map(_cost, verdicts)))
+
+    def judged_everywhere(self, seen: Seen) -> Judged | str:
+        """Return as ``judged`` what all nodes are.
+
+        Parameters
+        ----------
+        seen
+            The pod.
+        """
+        names = NodeNames.of(sorted(self._mirror.cluster.nodes))
+        return self.judged(seen, candidates(self._mirror, names))
+
+    def with_devices(self, seen: Seen, among: Victims) -> Victims:
+        """Return of some nodes those that have devices for a pod: evicting somebody frees none.
+
+        Parameters
+        ----------
+        seen, among
+            The pod, and the nodes with whom kube-scheduler would evict there.
+        """
+        judged = self.judged(seen, candidates(self._mirror, NodeNames.of(sorted(among))))
+        if isinstance(judged, str):
+            return {}
+        nodes = zip(judged.left.names, judged.left.rows.tolist(), strict=True)
+        return {name: among[name] for name, row in nodes if row >= 0}
+
+    def nodes_for(self, seen: Seen) -> tuple[BoolArray, str]:
+        """Return which rows (n_rows,) do for a pod, and why the others do not.
+
+        Parameters
+        ----------
+        seen
+            The pod.
+        """
+        judged = self.judged_everywhere(seen)
+        if isinstance(judged, str):
+            return np.zeros(self._mirror.cluster.view.n_rows, np.bool_), judged
+        return mask(self._mirror, seen, judged.left), judged.text
 
     def problems(self) -> list[str]:
         """Return what cannot be used, and nodes whose GPUs two components give out."""

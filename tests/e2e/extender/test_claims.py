@@ -125,8 +125,8 @@ def test_parts_of_gpus_go_where_a_gpu_is_broken_already(client: Client, shared: 
     add_nodes(client, plain("trap", count=0), plain("broken", count=0))
     for name in ("trap", "broken"):
         publish(client, *partitionable(name, 2, A100, split=not OLD))
-    there = {"nodeSelector": {"kubernetes.io/hostname": "broken"}}
-    run(client, claiming(pod("first", **there), templates=[SMALL]))
+    there = {"kubernetes.io/hostname": "broken"}
+    run(client, claiming(pod("first", nodeSelector=there), templates=[SMALL]))
     # What kube-scheduler does by itself: the node with the most CPU left, and a second GPU broken.
     theirs = run(client, claiming(pod("theirs"), templates=[SMALL]))
     assert node_of(theirs["theirs"]) == "trap"

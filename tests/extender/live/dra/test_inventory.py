@@ -112,6 +112,21 @@ def test_a_version_moves_when_something_of_the_node_does_and_only_then() -> None
     assert inventory.has_devices("c")
 
 
+def test_devices_are_counted_by_what_keeps_them() -> None:
+    taint = {"key": "k", "effect": "NoSchedule"}
+    used = allocated(claim("x", mig("3g.20gb")), "a", "gpu-0-mig-3g20gb-9-0")
+    inventory = seen([*partitionable("a"), *whole_gpus("b", 3, taints={0: taint})])
+    n = len(inventory.stock("a").devices)
+    assert inventory.counts("a") == (n, 0, 0, 0)
+    assert inventory.counts("b") == (2, 0, 0, 1)
+    inventory.see("ResourceClaim", used)
+    free = {device.id.name for k, device in enumerate(inventory.stock("a").devices)
+            if inventory.room("a").is_free(k)}  # fmt: skip
+    assert {"gpu-0-mig-3g20gb-9-4", "gpu-0-mig-2g10gb-14-4", "gpu-0-mig-1g5gb-19-6"} <= free
+    assert not {"gpu-0", "gpu-0-mig-4g20gb-5-0", "gpu-0-mig-2g10gb-14-2"} & free
+    assert inventory.counts("a") == (len(free), 1, n - len(free) - 1, 0)
+
+
 def test_what_cannot_be_read_is_a_problem_and_as_if_it_were_not_there() -> None:
     inventory = seen([claim("x", request(count=2))])
     assert inventory.claims["default/x"].wanted.wishes

@@ -36,7 +36,7 @@ def test_a_claim_asks_for_devices_of_classes_by_selectors_capacity_and_constrain
             {"name": "all", "deviceClassName": "d", "allocationMode": "All"},
         ],
     }
-    rules = [
+    rules: list[dict[str, object]] = [
         {"requests": ["one"], "matchAttribute": "a/b"},
         {"distinctAttribute": "a/c"},
     ]
