@@ -51,6 +51,8 @@ class Inventory:
         What cannot be read, by kind and name.
     n_class_changes
         How often a class came, went or changed: it says which devices match.
+    gpu_nodes
+        The nodes whose GPUs NVIDIA's driver publishes.
     """
 
     claims: dict[str, Claim] = field(default_factory=dict)
@@ -58,6 +60,7 @@ class Inventory:
     classes: dict[str, DeviceClass] = field(default_factory=dict)
     problems: dict[tuple[str, str], str] = field(default_factory=dict)
     n_class_changes: int = 0
+    gpu_nodes: set[str] = field(default_factory=set)
     _slices: dict[str, Slice] = field(default_factory=dict)
     _of_pool: dict[PoolId, dict[str, Slice]] = field(default_factory=dict)
     _pools: dict[PoolId, Pool] = field(default_factory=dict)
@@ -157,16 +160,6 @@ class Inventory:
         known = self.claims.get(claim)
         return len(known.given or ()) if known is not None else 0
 
-    def gives_gpus(self, node: str) -> bool:
-        """Whether NVIDIA's driver publishes the GPUs of a node.
-
-        Parameters
-        ----------
-        node
-            The node.
-        """
-        return any(pool.driver == NVIDIA for pool in self._on_node.get(node, ()))
-
     def room(self, node: str) -> Room:
         """Return what is left on a node by what claims have; not to be changed.
 
@@ -261,13 +254,22 @@ class Inventory:
                 self._on_node.setdefault(node, {})[id_] = None
         touched |= self._nodes_of(id_)
         for node in touched:
-            self._stocks.pop(node, None)
-            if node not in self._on_node:
-                self._rooms.pop(node, None)
-                self._counts.pop(node, None)
+            self._forget_what_followed(node)
         if EVERYWHERE in touched:
             self._stocks.clear()
         self._touch(touched)
+
+    def _forget_what_followed(self, node: str) -> None:
+        """Forget what was worked out of a node whose devices are others now."""
+        self._stocks.pop(node, None)
+        pools = self._on_node.get(node, {})
+        if node != EVERYWHERE and any(pool.driver == NVIDIA for pool in pools):
+            self.gpu_nodes.add(node)
+        else:
+            self.gpu_nodes.discard(node)
+        if not pools:
+            self._rooms.pop(node, None)
+            self._counts.pop(node, None)
 
     def _put_claim(self, name: str, found: Claim | None) -> None:
         before = self.claims.pop(name, None)

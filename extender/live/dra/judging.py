@@ -11,17 +11,21 @@ from bayplan.extender.verbs import Why
 from bayplan.traces.kubernetes.dra.allocating import Pick, Undecided, allocate
 from bayplan.traces.kubernetes.dra.cel import takes
 from bayplan.traces.kubernetes.dra.keeping import Cost, cost_of
-from bayplan.traces.kubernetes.dra.room import Room, Stock
+from bayplan.traces.kubernetes.dra.room import Plan, Room, Stock
 from bayplan.traces.kubernetes.dra.types import Ask, Taint, Toleration, Wanted
 
 MOST_KINDS = 64
 """So many different wishes are remembered, each with what nodes are to it."""
+
+MOST_ALIKE = 4096
+"""So many states of nodes are remembered that are alike."""
 
 _ANY = (Toleration(any_value=True),)
 _FEW = 3
 
 Wishes = tuple[Wanted, ...]
 _Tag = tuple[Version, int, Wishes]
+_Key = tuple[Wishes, Plan, tuple[tuple[int, ...], ...], object]
 _Selected = dict[tuple[str, tuple[str, ...]], tuple[int, ...]]
 
 
@@ -55,6 +59,8 @@ class Judge:
         self._inventory = inventory
         self._verdicts: OrderedDict[Wishes, dict[str, tuple[_Tag, Verdict]]] = OrderedDict()
         self._known: dict[str, _Known] = {}
+        self._alike: dict[_Key, Verdict] = {}
+        self._n_classes = inventory.n_class_changes
 
     def verdicts(
         self, wanted: Wishes, nodes: Sequence[str], promised: dict[str, Wishes]
@@ -77,6 +83,9 @@ class Judge:
         if len(self._verdicts) > MOST_KINDS:
             self._verdicts.popitem(last=False)
         n_classes, found = self._inventory.n_class_changes, []
+        if self._n_classes != n_classes:  # why a node does not do names classes
+            self._n_classes = n_classes
+            self._alike.clear()
         nothing = Verdict(Why("no devices are published for the node", lasting=True))
         for node in nodes:
             if not self._inventory.has_devices(node):
@@ -103,12 +112,24 @@ class Judge:
 
     def _verdict(self, node: str, wanted: Wishes, promised: Wishes) -> Verdict:
         room = self._inventory.room(node)
+        if not promised and room.stock.plain and not any(map(_is_particular, wanted)):
+            # Most nodes are like others.
+            chosen = tuple(self._matching(node, ask) for ask in _asks(wanted))
+            key = wanted, room.stock.plan, chosen, room.state
+            if key not in self._alike:
+                if len(self._alike) >= MOST_ALIKE:
+                    self._alike.clear()
+                self._alike[key] = self._found(node, room, wanted)
+            return self._alike[key]
         if promised:
             room = room.copy()
             for each in promised:
                 for pick in self._picks(node, room, (each,)) or ():
                     if not pick.admin:
                         room.take(pick.place, pick.part)
+        return self._found(node, room, wanted)
+
+    def _found(self, node: str, room: Room, wanted: Wishes) -> Verdict:
         try:
             picks = self._allocated(node, room, wanted)
             if picks is not None:
@@ -174,6 +195,11 @@ class Judge:
 
 def _asks(wanted: Wishes) -> Iterable[Ask]:
     return (ask for each in wanted for wish in each.wishes for ask in wish.options)
+
+
+def _is_particular(wanted: Wanted) -> bool:
+    """Whether a claim looks at more of devices than which match."""
+    return bool(wanted.alike) or any(ask.capacity for ask in _asks((wanted,)))
 
 
 def _tolerant(wanted: Wanted) -> Wanted:

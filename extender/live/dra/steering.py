@@ -83,11 +83,10 @@ class Steering:
     def _look(self, kind: str, now_s: float, *, frees: bool) -> None:
         mirror = self._mirror
         mirror.n_released += frees
-        if kind != RESOURCE_SLICES:
+        if kind != RESOURCE_SLICES or self.inventory.gpu_nodes == mirror.reader.by_claims:
             return
-        by_claims = {node for node in self.inventory.nodes if self.inventory.gives_gpus(node)}
-        changed = by_claims ^ mirror.reader.by_claims
-        mirror.reader.by_claims = by_claims
+        changed = self.inventory.gpu_nodes ^ mirror.reader.by_claims
+        mirror.reader.by_claims = set(self.inventory.gpu_nodes)
         for node in sorted(changed & mirror.cluster.nodes.keys()):
             mirror.put_node(mirror.reader.nodes[node], now_s)
 

@@ -204,10 +204,10 @@ class _Search:
                 yield ask.count
                 return
             if room.is_free(place):
-                counters = tuple(counter for counter, _ in room.stock.takes[place])
+                counters = tuple(counter for counter, _ in room.stock.plan.takes[place])
                 groups.setdefault(counters[:1], []).append(place)
         for own in groups.values():
-            takes = [dict(room.stock.takes[place]) for place in own]
+            takes = [dict(room.stock.plan.takes[place]) for place in own]
             common = set(takes[0]).intersection(*takes[1:])
             least = (
                 room.left[counter] // min(each[counter] for each in takes) for counter in common

@@ -51,7 +51,7 @@ def _worth(room: Room) -> int:
     A shared device counts by the part that is free, and once more while it is idle.
     """
     stock, worth = room.stock, 0
-    for place, size in enumerate(stock.sizes):
+    for place, size in enumerate(stock.plan.sizes):
         device = stock.devices[place]
         if device.taints or not room.is_free(place):
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from bayplan.traces.kubernetes.dra.slices import Pool, qualified
 from bayplan.traces.kubernetes.dra.types import (
@@ -21,6 +22,31 @@ WHOLE = 1000
 """The size of a device that takes all that its counters have, or has none: thousandths."""
 
 
+Consumes = tuple[tuple[tuple[str, str], int], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """How devices take of counters; nodes that are alike share it.
+
+    Attributes
+    ----------
+    totals
+        What each counter has.
+    takes
+        Of each device, of which counters it takes how much.
+    sizes
+        Of each device, how much of its physical device it is, in thousandths.
+    places
+        From (pool, set, counter) to its place in ``totals``; pools by their number.
+    """
+
+    totals: tuple[int, ...]
+    takes: tuple[tuple[tuple[int, int], ...], ...]
+    sizes: tuple[int, ...]
+    places: Mapping[tuple[int, str, str], int]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Stock:
     """What is on a node, used or not.
@@ -29,24 +55,21 @@ class Stock:
     ----------
     devices
         In the order in which kube-scheduler tries them.
-    totals
-        What each counter has.
-    takes
-        Of each device, of which counters it takes how much.
-    sizes
-        Of each device, how much of its physical device it is, in thousandths.
+    plan
+        How they take of counters.
     index
         From a device to its place in ``devices``.
     away
         Devices of the same pools that only other nodes have, with what they take of counters.
+    plain
+        Whether none has a taint or is shared: what is left then is told by counters and holders.
     """
 
     devices: tuple[Device, ...]
-    totals: tuple[int, ...]
-    takes: tuple[tuple[tuple[int, int], ...], ...]
-    sizes: tuple[int, ...]
+    plan: Plan
     index: Mapping[DeviceId, int]
     away: Mapping[DeviceId, tuple[tuple[int, int], ...]]
+    plain: bool
 
 
 def stock_of(pools: Iterable[Pool], nodes: Sequence[str]) -> Stock:
@@ -59,45 +82,48 @@ def stock_of(pools: Iterable[Pool], nodes: Sequence[str]) -> Stock:
     nodes
         The node, and the one that stands for all.
     """
-    devices: list[Device] = []
-    elsewhere: list[Device] = []
-    places: dict[tuple[str, str, str, str], int] = {}
-    totals: list[int] = []
-    for pool in sorted(pools, key=lambda each: each.id):
-        for (group, name), total in pool.counters:
-            places[*pool.id, group, name] = len(totals)
-            totals.append(total)
-        for node, device in pool.devices:
-            (devices if node in nodes else elsewhere).append(device)
-
-    def takes_of(device: Device) -> tuple[tuple[int, int], ...]:
-        own = device.id.driver, device.id.pool
-        return tuple(
-            (_place(places, totals, (*own, group, name)), amount)
-            for (group, name), amount in device.consumes
+    ordered = sorted(pools, key=lambda each: each.id)
+    here = [tuple(device for at, device in pool.devices if at in nodes) for pool in ordered]
+    plan = _plan(
+        tuple(
+            (pool.counters, tuple(device.consumes for device in own))
+            for pool, own in zip(ordered, here, strict=True)
         )
-
-    takes = tuple(takes_of(device) for device in devices)
-    away = {device.id: takes_of(device) for device in elsewhere if device.consumes}
-    return Stock(
-        tuple(devices),
-        tuple(totals),
-        takes,
-        tuple(_size(each, totals) for each in takes),
-        {device.id: k for k, device in enumerate(devices)},
-        away,
     )
+    away = {
+        device.id: tuple(
+            (plan.places[number, group, name], amount)
+            for (group, name), amount in device.consumes
+            if (number, group, name) in plan.places
+        )
+        for number, pool in enumerate(ordered)
+        for at, device in pool.devices
+        if at not in nodes and device.consumes
+    }
+    devices = tuple(device for own in here for device in own)
+    plain = not any(device.taints or device.shared for device in devices)
+    return Stock(devices, plan, {device.id: k for k, device in enumerate(devices)}, away, plain)
 
 
-def _place(
-    places: dict[tuple[str, str, str, str], int],
-    totals: list[int],
-    key: tuple[str, str, str, str],
-) -> int:
-    if key not in places:  # a counter that nobody has published is one of which nothing is left
-        places[key] = len(totals)
-        totals.append(0)
-    return places[key]
+@lru_cache(maxsize=1024)
+def _plan(pools: tuple[tuple[Consumes, tuple[Consumes, ...]], ...]) -> Plan:
+    """Return the plan of some pools, of each its counters and what its devices take."""
+    places: dict[tuple[int, str, str], int] = {}
+    totals: list[int] = []
+    for number, (counters, _) in enumerate(pools):
+        for (group, name), total in counters:
+            places[number, group, name] = len(totals)
+            totals.append(total)
+    takes = []
+    for number, (_, every) in enumerate(pools):
+        for consumes in every:
+            for (group, name), _ in consumes:
+                if (number, group, name) not in places:  # of one that nobody publishes none is left
+                    places[number, group, name] = len(totals)
+                    totals.append(0)
+            takes.append(tuple((places[number, group, name], n) for (group, name), n in consumes))
+    sizes = tuple(_size(each, totals) for each in takes)
+    return Plan(tuple(totals), tuple(takes), sizes, places)
 
 
 def _size(takes: Sequence[tuple[int, int]], totals: Sequence[int]) -> int:
@@ -118,7 +144,7 @@ class Room:
 
     def __init__(self, stock: Stock) -> None:
         self.stock = stock
-        self.left = list(stock.totals)
+        self.left = list(stock.plan.totals)
         self._holders = [0] * len(stock.devices)
         self._parts: dict[int, dict[str, int]] = {}
 
@@ -130,6 +156,11 @@ class Room:
         other._parts = {place: dict(parts) for place, parts in self._parts.items()}
         return other
 
+    @property
+    def state(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """What tells rooms of one plan apart, where no device is shared."""
+        return tuple(self.left), tuple(self._holders)
+
     def is_idle(self, place: int) -> bool:
         """Whether nobody has a device or a part of it."""
         return not self._holders[place]
@@ -140,7 +171,7 @@ class Room:
         if self._holders[place]:
             return shared
         left = self.left
-        return all(left[counter] >= amount for counter, amount in self.stock.takes[place])
+        return all(left[counter] >= amount for counter, amount in self.stock.plan.takes[place])
 
     def part(self, place: int, ask: Ask) -> Amounts | None:
         """Return what an ask gets of a device's capacity; None: it cannot have it.
@@ -162,7 +193,7 @@ class Room:
     def take(self, place: int, part: Amounts = ()) -> None:
         """Let somebody have a device, or a part of it."""
         if not self._holders[place]:
-            for counter, amount in self.stock.takes[place]:
+            for counter, amount in self.stock.plan.takes[place]:
                 self.left[counter] -= amount
         self._holders[place] += 1
         if part:
@@ -174,7 +205,7 @@ class Room:
         """Let a device, or a part of it, be free again."""
         self._holders[place] -= 1
         if not self._holders[place]:
-            for counter, amount in self.stock.takes[place]:
+            for counter, amount in self.stock.plan.takes[place]:
                 self.left[counter] += amount
         for name, amount in part:
             self._parts[place][name] -= amount

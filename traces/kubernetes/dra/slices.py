@@ -8,8 +8,12 @@ beside devices (1.34).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeVar
+
+import orjson
 
 from bayplan.traces.kubernetes.dra.types import (
     Amounts,
@@ -21,9 +25,21 @@ from bayplan.traces.kubernetes.dra.types import (
     Taint,
     Version,
 )
-from bayplan.traces.kubernetes.objects import Object, dict_of, list_of, metadata_of, objects_in
+from bayplan.traces.kubernetes.objects import (
+    Object,
+    dict_of,
+    key_of,
+    list_of,
+    metadata_of,
+    objects_in,
+)
 from bayplan.traces.kubernetes.quantity import nano_of, text_of
 from bayplan.traces.kubernetes.resources import BadField
+
+Read = TypeVar("Read")
+
+MOST_ALIKE = 16_384
+"""Different capacities and uses of counters that are remembered: a GPU has some thirty of each."""
 
 EVERYWHERE = ""
 """The node of devices that all nodes, or nodes by a selector, can use."""
@@ -178,18 +194,38 @@ def _device(thing: Object, pool: PoolId, index: int) -> Device:
     return Device(
         DeviceId(*pool, str(thing.get("name") or "")),
         attributes,
-        {
-            qualified(str(name), driver): _capacity(dict_of(given), f"{path}.capacity.{name}")
-            for name, given in dict_of(thing.get("capacity")).items()
-        },
-        tuple(
-            ((str(each.get("counterSet") or ""), name), taken)
-            for k, each in enumerate(objects_in(thing.get("consumesCounters")))
-            for name, taken in _counters(each, f"{path}.consumesCounters[{k}]")
-            if taken
-        ),
+        _read_once(_capacities, thing.get("capacity"), driver, path),
+        _read_once(_consumes, thing.get("consumesCounters"), driver, path),
         tuple(_taints(thing)),
         bool(thing.get("allowMultipleAllocations")),
+    )
+
+
+def _read_once(
+    read: Callable[[str | bytes, str], Read], given: object, driver: str, path: str
+) -> Read:
+    """Return what a part of a device is; devices are many, and most of their parts are alike."""
+    try:
+        return read(key_of(given), driver)
+    except BadField as bad:
+        raise BadField(f"{path}.{bad.field}", str(bad)) from None
+
+
+@lru_cache(maxsize=MOST_ALIKE)
+def _capacities(given: str | bytes, driver: str) -> Mapping[str, Capacity]:
+    return {
+        qualified(str(name), driver): _capacity(dict_of(each), f"capacity.{name}")
+        for name, each in dict_of(orjson.loads(given)).items()
+    }
+
+
+@lru_cache(maxsize=MOST_ALIKE)
+def _consumes(given: str | bytes, driver: str) -> tuple[tuple[tuple[str, str], int], ...]:
+    return tuple(
+        ((str(each.get("counterSet") or ""), name), taken)
+        for k, each in enumerate(objects_in(orjson.loads(given)))
+        for name, taken in _counters(each, f"consumesCounters[{k}]")
+        if taken
     )
 
 
@@ -203,6 +239,7 @@ def _attribute(given: Object) -> Attribute | None:
     return version_of(str(given["version"])) if given.get("version") else None
 
 
+@lru_cache(maxsize=1024)
 def version_of(text: str) -> Version | None:
     """Return a semantic version; None for one with a pre-release, whose order is not known here.
 

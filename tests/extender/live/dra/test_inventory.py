@@ -67,7 +67,7 @@ def shown(inventory: Inventory) -> dict[str, object]:
     return {
         "rooms": rooms,
         "nodes": inventory.nodes,
-        "gpus": [inventory.gives_gpus(node) for node in NODES],
+        "gpus": inventory.gpu_nodes,
         "claims": inventory.claims,
         "classes": inventory.classes,
         "templates": inventory.templates,

@@ -287,11 +287,11 @@ def can_all_be_had(stock: Stock, claims: Sequence[Wanted], gone: set[int]) -> bo
         chosen = [k for group in way for k in group]
         if len(set(chosen)) < len(chosen):
             continue
-        used = [0] * len(stock.totals)
+        used = [0] * len(stock.plan.totals)
         for k in (*chosen, *gone):
-            for counter, amount in stock.takes[k]:
+            for counter, amount in stock.plan.takes[k]:
                 used[counter] += amount
-        if any(u > total for u, total in zip(used, stock.totals, strict=True)):
+        if any(u > total for u, total in zip(used, stock.plan.totals, strict=True)):
             continue
         if all(_agree(stock, claim, c, asks, way) for c, claim in enumerate(claims)):
             return True
@@ -338,13 +338,13 @@ def test_what_is_lost_is_what_could_be_given_before_and_not_after(
 
     def free(taken: Sequence[int]) -> int:
         left = [
-            total - sum(dict(stock.takes[k]).get(c, 0) for k in taken)
-            for c, total in enumerate(stock.totals)
+            total - sum(dict(stock.plan.takes[k]).get(c, 0) for k in taken)
+            for c, total in enumerate(stock.plan.totals)
         ]
         return sum(
-            stock.sizes[k]
+            stock.plan.sizes[k]
             for k in range(len(stock.devices))
-            if k not in taken and all(left[c] >= amount for c, amount in stock.takes[k])
+            if k not in taken and all(left[c] >= amount for c, amount in stock.plan.takes[k])
         )
 
     places = [pick.place for pick in picks]

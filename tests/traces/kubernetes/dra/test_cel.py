@@ -7,6 +7,8 @@ import pytest
 from bayplan.traces.kubernetes.dra.cel import takes
 from bayplan.traces.kubernetes.dra.slices import read_slice
 from bayplan.traces.kubernetes.dra.types import Device
+from bayplan.traces.kubernetes.dra.values import value_of
+from bayplan.traces.kubernetes.dra.words import NotRead, parsed
 from dra_things import A100, partitionable, whole_gpus
 
 GPU = "device.attributes['gpu.nvidia.com']"
@@ -84,3 +86,24 @@ def test_of_several_selectors_one_that_is_false_decides_and_all_must_be_true() -
     assert takes(["true", "true"], device(WHOLE)) is True
     assert takes(["true", unknown], device(WHOLE)) is None
     assert takes([unknown, "false"], device(WHOLE)) is False
+
+
+def test_what_is_remembered_of_one_device_is_not_taken_for_another() -> None:
+    every = [
+        found
+        for thing in (*partitionable("n", gpus=2, product=A100), *whole_gpus("h", 2))
+        for _, found in read_slice(thing).devices
+    ]
+    by_uuid = f"{GPU}.uuid == 'GPU-h-1' || {GPU}.parentUUID == 'GPU-n-1'"
+    keyed = "device.attributes[device.driver].type == 'gpu'"
+    for expression in (by_uuid, keyed, *(expression for _, expression, _ in JUDGED)):
+        for found in every + every[::-1]:
+            value = _value(expression, found)
+            assert takes([expression], found) is (value if isinstance(value, bool) else None)
+
+
+def _value(expression: str, found: Device) -> object:
+    try:
+        return value_of(parsed(expression), found)
+    except NotRead:
+        return None
