@@ -126,7 +126,8 @@ def test_parts_of_gpus_go_where_a_gpu_is_broken_already(client: Client, shared: 
     for name in ("trap", "broken"):
         publish(client, *partitionable(name, 2, A100, split=not OLD))
     there = {"kubernetes.io/hostname": "broken"}
-    run(client, claiming(pod("first", nodeSelector=there), templates=[SMALL]))
+    half = {"cpu": "96"}
+    run(client, claiming(pod("first", nodeSelector=there, resources=half), templates=[SMALL]))
     # What kube-scheduler does by itself: the node with the most CPU left, and a second GPU broken.
     theirs = run(client, claiming(pod("theirs"), templates=[SMALL]))
     assert node_of(theirs["theirs"]) == "trap"
