@@ -1,9 +1,10 @@
 """Which devices of a node claims would get, as kube-scheduler's allocator looks for them.
 
 Devices are tried in their order, the first that all that follows can live with is taken: the
-in-tree allocator does so (``dynamic-resource-allocation/structured``), and so what is found here is
-what it finds, where all selectors can be judged. Devices of which a selector cannot be judged are
-taken to match: a node is turned down only when that is certain.
+in-tree allocator does so (``dynamic-resource-allocation/structured``). What is found here is what
+it finds where all selectors can be judged and it has an order of slices, as in Kubernetes 1.37 and
+not in 1.34; whether something is found never depends on the order. Devices of which a selector
+cannot be judged are taken to match: a node is turned down only when that is certain.
 """
 
 from __future__ import annotations
