@@ -7,7 +7,8 @@ each field may be ``null``. A field of another type than the API's is a ``msgspe
 that names its path.
 
 Sources: Kubernetes API reference 1.37 (core/v1 Pod and Node, scheduling.k8s.io/v1 PriorityClass
-and v1beta1 PodGroup and Workload, policy/v1 PodDisruptionBudget); the PodGroups of
+and v1beta1 PodGroup and Workload, policy/v1 PodDisruptionBudget,
+resource.k8s.io/v1); the PodGroups of
 scheduler-plugins, Volcano and KAI.
 """
 
@@ -216,6 +217,32 @@ class PodDisruptionBudget(TypedDict, total=False):
     status: BudgetStatus | None
 
 
+class DeviceObject(TypedDict, total=False):
+    """A ResourceSlice, a ResourceClaimTemplate or a DeviceClass: their specs are kept whole."""
+
+    apiVersion: str | None
+    kind: str | None
+    metadata: Metadata
+    spec: Object | None
+
+
+class ResourceClaimStatus(TypedDict, total=False):
+    """``status`` of a claim; what drivers report of its devices is left out."""
+
+    allocation: Object | None
+    reservedFor: Objects
+
+
+class ResourceClaim(TypedDict, total=False):
+    """A claim of devices."""
+
+    apiVersion: str | None
+    kind: str | None
+    metadata: Metadata
+    spec: Object | None
+    status: ResourceClaimStatus | None
+
+
 SCHEMAS: dict[str, Any] = {
     "Pod": Pod,
     "Node": Node,
@@ -223,6 +250,10 @@ SCHEMAS: dict[str, Any] = {
     "Workload": PodGroup,
     "PriorityClass": PriorityClass,
     "PodDisruptionBudget": PodDisruptionBudget,
+    "ResourceSlice": DeviceObject,
+    "ResourceClaim": ResourceClaim,
+    "ResourceClaimTemplate": DeviceObject,
+    "DeviceClass": DeviceObject,
 }
 """What is kept of an object, by kind."""
 

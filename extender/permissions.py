@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from bayplan.extender.config.keys import DRA
 from bayplan.extender.service.owners import PATHS
-from bayplan.extender.watch.kinds import KINDS
+from bayplan.extender.watch.kinds import DEVICE_KINDS, KINDS
 
 EVICT, NUDGE = "gangs.rollback", "state.nudge"
 HEALTH, REPARTITION = "health.quarantine", "repartition.on"
@@ -53,6 +54,7 @@ def needed(values: Mapping[str, object]) -> tuple[Right, ...]:
         NUDGE: bool(values[NUDGE]),
         HEALTH: bool(values[HEALTH]),
         REPARTITION: bool(values[REPARTITION]),
+        DRA: bool(values[DRA]),
     }
     return tuple(right for right in rights() if on.get(right.wanted_by, True))
 
@@ -61,7 +63,10 @@ def _reading() -> Iterator[Right]:
     for kind in KINDS:
         for verb in ("list", "watch"):
             why = f"it is not known what {kind.plural} there are"
-            yield Right(kind.group, kind.plural, verb, optional=kind.optional, why=why)
+            key = DRA if kind in DEVICE_KINDS else ""
+            yield Right(
+                kind.group, kind.plural, verb, optional=kind.optional, wanted_by=key, why=why
+            )
     yield Right("", "pods", "get", why="a bind whose answer was lost is not cleared up")
     for version, plural in PATHS.values():
         group = version.partition("/")[0]

@@ -39,7 +39,7 @@ from bayplan.extender.service.api import ApiCalls
 from bayplan.extender.service.numbers import Numbers
 from bayplan.extender.service.service import Service
 from bayplan.extender.warming import warm
-from bayplan.extender.watch import Watches
+from bayplan.extender.watch import Watches, followed
 from bayplan.extender.watch.sink import Sink
 
 if TYPE_CHECKING:
@@ -83,7 +83,8 @@ async def _serve(values: Values) -> int:
     )
     runner = _runner(repartition, service, ApiNodes(client, recorder), registry)
     sink: Sink = service if runner is None else Both(service, runner.controller.watched)
-    watches = Watches(connection, sink, registry)
+    kinds = followed(devices=service.settings.live.dra)
+    watches = Watches(connection, sink, registry, kinds)
     service.lacks = watches.not_ready
     rpc = _rpc(values, service, registry)
     verbs = service if rpc is None else rpc.verbs

@@ -38,6 +38,7 @@ SETS: dict[str, Object] = {
     "health": {"config": {"health": {"quarantine": True}}},
     "repartition": {"config": {"repartition": {"on": True}}},
     "evict": {"config": {"gangs": {"rollback": "evict", "hold_s": 300}}},
+    "no claims": {"config": {"devices": {"dra": False}}},
     "quiet": {"config": {"state": {"nudge": False, "recompute_s": 12.5}}},
     "other port": EXISTING | {"config": {"server": {"port": 8443, "prefix": "/gpus"}}},
     "slow": {"config": {"server": {"http_timeout_s": 90, "grace_s": 60, "drain_s": 7.5}}},

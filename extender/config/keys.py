@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from bayplan.extender.health.settings import CONDITIONS, XIDS
 
+DRA = "devices.dra"
+"""The key that lets pods have claims of devices."""
+
 BOOL, WHOLE, NUMBER, TEXT = "true or false", "a whole number", "a number", "a text in quotes"
 
 
@@ -34,7 +37,7 @@ TABLES: dict[str, str] = {
     "api": "The Kubernetes API server.",
     "placement": "Which node, and which GPUs.",
     "gangs": "Pods that start together.",
-    "devices": "Whose device plugins are told which GPUs a pod is to have.",
+    "devices": "Whose device plugins are told which GPUs a pod is to have; whose drivers are read.",
     "state": "The live state.",
     "health": "GPUs that are sick: they take no new pods.",
     "repartition": "Idle nodes get the MIG layout that pods wait for, by the GPU operator's MIG"
@@ -74,6 +77,8 @@ KEYS: tuple[Key, ...] = (
         choices=("report", "evict")),
     Key("devices", "hami", BOOL, False, "HAMi's; its own scheduler must not run"),
     Key("devices", "gpushare", BOOL, False, "gpushare's; its own extender must not run"),
+    Key("devices", "dra", BOOL, True, "drivers of dynamic resource allocation: pods with claims go"
+        " to nodes whose devices do; false: they are refused"),
     Key("state", "recompute_s", NUMBER, 300.0, "how often the state is worked out anew and"
         " compared; 0: never", 0, 86_400),
     Key("state", "nudge", BOOL, True, "touch pods that wait when there may be room for them by now;"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bayplan.extender.config.health import health_settings
+from bayplan.extender.config.keys import DRA
 from bayplan.extender.config.reading import Values
 from bayplan.extender.http.settings import HttpSettings, TlsSettings
 from bayplan.extender.live.settings import Gangs, Live, Rollback
@@ -71,6 +72,7 @@ def service_settings(values: Values) -> Service:
         at_filter=bool(values["placement.at_filter"]),
         hami=bool(values["devices.hami"]),
         gpushare=bool(values["devices.gpushare"]),
+        dra=bool(values[DRA]),
         gangs=gangs,
         health=None if health is None else health.judging,
     )

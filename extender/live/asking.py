@@ -42,6 +42,8 @@ def objection(seen: Seen, settings: Live) -> str:
     """Return why no node at all can take a pod as it is written; empty: some may."""
     if seen.problem:
         return seen.problem
+    if seen.claims and not settings.dra:
+        return "spec.resourceClaims: claims of devices are not looked at: set devices.dra = true"
     if seen.way is Way.HAMI and not settings.hami:
         return _off("HAMi's", "hami")
     if seen.way is Way.ALIYUN and not settings.gpushare:

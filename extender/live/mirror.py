@@ -54,6 +54,8 @@ class Mirror:
         How often there may have been room that was not, and nodes came or left.
     writes_for_hami
         Whether HAMi's device plugin is told which GPUs pods have.
+    claiming
+        Pods with claims of devices, but for those whose claims are known to have theirs.
     provisional
         Pods that a call has shown and the watch has not, yet, each with when to forget it.
     """
@@ -68,6 +70,7 @@ class Mirror:
         self.holds: dict[str, float] = {}
         self.started = False
         self.provisional: dict[str, float] = {}
+        self.claiming: dict[str, None] = {}
         self.n_released = self.n_node_changes = 0
         self._on_node: dict[str, dict[str, None]] = {}
         self._crowded: dict[str, dict[str, str]] = {}
@@ -195,6 +198,7 @@ class Mirror:
         if seen is None:
             return
         self._unlist(seen)
+        self.claiming.pop(uid, None)
         self.release(uid, now_s)
 
     # --- what is promised -----------------------------------------------------------------
@@ -273,7 +277,9 @@ class Mirror:
 
     def _as_it_counts(self, node: Node) -> Node:
         """Return a node with the uuids that count; closed where none can tell what is free."""
-        if uuids := self.reader.uuids_on(node.name):
+        if node.gpu_count and node.name in self.reader.by_claims:
+            node = replace(node, gpu_count=0, sharing=(), unhealthy=())
+        elif uuids := self.reader.uuids_on(node.name):
             node = replace(node, gpu_uuids=uuids)
         return replace(node, schedulable=False) if self._vague.get(node.name) else node
 
@@ -328,6 +334,8 @@ class Mirror:
 
     def _note(self, seen: Seen) -> None:
         before = self.pods.get(seen.uid)
+        if seen.claims:
+            self.claiming[seen.uid] = None
         if before is not None:
             same = (before.group, before.node) == (seen.group, seen.node)
             if same and before.rivals == seen.rivals:

@@ -24,6 +24,9 @@ from bayplan.extender.live.asking import (
     objection,
     scored,
 )
+from bayplan.extender.live.dra.inventory import KINDS as DEVICE_KINDS
+from bayplan.extender.live.dra.judged import Judged
+from bayplan.extender.live.dra.steering import Steering
 from bayplan.extender.live.enforcing import Way
 from bayplan.extender.live.mirror import Mirror
 from bayplan.extender.live.plans import POD_GROUPS, NoPlan, Plan, Plans
@@ -38,7 +41,7 @@ from bayplan.scheduler.errors import InvalidRequest, StateError
 from bayplan.scheduler.policies import make_policy
 from bayplan.scheduler.types import Decision, Reason
 from bayplan.traces.kubernetes.gangs import Group
-from bayplan.traces.kubernetes.objects import Object, metadata_of
+from bayplan.traces.kubernetes.objects import Object, metadata_of, name_of
 from bayplan.traces.kubernetes.resources import BadField
 
 NODE, POD, BUDGET = "Node", "Pod", "PodDisruptionBudget"
@@ -79,6 +82,8 @@ class Owner:
         The cluster.
     plans
         The gangs.
+    steering
+        Where pods with claims of devices go.
     synced
         The kinds that have been listed.
     """
@@ -92,6 +97,7 @@ class Owner:
         policy = make_policy(settings.placement)
         self.engine = Engine(self.mirror.cluster, policy, seed=settings.seed)
         self.plans = Plans(self.mirror, self.engine, settings.gangs)
+        self.steering = Steering(self.mirror)
         self.synced: set[str] = set()
         self._listed: dict[str, set[str]] = {}
         self._partial_since_s: dict[str, float] = {}
@@ -116,6 +122,7 @@ class Owner:
         for name in sorted(self._known(kind) - self._listed.pop(kind, set())):
             self._forget(kind, name, now_s)
         self.synced.add(kind)
+        self.steering.knows = self.synced.issuperset(DEVICE_KINDS)
         if not self.mirror.started and self.synced.issuperset(NEEDED):
             self.mirror.start(now_s)
 
@@ -127,6 +134,8 @@ class Owner:
             self.mirror.see_pod(thing, now_s)
         elif kind == BUDGET:
             self.mirror.reader.see_budget(thing)
+        elif kind in DEVICE_KINDS:
+            self.steering.see(kind, thing, now_s)
         elif kind in POD_GROUPS:
             self.plans.see_pod_group(kind, thing)
             self._whole.clear()
@@ -165,6 +174,14 @@ class Owner:
         among = candidates(self.mirror, names)
         if at := self.mirror.assumed.get(seen.uid):
             return self._only(at, among, f"the pod is being bound to {at}")
+        if not seen.claims:
+            return self._filter(seen, among, now_s, holds=holds)
+        judged = self.steering.judged(seen, among)
+        if isinstance(judged, str):
+            return FilterAnswer.failed_call(judged)
+        return judged.joined(self._filter(seen, judged.left, now_s, holds=holds))
+
+    def _filter(self, seen: Seen, among: Candidates, now_s: float, *, holds: bool) -> FilterAnswer:
         group = self.plans.group(seen.group) if seen.group else None
         try:
             if group is not None:
@@ -178,7 +195,7 @@ class Owner:
                 self._chosen(seen, among, now_s)
             return answer
         except InvalidRequest as error:
-            return FilterAnswer.nowhere(names, str(error), lasting=True)
+            return FilterAnswer.nowhere(among.names, str(error), lasting=True)
 
     def prioritize(self, pod: Object, names: Sequence[str], now_s: float) -> Scores:
         """Return scores of nodes, the best of which is held for the pod."""
@@ -194,10 +211,17 @@ class Owner:
             return scored(self.mirror, self.engine, seen, among, node)
         self._drop_hold(seen.uid, now_s)
         try:
-            choice = best(self.mirror, self.engine, seen, among, now_s)
+            judged = self.steering.judged(seen, among) if seen.claims else None
+            if isinstance(judged, str):
+                return nobody
+            choice = self._best(seen, among, judged, now_s)
             if choice.placement is None:
                 return nobody
-            points = scored(self.mirror, self.engine, seen, among, choice.placement.node)
+            node = choice.placement.node
+            if judged is None:
+                points = scored(self.mirror, self.engine, seen, among, node)
+            else:
+                points = judged.scores(self._fits(seen), self.mirror.cluster.row(node))
             self.mirror.hold(choice, now_s + self.settings.hold_s)
         except (InvalidRequest, StateError):
             return nobody
@@ -210,6 +234,8 @@ class Owner:
         """
         seen = self._asked(pod, now_s)
         if isinstance(seen, str) or self.objection(seen):
+            return {}
+        if seen.claims and not (among := self.steering.with_devices(seen, among)):
             return {}
         self.mirror.learn_budgets(now_s)
         self._drop_hold(seen.uid, now_s)
@@ -307,8 +333,11 @@ class Owner:
         if seen.group:
             return True
         try:
-            fits, giving = self.engine.feasible(alone(self.mirror, seen)), self.mirror.giving(seen)
-            return bool((fits if giving is None else fits & giving).any())
+            fits = self._fits(seen)
+            if not seen.claims:
+                return bool(fits.any())
+            judged = self.steering.judged_everywhere(seen)
+            return not isinstance(judged, str) and bool((judged.left.rows >= 0).any())
         except InvalidRequest:
             return False
 
@@ -367,7 +396,7 @@ class Owner:
             return self._beside(standing, node, among)  # who only asks does not undo what stands
         # Where this member may not go, by what kube-scheduler alone looks at, its siblings need
         # not either: they are alike in most gangs.
-        narrow = node or self.mirror.giving(seen) is not None
+        narrow = node or seen.claims or self.mirror.giving(seen) is not None
         nodes = mask(self.mirror, seen, among) if narrow else None
         plan = self.plans.make(seen, group, now_s, nodes, holds=holds)
         if isinstance(plan, NoPlan):
@@ -422,7 +451,10 @@ class Owner:
 
     def _chosen(self, seen: Seen, among: Candidates, now_s: float) -> str:
         """Return the best node, which is held; empty where there is none."""
-        choice = best(self.mirror, self.engine, seen, among, now_s)
+        judged = self.steering.judged(seen, among) if seen.claims else None
+        if isinstance(judged, str):
+            return ""
+        choice = self._best(seen, among, judged, now_s)
         if choice.placement is None:
             return ""
         try:
@@ -430,6 +462,17 @@ class Owner:
         except StateError:
             return ""
         return choice.placement.node
+
+    def _best(self, seen: Seen, among: Candidates, judged: Judged | None, now_s: float) -> Decision:
+        """Return where a pod goes: with claims, where most is kept of what devices there are."""
+        if judged is not None:
+            among = judged.cheapest(self._fits(seen))
+        return best(self.mirror, self.engine, seen, among, now_s)
+
+    def _fits(self, seen: Seen) -> BoolArray:
+        """Return which rows (n_rows,) have room for a pod, but for the devices of its claims."""
+        fits, giving = self.engine.feasible(alone(self.mirror, seen)), self.mirror.giving(seen)
+        return fits if giving is None else fits & giving
 
     def _hold_nominated(self, now_s: float) -> None:
         """Keep the room that victims have left for whom they left it."""
@@ -463,11 +506,14 @@ class Owner:
             return set(self.mirror.pods) - set(self.mirror.provisional)
         if kind == BUDGET:
             return self.mirror.reader.budget_names
+        if kind in DEVICE_KINDS:
+            return self.steering.inventory.known(kind)
         return set(self.plans.pod_groups.get(kind, ()))
 
     def _forget(self, kind: str, name: str, now_s: float) -> None:
         if kind == NODE:
             self.mirror.forget_node(name, now_s)
+            self.steering.forget_node(name)
         elif kind == POD:
             seen = self.mirror.pods.get(name)
             self.mirror.forget_pod(name, now_s)
@@ -475,6 +521,8 @@ class Owner:
                 self.plans.forget(seen.group)
         elif kind == BUDGET:
             self.mirror.reader.forget_budget(name)
+        elif kind in DEVICE_KINDS:
+            self.steering.forget(kind, name, now_s)
         elif kind in POD_GROUPS:
             self.plans.pod_groups.get(kind, {}).pop(name, None)
             self._whole.clear()
@@ -483,5 +531,7 @@ class Owner:
 def _key(kind: str, thing: Object) -> str:
     if kind == NODE:
         return str(metadata_of(thing).get("name") or "")
+    if kind in DEVICE_KINDS:
+        return name_of(thing)
     metadata = metadata_of(thing)
     return f"{metadata.get('namespace') or 'default'}/{metadata.get('name') or ''}"

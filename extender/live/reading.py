@@ -9,12 +9,14 @@ from bayplan.extender.live.enforcing import Way, asking, way_of, ways_on
 from bayplan.scheduler.types import Request
 from bayplan.traces.kubernetes import keys
 from bayplan.traces.kubernetes.budgets import Budgets, read_budgets
+from bayplan.traces.kubernetes.dra.claims import claims_of
+from bayplan.traces.kubernetes.dra.types import PodClaim
 from bayplan.traces.kubernetes.gpus import Gpus, named_on
 from bayplan.traces.kubernetes.minima import wrong_with
 from bayplan.traces.kubernetes.nodes import NodeFacts, read_node
-from bayplan.traces.kubernetes.objects import Object, dict_of, metadata_of, name_of
+from bayplan.traces.kubernetes.objects import Object, dict_of, metadata_of, name_of, objects_in
 from bayplan.traces.kubernetes.pods import PodFacts, PodReader, member_of
-from bayplan.traces.kubernetes.reader import FINISHED, NO_CLAIMS
+from bayplan.traces.kubernetes.reader import FINISHED
 from bayplan.traces.kubernetes.refining import uuids_in
 from bayplan.traces.kubernetes.resources import BadField
 from bayplan.traces.kubernetes.schemes import Member, named_by, rivals_of, says_nothing
@@ -45,7 +47,7 @@ class Seen:
     ``leaving``: it is being deleted. ``problem`` says what of it cannot be used. ``thing`` is
     the object of a pod that shares GPUs: it may ask for something else when the cluster gets other
     GPUs, and has to be told which it was given. ``asking`` tells which containers ask for whole
-    GPUs; empty where none does.
+    GPUs; empty where none does. ``claims`` are those of devices.
     """
 
     uid: str
@@ -60,6 +62,7 @@ class Seen:
     version: str = ""
     asking: tuple[bool, ...] = ()
     rivals: Rivals = NO_RIVALS
+    claims: tuple[PodClaim, ...] = ()
 
     @property
     def node(self) -> str:
@@ -81,6 +84,8 @@ class Reader:
         Disruption budgets, as far as ``learn_budgets`` has read them.
     n_way_changes
         How often a node came to enforce other shares than before.
+    by_claims
+        The nodes whose GPUs a driver of dynamic resource allocation gives out.
     named
         The uuids of GPUs that pods have named, which nodes show of their GPUs. None is forgotten:
         kinds of GPUs are not, either.
@@ -95,6 +100,7 @@ class Reader:
     _gpus: dict[Gpus, int] = field(default_factory=dict)
     _pods: PodReader = field(default_factory=lambda: PodReader([], {}, _GIB_MIB))
     n_way_changes: int = 0
+    by_claims: set[str] = field(default_factory=set)
     budgets: Budgets = field(default_factory=lambda: Budgets({}, {}))
     _budgets: dict[str, Object] = field(default_factory=dict)
     _budgets_read: bool = True
@@ -167,6 +173,8 @@ class Reader:
         self._pods.forget_if_many(MOST_REMEMBERED)
         facts, way, problem = self._read(member, status)
         self.named |= uuids_in(facts.room[2])
+        if status.get("extendedResourceClaimStatus"):
+            facts = _by_claim(facts, status)
         key, group, rivals = "", "", NO_RIVALS
         if not says_nothing(member):
             key, name = named_by(member)
@@ -189,6 +197,7 @@ class Reader:
             str(metadata.get("resourceVersion") or ""),
             asking(member.spec) if way in (None, Way.PLUGIN) else (),
             rivals,
+            _claims(member, status),
         )
 
     def request(self, seen: Seen, gang: str = "") -> Request:
@@ -273,7 +282,9 @@ class Reader:
         """Return a reader that knows the same and shares nothing that changes."""
         pods = PodReader(self._pods.gpus, {}, self._pods.aliyun_mib, set(self._pods.selecting))
         named = set(self.named)
-        return Reader(dict(self.nodes), {}, named, dict(self._ways), dict(self._gpus), pods)
+        nodes, ways, gpus = dict(self.nodes), dict(self._ways), dict(self._gpus)
+        by_claims = set(self.by_claims)
+        return Reader(nodes, {}, named, ways, gpus, pods, by_claims=by_claims)
 
     def _protecting(self, seen: Seen) -> tuple[str, ...]:
         member = seen.facts.member
@@ -300,11 +311,27 @@ class Reader:
         try:
             way = way_of(member.spec, member.annotations)
             facts = self._pods.read(member, status)
-            if member.spec.get("resourceClaims"):
-                return facts, way, f"spec.resourceClaims: {NO_CLAIMS}"
         except BadField as bad:
             return self._pods.salvaged(member, status), way, f"{bad.field}: {bad.text}"
         return facts, way, ""
+
+
+def _by_claim(facts: PodFacts, status: Object) -> PodFacts:
+    """Return a pod without what kube-scheduler has made a claim of: its devices are the claim's.
+
+    Resources that a DeviceClass has a name for are given out so (KEP-5004).
+    """
+    made = objects_in(dict_of(status.get("extendedResourceClaimStatus")).get("requestMappings"))
+    names = {str(each.get("resourceName")) for each in made}
+    cpu, memory, devices, others = facts.room
+    kept = tuple((name, n) for name, n in others if name not in names)
+    return facts._replace(room=(cpu, memory, () if keys.GPU in names else devices, kept))
+
+
+def _claims(member: Member, status: Object) -> tuple[PodClaim, ...]:
+    if not member.spec.get("resourceClaims"):
+        return ()
+    return claims_of(member.spec, status, member.namespace)
 
 
 def _is_looked_at_again(member: Member, way: Way | None) -> bool:

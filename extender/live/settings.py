@@ -53,6 +53,8 @@ class Live:
     hami, gpushare
         Whether the choice of GPUs is written where the device plugins of these projects read it.
         Their own schedulers must not run then.
+    dra
+        Whether pods with claims of devices are steered; else they are refused.
     gangs
         How gangs start.
     health
@@ -65,5 +67,6 @@ class Live:
     at_filter: bool = False
     hami: bool = False
     gpushare: bool = False
+    dra: bool = True
     gangs: Gangs = field(default_factory=Gangs)
     health: Judging | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from bayplan.extender.live.dra.inventory import Counts
 from bayplan.extender.live.owner import Owner
 from bayplan.extender.verbs import FilterAnswer, Victims
 from bayplan.scheduler.types import GPU_MILLI
@@ -58,6 +59,12 @@ class Numbers:
             "Idle GPU compute on GPUs that somebody has a share of: whole GPUs cannot use it.",
             registry=registry,
         )
+        self._devices = Gauge(
+            "bayplan_devices",
+            "Devices that drivers publish, by state; blocked: their GPU has too little left.",
+            ["state"],
+            registry=registry,
+        )
         self._crowded = Gauge(
             "bayplan_pods_crowded", "Pods that run where they do not fit.", registry=registry
         )
@@ -108,4 +115,8 @@ class Numbers:
         self._gpus.labels("idle").set(idle)
         self._gpus.labels("used").set(total - idle)
         self._stranded.set(float(np.sum(shared)) / GPU_MILLI)
+        inventory = owner.steering.inventory
+        counts = [inventory.counts(node) for node in inventory.nodes]
+        for k, state in enumerate(Counts._fields):
+            self._devices.labels(state).set(sum(each[k] for each in counts))
         self._crowded.set(len(owner.mirror.crowded()))

@@ -61,6 +61,7 @@ def overview(owner: Owner) -> Object:
     view = cluster.view
     problems = [str(each) for group in mirror.reader.problems.values() for each in group]
     problems += [str(each) for group in owner.plans.problems.values() for each in group]
+    problems += owner.steering.problems()
     problems += [f"pod {uid}: {why}" for uid, why in mirror.crowded()]
     problems += [f"pod {uid}: {seen.problem}" for uid, seen in mirror.pods.items() if seen.problem]
     state: Object = {

@@ -127,15 +127,20 @@ def _of_pod(owner: Owner, seen: Seen, now_s: float) -> Brief | Question:
     if uid in mirror.holds:
         node = mirror.cluster.pods[uid].placement.node
         return replace(first, state=State.KEPT, nodes=(node,), notes=_of_its_gang(owner, seen))
-    if seen.group:
-        request = mirror.reader.request(seen)
-    nodes = mirror.giving(seen)
-    policy = owner.settings.placement
+    return _alone(owner, seen, first, now_s)
+
+
+def _alone(owner: Owner, seen: Seen, first: Brief, now_s: float) -> Brief | Question:
+    """Return about a pod that waits for nobody where it would fit."""
+    request, policy = owner.mirror.reader.request(seen), owner.settings.placement
+    nodes, others = _candidates(owner, seen)
+    if seen.claims and nodes is not None and not nodes.any():
+        return replace(first, why=others)
 
     def work(engine: Engine) -> Brief:
         return brief_of_pod(engine, request, now_s, policy=policy, nodes=nodes)
 
-    return Question(first, work, _left_out(owner, seen, nodes))
+    return Question(first, work, _left_out(owner, nodes, others))
 
 
 def _bound(owner: Owner, seen: Seen, request: Request, at: str) -> Brief | Question:
@@ -178,12 +183,12 @@ def _of_gang(owner: Owner, group: Group, now_s: float) -> Brief | Question:
         return replace(first, why=why)
     gang = plans.gang(name)
     assert gang is not None
-    nodes = mirror.giving(every[0])
+    nodes, others = _candidates(owner, every[0])
 
     def work(engine: Engine) -> Brief:
         return brief_of_gang(engine, gang, now_s, least=least, nodes=nodes)
 
-    return Question(first, work, _left_out(owner, every[0], nodes))
+    return Question(first, work, _left_out(owner, nodes, others))
 
 
 def _keeps_back(owner: Owner, every: list[Seen]) -> str:
@@ -213,12 +218,19 @@ def _of_its_gang(owner: Owner, seen: Seen) -> tuple[str, ...]:
     return (f"gang {group.name}: {n} of {len(group.members)} members are bound{here}",)
 
 
-def _left_out(owner: Owner, seen: Seen, nodes: BoolArray | None) -> tuple[str, ...]:
+def _candidates(owner: Owner, seen: Seen) -> tuple[BoolArray | None, str]:
+    """Return which rows (n_rows,) do for what a pod wants of devices, and why others do not."""
+    if seen.claims:
+        return owner.steering.nodes_for(seen)
+    return owner.mirror.giving(seen), missing(seen.way)
+
+
+def _left_out(owner: Owner, nodes: BoolArray | None, others: str) -> tuple[str, ...]:
     n_nodes = len(owner.mirror.cluster.nodes)
     n = n_nodes if nodes is None else int(nodes.sum())
     if n == n_nodes:
         return ()
-    return (f"candidates are {n} of {plural(n_nodes, 'node')}; others: {missing(seen.way)}",)
+    return (f"candidates are {n} of {plural(n_nodes, 'node')}; others: {others}",)
 
 
 def _gated(gates: tuple[str, ...]) -> str:

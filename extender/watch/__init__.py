@@ -5,8 +5,8 @@ are in ``steps``), ``stream`` does it in a thread for each kind, ``lines`` decod
 hands on to the event loop, ``telling`` counts.
 """
 
-from bayplan.extender.watch.kinds import KINDS, Kind
+from bayplan.extender.watch.kinds import KINDS, Kind, followed
 from bayplan.extender.watch.sink import Sink
 from bayplan.extender.watch.watches import Watches
 
-__all__ = ["KINDS", "Kind", "Sink", "Watches"]
+__all__ = ["KINDS", "Kind", "Sink", "Watches", "followed"]

@@ -19,6 +19,8 @@ _OF_PROJECTS = (
     ("scheduling.godel.kubewharf.io", "v1alpha1"),
 )
 """API groups and versions of the PodGroups that clusters have of other projects."""
+RESOURCE_SLICES, RESOURCE_CLAIMS = "ResourceSlice", "ResourceClaim"
+RESOURCE_TEMPLATES, DEVICE_CLASSES = "ResourceClaimTemplate", "DeviceClass"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,20 @@ class Kind:
 
 
 GROUPS = "scheduling.k8s.io"
+RESOURCES = "resource.k8s.io"
+
+
+def _of_devices(name: str, plural: str) -> Kind:
+    return Kind(name, name, RESOURCES, ("v1",), plural, optional=True)
+
+
+DEVICE_KINDS = (
+    _of_devices(DEVICE_CLASSES, "deviceclasses"),
+    _of_devices(RESOURCE_SLICES, "resourceslices"),
+    _of_devices(RESOURCE_TEMPLATES, "resourceclaimtemplates"),
+    _of_devices(RESOURCE_CLAIMS, "resourceclaims"),
+)
+"""Those of dynamic resource allocation, which are watched with ``devices.dra``."""
 
 KINDS = (
     Kind(NODES, "Node", "", ("v1",), "nodes"),
@@ -74,6 +90,7 @@ KINDS = (
         for group, version in _OF_PROJECTS
     ),
     Kind(BUDGETS, "PodDisruptionBudget", "policy", ("v1",), "poddisruptionbudgets"),
+    *DEVICE_KINDS,
     # What a pod asks for is read by the GPUs that there are, its priority by its class.
     Kind(
         PODS,
@@ -92,3 +109,14 @@ KINDS = (
     ),
 )
 """All kinds, in the order in which they are first listed."""
+
+
+def followed(*, devices: bool) -> tuple[Kind, ...]:
+    """Return the kinds that are watched.
+
+    Parameters
+    ----------
+    devices
+        Whether those of dynamic resource allocation are among them.
+    """
+    return tuple(kind for kind in KINDS if devices or kind not in DEVICE_KINDS)

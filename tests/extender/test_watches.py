@@ -16,7 +16,16 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from bayplan.extender.watch import Watches, lines, machine, stream
-from bayplan.extender.watch.kinds import BUDGETS, KINDS, NODES, PLUGIN_POD_GROUPS, POD_GROUPS, PODS
+from bayplan.extender.watch.kinds import (
+    BUDGETS,
+    DEVICE_KINDS,
+    KINDS,
+    NODES,
+    PLUGIN_POD_GROUPS,
+    POD_GROUPS,
+    PODS,
+    followed,
+)
 from bayplan.traces.kubernetes.objects import Object
 
 from . import stub_world as paths
@@ -87,7 +96,9 @@ def test_pods_are_listed_after_what_they_are_read_by(stub: Stub, tmp_path: Path)
 
     calls = asyncio.run(story()).mirror.calls
     begun = calls.index(("replacing", PODS))
-    assert all(calls.index(("replaced", kind.name)) < begun for kind in KINDS if kind.name != PODS)
+    (pods,) = (kind for kind in KINDS if kind.name == PODS)
+    assert len(pods.after) == 4
+    assert all(calls.index(("replaced", name)) < begun for name in pods.after)
 
 
 def test_pages_are_followed_to_the_end(stub: Stub, tmp_path: Path) -> None:
@@ -125,7 +136,13 @@ def test_many_kinds_are_listed_in_pages_at_the_same_time(stub: Stub, tmp_path: P
         PLUGIN_POD_GROUPS: 700,
         POD_GROUPS: 0,
         PODS: 5,
+        **dict.fromkeys((kind.name for kind in DEVICE_KINDS), 0),  # their API is not served
     }
+
+
+def test_kinds_of_devices_are_followed_only_where_that_is_wished() -> None:
+    assert followed(devices=True) == KINDS
+    assert {*KINDS} - {*followed(devices=False)} == {*DEVICE_KINDS}
 
 
 def test_a_pod_that_finishes_is_deleted(stub: Stub, tmp_path: Path) -> None:

@@ -30,9 +30,13 @@ KINDS = {
     "Job": ("apis/batch/v1", "jobs"),
     "PriorityClass": ("apis/scheduling.k8s.io/v1", "priorityclasses"),
     "PodDisruptionBudget": ("apis/policy/v1", "poddisruptionbudgets"),
+    "DeviceClass": ("apis/resource.k8s.io/v1", "deviceclasses"),
+    "ResourceSlice": ("apis/resource.k8s.io/v1", "resourceslices"),
+    "ResourceClaim": ("apis/resource.k8s.io/v1", "resourceclaims"),
+    "ResourceClaimTemplate": ("apis/resource.k8s.io/v1", "resourceclaimtemplates"),
 }
 """From a kind to its group and version, and its name in addresses."""
-WIDE = {"Node", "Namespace", "PriorityClass"}
+WIDE = {"Node", "Namespace", "PriorityClass", "DeviceClass", "ResourceSlice"}
 """Kinds without a namespace."""
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from bayplan.extender.config.keys import DRA
 from bayplan.extender.config.reading import read_config
 from bayplan.extender.permissions import EVICT, HEALTH, NUDGE, REPARTITION, rights
 from kustomizing import DEPLOY, render
@@ -37,7 +38,7 @@ def allowed(role: Object) -> set[tuple[str, str, str]]:
 @pytest.mark.parametrize(
     ("folder", "name", "keys"),
     [
-        ("base", "bayplan-extender", ("", NUDGE)),
+        ("base", "bayplan-extender", ("", NUDGE, DRA)),
         ("evict", "bayplan-evict", (EVICT,)),
         ("health", "bayplan-health", (HEALTH,)),
         ("repartition", "bayplan-repartition", (REPARTITION,)),
