@@ -54,8 +54,8 @@ def busy(owner: Owner, watched: Watched, name: str) -> str:
     for seen in owner.mirror.there(name):
         if uses_gpus(seen):
             return f"pod {seen.uid} uses its GPUs"
-        if seen.problem:
-            return f"it cannot be told what pod {seen.uid} uses: {seen.problem}"
+        if why := seen.problem or ("spec.resourceClaims" if seen.claims else ""):
+            return f"it cannot be told what pod {seen.uid} uses: {why}"
     promised = set(owner.promised(name))
     promised |= {uid for uid, at in watched.nominated.items() if at == name}
     return f"pod {min(promised)} is to have room there" if promised else ""

@@ -97,7 +97,7 @@ def test_pods_are_listed_after_what_they_are_read_by(stub: Stub, tmp_path: Path)
     calls = asyncio.run(story()).mirror.calls
     begun = calls.index(("replacing", PODS))
     (pods,) = (kind for kind in KINDS if kind.name == PODS)
-    assert len(pods.after) == 4
+    assert len(pods.after) == 8
     assert all(calls.index(("replaced", name)) < begun for name in pods.after)
 
 

@@ -176,7 +176,7 @@ def test_the_last_device_is_promised_once_until_the_claim_has_it_or_the_hold_is_
     assert not owner.may_fit("default/q")
     owner.tick(60.0)
     assert owner.may_fit("default/q")
-    assert owner.filter(second, ["a"], 61.0, holds=True).passed == ["a"]
+    assert owner.filter(second, ["a"], 61.0, holds=False).passed == ["a"]
     # Bound by us, seen bound, and only then allocated as far as the watches show.
     assert list(owner.prioritize(first, ["a"], 61.0)) == [("a", 10)]
     assert isinstance(owner.reserve("default/p", "a", 61.0), Ready)
