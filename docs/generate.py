@@ -47,6 +47,7 @@ COMMANDS = (
     ("extender", "config"),
     ("extender", "check"),
     ("extender", "probe"),
+    ("quota",),
 )
 WIDTH = "80"
 
@@ -170,6 +171,7 @@ async def _extender_metrics() -> str:
     from bayplan.extender.api import Client, Connection, Recorder
     from bayplan.extender.http.metrics import HttpMetrics, TlsMetrics
     from bayplan.extender.service.numbers import Numbers
+    from bayplan.extender.service.queue_numbers import QueueNumbers
     from bayplan.extender.watch.kinds import KINDS
     from bayplan.extender.watch.telling import Counters
 
@@ -177,6 +179,7 @@ async def _extender_metrics() -> str:
     client = Client(Connection(_no_cluster), registry)
     recorder = Recorder(client, registry)
     Numbers(registry)
+    QueueNumbers(registry)
     Counters(registry, [kind.name for kind in KINDS])
     HttpMetrics(registry)
     TlsMetrics(registry)

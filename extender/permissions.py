@@ -9,6 +9,7 @@ from bayplan.extender.service.owners import PATHS
 from bayplan.extender.watch.kinds import KINDS
 
 EVICT, NUDGE = "gangs.rollback", "state.nudge"
+LIFT, RECLAIM = "queues.lift", "queues.reclaim"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -47,7 +48,8 @@ def needed(values: Mapping[str, object]) -> tuple[Right, ...]:
     values
         The values of the configuration's keys, by path.
     """
-    on = {EVICT: values[EVICT] == "evict", NUDGE: bool(values[NUDGE])}
+    evicts = "evict" in (values[EVICT], values[RECLAIM])
+    on = {EVICT: evicts, NUDGE: bool(values[NUDGE]), LIFT: bool(values[LIFT])}
     return tuple(right for right in rights() if on.get(right.wanted_by, True))
 
 
@@ -67,6 +69,7 @@ _WRITING = (
     Right("", "pods", "create", "binding", why="no pod is bound"),
     Right("events.k8s.io", "events", "create", why="nobody is told why pods wait"),
     Right("events.k8s.io", "events", "patch", why="Events that repeat are not counted"),
-    Right("", "pods", "create", "eviction", wanted_by=EVICT, why="gangs stay bound in part"),
+    Right("", "pods", "create", "eviction", wanted_by=EVICT, why="who is to make room stays"),
     Right("", "pods", "patch", "status", wanted_by=NUDGE, why="pods wait for up to five minutes"),
+    Right("", "pods", "patch", wanted_by=LIFT, why="gated pods wait for ever"),
 )

@@ -15,6 +15,7 @@ from bayplan import __version__
 from bayplan.extender import logs, loop
 from bayplan.extender.api import Client, Recorder
 from bayplan.extender.config.policy import check_policy
+from bayplan.extender.config.queues import queueing_settings, read_tree
 from bayplan.extender.config.reading import Values, read_config
 from bayplan.extender.config.settings import http_settings, service_settings
 from bayplan.extender.connecting import connection_of
@@ -22,9 +23,12 @@ from bayplan.extender.http.app import App
 from bayplan.extender.http.server import Server
 from bayplan.extender.service.api import ApiCalls
 from bayplan.extender.service.numbers import Numbers
+from bayplan.extender.service.queue_numbers import QueueNumbers
+from bayplan.extender.service.queues import Queues
 from bayplan.extender.service.service import Service
-from bayplan.extender.warming import warm
+from bayplan.extender.warming import warm, warm_queues
 from bayplan.extender.watch import Watches
+from bayplan.scheduler.queues import QueueTree
 
 LOG = logging.getLogger("bayplan.extender")
 
@@ -44,11 +48,12 @@ def serve(config: Path | None) -> int:
     """
     values = read_config(config)
     check_policy(config, values)
+    tree = read_tree(config, values)
     logs.set_up(form=str(values["log.format"]), level=str(values["log.level"]))
-    return loop.run(_serve(values))
+    return loop.run(_serve(values, tree))
 
 
-async def _serve(values: Values) -> int:
+async def _serve(values: Values, tree: QueueTree | None) -> int:
     registry = CollectorRegistry()
     for collector in (GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR):
         registry.register(collector)
@@ -57,9 +62,12 @@ async def _serve(values: Values) -> int:
         connection, registry, qps=float(values["api.qps"]), burst=int(values["api.burst"])
     )
     recorder = Recorder(client, registry)
-    service = Service(
-        service_settings(values), ApiCalls(client, recorder), _steady_clock(), Numbers(registry)
-    )
+    calls, clock = ApiCalls(client, recorder), _steady_clock()
+    service = Service(service_settings(values, tree), calls, clock, Numbers(registry))
+    if service.owner.quota is not None:
+        settings, numbers = queueing_settings(values), QueueNumbers(registry)
+        quota = service.owner.quota
+        service.queues = Queues(service.owner, quota, settings, calls, clock, numbers)
     watches = Watches(connection, service, registry)
     service.lacks = watches.not_ready
     server = Server(App(service, http_settings(values), registry))
@@ -83,6 +91,8 @@ async def _start(service: Service, watches: Watches) -> None:
     """Compile what calls need, then look at the cluster."""
     start_s = time.monotonic()
     await asyncio.to_thread(warm)
+    if service.queues is not None:
+        await asyncio.to_thread(warm_queues)
     service.warm = True
     LOG.info("kernels are ready", extra={"seconds": round(time.monotonic() - start_s, 3)})
     watches.start()

@@ -13,6 +13,7 @@ from bayplan.extender.check.scheduler import of_scheduler
 from bayplan.extender.check.scheduler_file import read_scheduler
 from bayplan.extender.check.versions import of_apis, of_version
 from bayplan.extender.config.policy import check_policy
+from bayplan.extender.config.queues import read_tree
 from bayplan.extender.config.reading import read_config
 from bayplan.extender.connecting import connection_of
 from bayplan.scheduler.errors import InputError
@@ -43,6 +44,7 @@ def check(
         raise InputError(f"--account is {account!r}", fix="write it as namespace/name")
     values = dict(read_config(config))
     check_policy(config, values)
+    read_tree(config, values, files=False)
     if kubeconfig is not None:
         values["api.kubeconfig"] = str(kubeconfig)
     scheduler = None if scheduler_config is None else read_scheduler(scheduler_config)

@@ -8,6 +8,7 @@ from bayplan.extender.config.reading import Values
 from bayplan.extender.http.settings import HttpSettings, TlsSettings
 from bayplan.extender.live.settings import Gangs, Live, Rollback
 from bayplan.extender.service.settings import Service
+from bayplan.scheduler.queues import QueueTree
 
 SPARE_S = 0.5
 """Calls end so much before kube-scheduler gives them up."""
@@ -33,8 +34,8 @@ def http_settings(values: Values) -> HttpSettings:
     )
 
 
-def service_settings(values: Values) -> Service:
-    """Return how pods are placed and bound."""
+def service_settings(values: Values, queues: QueueTree | None = None) -> Service:
+    """Return how pods are placed and bound, within the limits of queues."""
     timeout_s = float(values["server.http_timeout_s"])
     gangs = Gangs(
         hold_s=float(values["gangs.hold_s"]),
@@ -49,6 +50,7 @@ def service_settings(values: Values) -> Service:
         hami=bool(values["devices.hami"]),
         gpushare=bool(values["devices.gpushare"]),
         gangs=gangs,
+        queues=queues,
     )
     return Service(
         live=live,

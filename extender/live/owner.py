@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayplan.extender.live import preempting
+from bayplan.extender.live import limiting, preempting
 from bayplan.extender.live.asking import (
     BEST,
     Candidates,
@@ -26,6 +26,7 @@ from bayplan.extender.live.asking import (
 from bayplan.extender.live.enforcing import Way
 from bayplan.extender.live.mirror import Mirror
 from bayplan.extender.live.plans import POD_GROUPS, NoPlan, Plan, Plans
+from bayplan.extender.live.quota import Quota, is_vague
 from bayplan.extender.live.reading import Seen
 from bayplan.extender.live.settings import Live
 from bayplan.extender.names import NodeNames
@@ -80,6 +81,8 @@ class Owner:
         The gangs.
     synced
         The kinds that have been listed.
+    quota
+        The queues; None: there are none.
     """
 
     def __init__(self, settings: Live) -> None:
@@ -89,6 +92,8 @@ class Owner:
         policy = make_policy(settings.placement)
         self.engine = Engine(self.mirror.cluster, policy, seed=settings.seed)
         self.plans = Plans(self.mirror, self.engine, settings.gangs)
+        self.quota = None if settings.queues is None else Quota(settings.queues, self.mirror)
+        self.plans.over = None if self.quota is None else self.quota.over
         self.synced: set[str] = set()
         self._listed: dict[str, set[str]] = {}
         self._partial_since_s: dict[str, float] = {}
@@ -163,9 +168,13 @@ class Owner:
         if at := self.mirror.assumed.get(seen.uid):
             return self._only(at, among, f"the pod is being bound to {at}")
         group = self.plans.group(seen.group) if seen.group else None
+        if self.quota is not None and (why := self._refused(seen, group)):
+            return FilterAnswer.nowhere(names, why, lasting=True)
         try:
             if group is not None:
                 return self._filter_member(seen, group, among, now_s, holds=holds)
+            if self.quota is not None:
+                return self._filter_within(self.quota, seen, among, now_s, holds=holds)
             if holds:
                 self._drop_hold(seen.uid, now_s)
                 if self.settings.at_filter and (node := self._chosen(seen, among, now_s)):
@@ -191,6 +200,8 @@ class Owner:
             choice = best(self.mirror, self.engine, seen, among, now_s)
             if choice.placement is None:
                 return nobody
+            if self.quota is not None and self.quota.over([choice]):
+                return nobody
             points = scored(self.mirror, self.engine, seen, among, choice.placement.node)
             self.mirror.hold(choice, now_s + self.settings.hold_s)
         except (InvalidRequest, StateError):
@@ -208,6 +219,8 @@ class Owner:
         self.mirror.learn_budgets(now_s)
         self._drop_hold(seen.uid, now_s)
         group = self.plans.group(seen.group) if seen.group else None
+        if self.quota is not None and self._refused(seen, group):
+            return {}  # nobody's leaving makes more of its share
         try:
             if group is not None:
                 return preempting.chosen_for_member(
@@ -259,6 +272,8 @@ class Owner:
             decision = best(self.mirror, self.engine, seen, among, now_s)
             if decision.placement is None:
                 return Refused(f"node {node} has no room any more: {self._why(seen, among)}")
+            if self.quota is not None and (over := self.quota.over([decision])):
+                return Refused(over)
         try:
             self.mirror.assume(decision, now_s)
         except StateError as error:
@@ -300,6 +315,8 @@ class Owner:
             return False
         if seen.group:
             return True
+        if self.quota is not None and self._refused(seen, None):
+            return False
         try:
             fits, giving = self.engine.feasible(alone(self.mirror, seen)), self.mirror.giving(seen)
             return bool((fits if giving is None else fits & giving).any())
@@ -331,6 +348,28 @@ class Owner:
             return seen
         self.mirror.note_early(seen, now_s + EARLY_S)
         return seen
+
+    def _refused(self, seen: Seen, group: Group | None) -> str:
+        assert self.quota is not None
+        return limiting.refused(self.quota, self.mirror, self.plans, seen, group)
+
+    def _filter_within(
+        self, quota: Quota, seen: Seen, among: Candidates, now_s: float, *, holds: bool
+    ) -> FilterAnswer:
+        """Answer for a pod whose queue has limits by GPU model, or may have."""
+        request = alone(self.mirror, seen)
+        if holds:
+            self._drop_hold(seen.uid, now_s)
+        closed = quota.closed(request)
+        beside = limiting.without(among, quota.closed_rows(closed)) if closed else among
+        if holds and self.settings.at_filter and (node := self._chosen(seen, beside, now_s)):
+            return FilterAnswer(NodeNames.of([node]), np.zeros(1, np.int64))
+        if is_vague(request) and seen.uid not in self.mirror.cluster.pods:
+            choice = best(self.mirror, self.engine, seen, beside, now_s)
+            if choice.placement is not None and (why := quota.over([choice])):
+                return FilterAnswer.nowhere(among.names, why, lasting=True)
+        answer = filtered(self.mirror, self.engine, seen, among)
+        return limiting.with_reasons(answer, among, closed, self.mirror) if closed else answer
 
     def _filter_member(
         self, seen: Seen, group: Group, among: Candidates, now_s: float, *, holds: bool
@@ -405,11 +444,17 @@ class Owner:
         choice = best(self.mirror, self.engine, seen, among, now_s)
         if choice.placement is None:
             return ""
+        if self.quota is not None and self.quota.over([choice]):
+            return ""
         try:
             self.mirror.hold(choice, now_s + self.settings.hold_s)
         except StateError:
             return ""
         return choice.placement.node
+
+    def nominate(self, uid: str, node: str, until_s: float) -> None:
+        """Keep room on a node for a pod as soon as there is some, which others leave."""
+        self._nominated[uid] = node, until_s
 
     def _hold_nominated(self, now_s: float) -> None:
         """Keep the room that victims have left for whom they left it."""

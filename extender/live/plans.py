@@ -7,7 +7,7 @@ the gang is planned anew, and who is bound stays where it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bayplan.extender.live.mirror import Mirror
@@ -72,6 +72,8 @@ class Plans:
         PodGroup objects by kind, and by namespace/name.
     sizes
         How many members a gang has as its owner says, by namespace/name; None: nobody can tell.
+    over
+        Returns which limit of a queue some decisions would break; None: there are no queues.
     """
 
     mirror: Mirror
@@ -80,6 +82,7 @@ class Plans:
     pod_groups: dict[str, dict[str, Object]] = field(default_factory=dict)
     sizes: dict[str, int | None] = field(default_factory=dict)
     problems: dict[str, tuple[Problem, ...]] = field(default_factory=dict)
+    over: Callable[[Sequence[Decision]], str] | None = None
     plans: dict[str, Plan] = field(default_factory=dict)
     _newest_s: dict[str, tuple[int, float]] = field(default_factory=dict)
 
@@ -137,7 +140,7 @@ class Plans:
     ) -> Plan | NoPlan:
         """Plan a gang anew, who is bound stays; with ``holds`` keep the room for its members."""
         least = self.least(group)
-        if missing := self._incomplete(seen, group, least, now_s):
+        if missing := self.incomplete(seen, group, least, now_s):
             return missing
         self.drop(group.name, now_s)
         plan = self.engine.decide_gang(self._gang(group, least), now_s, nodes)
@@ -145,6 +148,8 @@ class Plans:
             if seen.uid in self.mirror.cluster.pods:
                 return NoPlan("the pod is bound already")
             return NoPlan(f"gang {group.name}: {plan.why or 'nobody is left to place'}")
+        if self.over is not None and (over := self.over(plan.decisions)):
+            return NoPlan(f"gang {group.name}: {over}")
         made = Plan(group.name, least, _nodes(plan), now_s + self.settings.hold_s)
         if holds and not self._hold(plan, made):
             return NoPlan(f"gang {group.name}: room went while it was planned", waits=True)
@@ -190,6 +195,10 @@ class Plans:
         """Whether members are bound already: the gang is in part until all others are."""
         return any(map(self.mirror.is_bound, self.mirror.groups.get(plan.name, ())))
 
+    def has_started(self, group: Group) -> bool:
+        """Whether as many members are bound as must start together."""
+        return sum(self.mirror.is_bound(m.uid) for m in group.members) >= self.least(group)
+
     def least_of_running(self) -> dict[str, int]:
         """Return how many members each gang must keep of which some are bound."""
         is_bound = self.mirror.is_bound
@@ -197,9 +206,8 @@ class Plans:
         groups = [group for name in running if (group := self.group(name)) is not None]
         return {group.name: self.least(group) for group in groups}
 
-    # --- inside ---------------------------------------------------------------------------
-
-    def _incomplete(self, seen: Seen, group: Group, least: int, now_s: float) -> NoPlan | None:
+    def incomplete(self, seen: Seen, group: Group, least: int, now_s: float) -> NoPlan | None:
+        """Return why a gang cannot be planned yet: members are to come; None: it can."""
         n = len(group.members)
         if n < least:
             return NoPlan(f"gang {group.name}: {n} of {least} pods exist", waits=True)
@@ -213,6 +221,8 @@ class Plans:
         if now_s - since_s < self.settings.settle_s:
             return NoPlan(f"gang {group.name}: {n} pods so far; others may come", waits=True)
         return None
+
+    # --- inside ---------------------------------------------------------------------------
 
     def _gang(self, group: Group, least: int) -> Gang:
         pods = self.mirror.pods

@@ -39,7 +39,7 @@ class Seen:
     one. ``leaving``: it is being deleted. ``problem`` says what of it cannot be used. ``thing`` is
     the object of a pod that shares GPUs: it may ask for something else when the cluster gets other
     GPUs, and has to be told which it was given. ``asking`` tells which containers ask for whole
-    GPUs; empty where none does.
+    GPUs; empty where none does. ``created``: when it was made (ISO 8601), of one with gates.
     """
 
     uid: str
@@ -53,6 +53,7 @@ class Seen:
     thing: Object | None = None
     version: str = ""
     asking: tuple[bool, ...] = ()
+    created: str = ""
 
     @property
     def node(self) -> str:
@@ -169,6 +170,7 @@ class Reader:
             thing if _is_looked_at_again(member, way) else None,
             str(metadata.get("resourceVersion") or ""),
             asking(member.spec) if way in (None, Way.PLUGIN) else (),
+            str(metadata.get("creationTimestamp") or "") if facts.gates else "",
         )
 
     def request(self, seen: Seen, gang: str = "") -> Request:

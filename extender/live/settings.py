@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
+from bayplan.scheduler.queues import QueueTree
+
 
 class Rollback(Enum):
     """What becomes of a gang of which some members are bound and another can be placed nowhere."""
@@ -53,6 +55,8 @@ class Live:
         Their own schedulers must not run then.
     gangs
         How gangs start.
+    queues
+        Who may use how much; None: there are no queues.
     """
 
     placement: str = "best-fit"
@@ -62,3 +66,4 @@ class Live:
     hami: bool = False
     gpushare: bool = False
     gangs: Gangs = field(default_factory=Gangs)
+    queues: QueueTree | None = None

@@ -11,7 +11,7 @@ from bayplan.extender.check.nodes import gpu_resources, of_nodes
 from bayplan.extender.check.rights import of_rights, of_running
 from bayplan.extender.check.versions import of_apis, of_version
 from bayplan.extender.config.reading import read_config
-from bayplan.extender.permissions import EVICT, NUDGE, needed, rights
+from bayplan.extender.permissions import EVICT, LIFT, NUDGE, RECLAIM, needed, rights
 from e2e.controlplane.nodes import gpushare, hami, mig_mixed, mps, plain, time_sliced
 
 E, W, N = Severity.ERROR, Severity.WARNING, Severity.NOTE
@@ -126,6 +126,9 @@ def test_a_configuration_needs_rights_of_its_own() -> None:
     more = needed(VALUES | {EVICT: "evict"})
     extra = {(each.name, each.verb) for each in more} - names
     assert extra == {("pods/eviction", "create"), ("pods/status", "patch")}
+    queues = needed(VALUES | {LIFT: True, RECLAIM: "evict", NUDGE: False})
+    extra = {(each.name, each.verb) for each in queues} - names
+    assert extra == {("pods/eviction", "create"), ("pods", "patch")}
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from bayplan.extender.config.reading import read_config
-from bayplan.extender.permissions import EVICT, NUDGE, rights
+from bayplan.extender.permissions import EVICT, LIFT, NUDGE, rights
 from kustomizing import DEPLOY, render
 
 Object = dict[str, Any]
@@ -36,7 +36,11 @@ def allowed(role: Object) -> set[tuple[str, str, str]]:
 
 @pytest.mark.parametrize(
     ("folder", "name", "keys"),
-    [("base", "bayplan-extender", ("", NUDGE)), ("evict", "bayplan-evict", (EVICT,))],
+    [
+        ("base", "bayplan-extender", ("", NUDGE)),
+        ("evict", "bayplan-evict", (EVICT,)),
+        ("queues", "bayplan-queues", (LIFT,)),
+    ],
 )
 def test_a_role_has_what_the_code_needs_and_no_more(
     folder: str, name: str, keys: tuple[str, ...]
