@@ -12,7 +12,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from bayplan.extender.live.backfilling import estimate_s, may_start
-from bayplan.extender.live.quota import bounding
 from bayplan.extender.live.reclaiming import claims_of
 from bayplan.extender.live.rounds import Lift, Outcome, Round, Unit
 from bayplan.extender.live.using import use_over_time
@@ -21,6 +20,7 @@ from bayplan.scheduler.errors import InvalidRequest
 from bayplan.scheduler.events import Bound
 from bayplan.scheduler.explaining.text import verdict_words
 from bayplan.scheduler.ordering import (
+    KeyedOrder,
     Pending,
     Progress,
     amounts_of,
@@ -28,7 +28,7 @@ from bayplan.scheduler.ordering import (
     make_ordering,
     pending_of,
 )
-from bayplan.scheduler.queues import Admission, gpu_of
+from bayplan.scheduler.queues import gpu_of
 from bayplan.scheduler.types import Decision, Request
 
 NO_BACKFILL = "none"
@@ -72,8 +72,7 @@ class Work:
     def __init__(self, round_: Round) -> None:
         self.round = round_
         self.engine, self.cluster = round_.engine, round_.engine.cluster
-        self.admission = Admission(round_.tree, self.cluster)
-        self.admission.capacity = bounding(round_.tree, self.admission.capacity)
+        self.admission = round_.admission
         self.whys: dict[str, str] = {}
         self.started: set[str] = set()
         self.ordered: list[Unit] = []
@@ -89,8 +88,9 @@ class Work:
         self.ordered = [*open_, *(unit for unit in gated if unit.held_back)]
         if not open_:
             return lifts
-        pending = columns_of(self.round, open_)
-        order = make_ordering(self.round.settings.order).order(pending, self.round.now_s)
+        policy = make_ordering(self.round.settings.order)
+        pending = columns_of(self.round, open_, by_use=not isinstance(policy, KeyedOrder))
+        order = policy.order(pending, self.round.now_s)
         self.ordered[: len(open_)] = [open_[row] for row in order.tolist()]
         passing = self._passing(open_, pending, order)
         first = ""
@@ -189,14 +189,18 @@ class Work:
         return left
 
 
-def columns_of(round_: Round, units: Sequence[Unit]) -> Pending:
-    """Return gated units as the columns that ordering policies look at, a row each."""
+def columns_of(round_: Round, units: Sequence[Unit], *, by_use: bool = True) -> Pending:
+    """Return gated units as the columns that ordering policies look at, a row each.
+
+    Without ``by_use`` what queues use is left out: an order by keys of jobs does not look at it.
+    """
     jobs = [_job_of(round_, unit) for unit in units]
     waits = {
         job.uid: Progress(submit_s=unit.since_s) for job, unit in zip(jobs, units, strict=True)
     }
     cluster = round_.engine.cluster
-    use = use_over_time(cluster, round_.tree, round_.pods, round_.now_s)
+    tree = round_.admission.tree
+    use = use_over_time(cluster, tree, round_.pods, round_.now_s) if by_use else {}
     return pending_of(jobs, waits, use, amounts_of(cluster))
 
 

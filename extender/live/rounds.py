@@ -11,7 +11,7 @@ from bayplan.scheduler.arrays import BoolArray
 from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.gangs.types import Gang
 from bayplan.scheduler.preemption.types import Guards
-from bayplan.scheduler.queues import QueueTree
+from bayplan.scheduler.queues import Admission
 from bayplan.scheduler.types import Decision, Request
 
 
@@ -101,6 +101,8 @@ class Round:
     ----------
     engine
         On a copy of the cluster.
+    admission
+        What the queues use of it.
     pods
         All pods by uid, as they were seen.
     units
@@ -117,7 +119,7 @@ class Round:
 
     now_s: float
     engine: Engine
-    tree: QueueTree
+    admission: Admission
     settings: Queueing
     pods: Mapping[str, Seen]
     units: tuple[Unit, ...]

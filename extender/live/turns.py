@@ -117,10 +117,11 @@ class Turns:
             self.whys, self._told = {}, {}
             return None
         guards = self._guards(now_s)  # first: pods learn of their budgets
+        cluster = mirror.cluster.copy()
         return Round(
             now_s,
-            Engine(mirror.cluster.copy(), owner.engine.policy, seed=owner.engine.seed),
-            self.quota.tree,
+            Engine(cluster, owner.engine.policy, seed=owner.engine.seed),
+            self.quota.admission.beside(cluster),
             self.settings,
             dict(mirror.pods),
             tuple(self._units.values()),

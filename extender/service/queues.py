@@ -26,6 +26,9 @@ QUEUED, RECLAIM, RECLAIMED = "BayplanQueued", "BayplanReclaim", "BayplanReclaime
 EVERY_S = 1.0
 """How often it is looked whether a round is due."""
 
+APART = 20.0
+"""Calls wait while a round looks: so many times as long passes until the next one does."""
+
 MOST_NAMED = 5
 """Victims that an Event names."""
 
@@ -85,7 +88,9 @@ class Queues:
 
     async def round(self) -> None:
         """Look, work out, settle, write."""
-        round_ = self.turns.look(self._clock())
+        begun_s = self._clock()
+        round_ = self.turns.look(begun_s)
+        self._next_s = max(self._next_s, begun_s + APART * (self._clock() - begun_s))
         if self._owner.mirror.started:
             self._numbers.look_at(self._quota, self.turns)
         if round_ is None:

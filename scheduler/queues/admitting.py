@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from copy import copy
 
 from bayplan.scheduler.cluster import Cluster
 from bayplan.scheduler.queues.admission import admits
@@ -37,6 +38,12 @@ class Admission:
         self._cluster = cluster
         self._pods = usage_of(cluster, tree)
         self.capacity: Amounts = capacity_of(cluster)
+
+    def beside(self, cluster: Cluster) -> Admission:
+        """Return an independent admission in the same state, for a copy of the cluster."""
+        twin = copy(self)
+        twin._cluster, twin._pods = cluster, self._pods.copy()
+        return twin
 
     @property
     def usage(self) -> Usage:

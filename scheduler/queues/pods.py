@@ -99,6 +99,16 @@ class PodUsage:
         self._pods: dict[str, tuple[Request, dict[str, int]]] = {}
         self._claims: dict[str, _Claim] = {}
 
+    def copy(self) -> PodUsage:
+        """Return an independent usage in the same state, of the same tree."""
+        twin = PodUsage(self.usage.tree)
+        twin.usage = self.usage.copy()
+        twin._pods = dict(self._pods)
+        twin._claims = {
+            name: _Claim(claim.takes, dict(claim.users)) for name, claim in self._claims.items()
+        }
+        return twin
+
     def add(self, request: Request, placement: Placement, gpu_model: str) -> None:
         """Count a pod that was bound or held; ``Duplicate`` if it is counted already."""
         if request.uid in self._pods:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import count
 from typing import Any
 
 import pytest
 import yaml
 
+from bayplan.extender.api import ApiError, Connection
 from kustomizing import DEPLOY, render
 
 from ..controlplane.client import Client, Object, wait_for
@@ -21,47 +24,51 @@ pytestmark = pytest.mark.controlplane
 GATE = {"name": "bayplan.io/queue"}
 OTHER = {"name": "kueue.x-k8s.io/admission"}
 JSON_PATCH = "application/json-patch+json"
+POD, IMAGE = "/api/v1/namespaces/default/pods/gated", "/spec/containers/0/image"
 
 
 @pytest.fixture(scope="module")
-def account(plane: Plane, applied: list[Object]) -> Iterator[Client]:
-    """Return a client of the extender's account, with the component applied."""
+def account(plane: Plane, applied: list[Object]) -> Iterator[Connection]:
+    """Return a connection of the extender's account, with the component applied."""
     made = render(DEPLOY / "queues")
     for thing in made:
         apply(plane.client, thing)
-    yield Client(kubeconfig_of(plane, "bayplan"))
+    yield Connection.from_kubeconfig(str(kubeconfig_of(plane, "bayplan")), "")
     for thing in reversed(made):
         plane.client.call("DELETE", place(thing))
 
 
-def patched(account: Client, name: str, *steps: Object) -> Any:
-    return account.call("PATCH", f"api/v1/namespaces/default/pods/{name}", list(steps),  # type: ignore[arg-type]
-                        kind=JSON_PATCH)  # fmt: skip
+def patched(account: Connection, step: Object) -> Any:
+    data = json.dumps([step]).encode()
+    return json.loads(account.send("PATCH", POD, data, content_type=JSON_PATCH).data)
 
 
 def refused(call: Callable[[], Any], said: str) -> bool:
-    from kubernetes.client import ApiException
-
     try:
         call()
-    except ApiException as error:
-        return said in str(error.body)
+    except ApiError as error:
+        return said in str(error)
     return False
 
 
 def test_the_extender_may_lift_its_gate_and_do_nothing_else(
-    client: Client, account: Client
+    client: Client, account: Connection
 ) -> None:
     client.create(pod("gated", schedulingGates=[OTHER, GATE]))
-    image = {"op": "replace", "path": "/spec/containers/0/image", "value": "evil"}
+    images = count()
+
+    def image() -> Any:
+        """Set an image that was not there before: a policy takes a moment until it counts."""
+        value = f"evil:{next(images)}"
+        return patched(account, {"op": "replace", "path": IMAGE, "value": value})
+
     label = {"op": "add", "path": "/metadata/labels", "value": {"a": "b"}}
     theirs = {"op": "remove", "path": "/spec/schedulingGates/0"}
     ours = {"op": "remove", "path": "/spec/schedulingGates/1"}
-    # A policy takes a moment until it counts.
-    wait_for("the policy", lambda: refused(lambda: patched(account, "gated", image), "but its"))
-    assert refused(lambda: patched(account, "gated", label), "but its scheduling gate")
-    assert refused(lambda: patched(account, "gated", theirs), "no scheduling gate but")
-    assert patched(account, "gated", ours)["spec"]["schedulingGates"] == [OTHER]
+    wait_for("the policy", lambda: refused(image, "nothing of a pod but its"))
+    assert refused(lambda: patched(account, label), "but its scheduling gate")
+    assert refused(lambda: patched(account, theirs), "no scheduling gate but")
+    assert patched(account, ours)["spec"]["schedulingGates"] == [OTHER]
 
 
 def test_pods_of_a_queue_get_the_gate_in_namespaces_that_wish_it(

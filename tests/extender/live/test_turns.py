@@ -289,24 +289,3 @@ def test_lifts_follow_the_engines_order_within_room_and_quota_and_gangs_are_whol
         assert usage.used(queue, "gpu") <= max(limit, ran)
     for name, n in groups.items():
         assert sum(uid.startswith(f"default/{name}-") for uid in names) in (0, n)
-
-
-@settings(max_examples=60, deadline=None)
-@given(scenes(), st.sampled_from(ORDERS))
-def test_after_a_restart_the_same_turns_come(
-    scene: tuple[list[Object], dict[str, int]], order: str
-) -> None:
-    """What is lifted follows from what is there: who comes anew finds the same."""
-    pods, groups = scene
-    found = [
-        lifted(
-            round_of(
-                turns_of(
-                    owner_of(LIMITED, *each, nodes=(node("a"), node("b")), groups=groups),
-                    order=order,
-                )
-            )
-        )
-        for each in (pods, pods)
-    ]
-    assert found[0] == found[1]
