@@ -8,10 +8,12 @@ import pytest
 
 from bayplan.extender.check.findings import Facts, Severity, code_of, note, report, warning
 from bayplan.extender.check.nodes import gpu_resources, of_nodes
+from bayplan.extender.check.queues import of_queues
 from bayplan.extender.check.rights import of_rights, of_running
 from bayplan.extender.check.versions import of_apis, of_version
 from bayplan.extender.config.reading import read_config
 from bayplan.extender.permissions import EVICT, LIFT, NUDGE, RECLAIM, needed, rights
+from bayplan.scheduler.queues import Queue, QueueTree
 from e2e.controlplane.nodes import gpushare, hami, mig_mixed, mps, plain, time_sliced
 
 E, W, N = Severity.ERROR, Severity.WARNING, Severity.NOTE
@@ -108,6 +110,17 @@ def test_gpu_resources_are_those_with_some() -> None:
     assert gpu_resources(nodes) == [
         "aliyun.com/gpu-count", "aliyun.com/gpu-mem", "nvidia.com/mig-1g.10gb",
     ]  # fmt: skip
+
+
+def test_guarantees_beyond_the_cluster_are_named() -> None:
+    tree = QueueTree([Queue("a", guaranteed={"gpu": 8000, "gpu:A100-80GB": 1000}),
+                      Queue("b", guaranteed={"gpu": 8500})])  # fmt: skip
+    said = [each.text for each in of_queues(tree, [plain("n"), plain("m")])]
+    assert said == [
+        "are guaranteed 16.5 GPUs together, and the cluster has 16",
+        "are guaranteed 1 GPUs of A100-80GB together, and the cluster has 0",
+    ]
+    assert list(of_queues(QueueTree([Queue("a", guaranteed={"gpu": 8000})]), [plain("n")])) == []
 
 
 def test_missing_rights_are_named_by_resource() -> None:

@@ -12,7 +12,7 @@ from bayplan.extender.live.owner import Owner, Ready, Refused
 from bayplan.extender.live.recompute import differences, snapshot
 from bayplan.scheduler.queues import capacity_of, usage_of
 from extender_queues import owner_of, runs, tree
-from extender_things import bound, gang_pod, node, pod
+from extender_things import bound, gang_pod, hami_node, node, pod
 
 Object = dict[str, Any]
 
@@ -112,6 +112,19 @@ def test_a_limit_by_model_closes_the_nodes_with_that_model_alone() -> None:
     ]
     assert owner.filter(thing, ["a", "b"], 0.0, holds=True).passed == ["b"]
     assert owner.filter(of("r", 2, "q"), ["a"], 0.0, holds=True).passed == ["a"]
+
+
+def test_a_share_by_memory_counts_as_what_it_takes_of_its_gpu() -> None:
+    """Nobody knows before which part of a GPU 40 GiB are: of this one it is half."""
+    half = {"nvidia.com/gpu": "1", "nvidia.com/gpumem": "40960"}
+    owner = owner_of(tree(q={"limit": {"gpu": 600}}), nodes=(hami_node("a"),), hami=True)
+    first, second = (of(name, 0, "q", asks=half) for name in ("first", "second"))
+    assert place(owner, first) == ""
+    assert place(owner, second) == (
+        "queue: queue q uses 0.5 of its limit of 0.6 GPUs; 0.5 asked, 0.1 left"
+    )
+    other = of("other", 0, "", asks=half)
+    assert place(owner, other) == ""
 
 
 def test_who_is_over_the_limit_evicts_nobody_and_is_not_woken() -> None:
