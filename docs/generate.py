@@ -53,6 +53,7 @@ COMMANDS = (
     ("extender", "check"),
     ("extender", "probe"),
     ("extender", "repartition"),
+    ("quota",),
 )
 WIDTH = "80"
 
@@ -186,6 +187,7 @@ async def _extender_metrics() -> str:
     from bayplan.extender.http.metrics import HttpMetrics, TlsMetrics
     from bayplan.extender.repartition.numbers import RepartitionNumbers
     from bayplan.extender.service.numbers import Numbers
+    from bayplan.extender.service.queue_numbers import QueueNumbers
     from bayplan.extender.watch.kinds import KINDS
     from bayplan.extender.watch.telling import Counters
 
@@ -195,6 +197,7 @@ async def _extender_metrics() -> str:
     Numbers(registry)
     HealthNumbers(registry)
     RepartitionNumbers(registry)
+    QueueNumbers(registry)
     Counters(registry, [kind.name for kind in KINDS])
     HttpMetrics(registry)
     TlsMetrics(registry)

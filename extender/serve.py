@@ -16,6 +16,7 @@ from bayplan.extender import logs, loop
 from bayplan.extender.api import Client, Recorder
 from bayplan.extender.config.health import health_settings
 from bayplan.extender.config.policy import check_policy
+from bayplan.extender.config.queues import queueing_settings, read_tree
 from bayplan.extender.config.reading import Values, read_config
 from bayplan.extender.config.settings import http_settings, service_settings
 from bayplan.extender.connecting import connection_of
@@ -35,10 +36,13 @@ from bayplan.extender.repartition.runner import ApiNodes, Runner
 from bayplan.extender.repartition.settings import Repartition
 from bayplan.extender.service.api import ApiCalls
 from bayplan.extender.service.numbers import Numbers
+from bayplan.extender.service.queue_numbers import QueueNumbers
+from bayplan.extender.service.queues import Queues
 from bayplan.extender.service.service import Service
-from bayplan.extender.warming import warm
+from bayplan.extender.warming import warm, warm_queues
 from bayplan.extender.watch import Watches
 from bayplan.extender.watch.sink import Sink
+from bayplan.scheduler.queues import QueueTree
 
 LOG = logging.getLogger("bayplan.extender")
 
@@ -58,11 +62,12 @@ def serve(config: Path | None) -> int:
     """
     values = read_config(config)
     check_policy(config, values)
+    tree = read_tree(config, values)
     logs.set_up(form=str(values["log.format"]), level=str(values["log.level"]))
-    return loop.run(_serve(values))
+    return loop.run(_serve(values, tree))
 
 
-async def _serve(values: Values) -> int:
+async def _serve(values: Values, tree: QueueTree | None) -> int:
     # Before anything is opened: the file that it names may be wrong.
     repartition = repartition_settings(values) if values["repartition.on"] else None
     registry = CollectorRegistry()
@@ -73,9 +78,11 @@ async def _serve(values: Values) -> int:
         connection, registry, qps=float(values["api.qps"]), burst=int(values["api.burst"])
     )
     recorder = Recorder(client, registry)
-    service = Service(
-        service_settings(values), ApiCalls(client, recorder), _steady_clock(), Numbers(registry)
-    )
+    calls, clock = ApiCalls(client, recorder), _steady_clock()
+    service = Service(service_settings(values, tree), calls, clock, Numbers(registry))
+    if (quota := service.owner.quota) is not None:
+        settings, numbers = queueing_settings(values), QueueNumbers(registry)
+        service.queues = Queues(service.owner, quota, settings, calls, clock, numbers)
     runner = _runner(repartition, service, ApiNodes(client, recorder), registry)
     sink: Sink = service if runner is None else Both(service, runner.controller.watched)
     watches = Watches(connection, sink, registry)
@@ -120,6 +127,8 @@ async def _start(service: Service, watches: Watches) -> None:
     """Compile what calls need, then look at the cluster."""
     start_s = time.monotonic()
     await asyncio.to_thread(warm)
+    if service.queues is not None:
+        await asyncio.to_thread(warm_queues)
     service.warm = True
     LOG.info("kernels are ready", extra={"seconds": round(time.monotonic() - start_s, 3)})
     watches.start()

@@ -9,6 +9,7 @@ from bayplan.extender.config.reading import Values
 from bayplan.extender.http.settings import HttpSettings, TlsSettings
 from bayplan.extender.live.settings import Gangs, Live, Rollback
 from bayplan.extender.service.settings import Service
+from bayplan.scheduler.queues import QueueTree
 
 SPARE_S = 0.5
 """Calls end so much before kube-scheduler gives them up."""
@@ -34,8 +35,8 @@ def http_settings(values: Values) -> HttpSettings:
     )
 
 
-def service_settings(values: Values) -> Service:
-    """Return how pods are placed and bound."""
+def service_settings(values: Values, queues: QueueTree | None = None) -> Service:
+    """Return how pods are placed and bound, within the limits of queues."""
     timeout_s = float(values["server.http_timeout_s"])
     health = health_settings(values)
     gangs = Gangs(
@@ -52,6 +53,7 @@ def service_settings(values: Values) -> Service:
         gpushare=bool(values["devices.gpushare"]),
         gangs=gangs,
         health=None if health is None else health.judging,
+        queues=queues,
     )
     return Service(
         live=live,

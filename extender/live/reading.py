@@ -45,7 +45,7 @@ class Seen:
     ``leaving``: it is being deleted. ``problem`` says what of it cannot be used. ``thing`` is
     the object of a pod that shares GPUs: it may ask for something else when the cluster gets other
     GPUs, and has to be told which it was given. ``asking`` tells which containers ask for whole
-    GPUs; empty where none does.
+    GPUs; empty where none does. ``created``: when it was made (ISO 8601), of one with gates.
     """
 
     uid: str
@@ -60,6 +60,7 @@ class Seen:
     version: str = ""
     asking: tuple[bool, ...] = ()
     rivals: Rivals = NO_RIVALS
+    created: str = ""
 
     @property
     def node(self) -> str:
@@ -189,6 +190,7 @@ class Reader:
             str(metadata.get("resourceVersion") or ""),
             asking(member.spec) if way in (None, Way.PLUGIN) else (),
             rivals,
+            str(metadata.get("creationTimestamp") or "") if facts.gates else "",
         )
 
     def request(self, seen: Seen, gang: str = "") -> Request:
