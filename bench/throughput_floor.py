@@ -63,6 +63,10 @@ class First:
         """Say nothing."""
         return {}
 
+    def quota(self, namespace: str) -> Object:
+        """Say nothing."""
+        return {}
+
     def not_ready(self) -> list[str]:
         """Be ready."""
         return []

@@ -68,6 +68,7 @@ COMMANDS = (
     ("remote", "explain"),
     ("remote", "snapshot"),
     ("remote", "watch"),
+    ("quota",),
 )
 WIDTH = "80"
 
@@ -211,6 +212,7 @@ async def extender_metrics(registry: CollectorRegistry | None = None) -> str:
     from bayplan.extender.repartition.numbers import RepartitionNumbers
     from bayplan.extender.rpc.numbers import RpcMetrics
     from bayplan.extender.service.numbers import Numbers
+    from bayplan.extender.service.queue_numbers import QueueNumbers
     from bayplan.extender.watch.kinds import KINDS
     from bayplan.extender.watch.telling import Counters
 
@@ -220,6 +222,7 @@ async def extender_metrics(registry: CollectorRegistry | None = None) -> str:
     Numbers(registry)
     HealthNumbers(registry)
     RepartitionNumbers(registry)
+    QueueNumbers(registry)
     Counters(registry, [kind.name for kind in KINDS])
     HttpMetrics(registry)
     TlsMetrics(registry)

@@ -11,6 +11,7 @@ from bayplan.extender.watch.kinds import DEVICE_KINDS, KINDS
 
 EVICT, NUDGE = "gangs.rollback", "state.nudge"
 HEALTH, REPARTITION = "health.quarantine", "repartition.on"
+LIFT, RECLAIM = "queues.lift", "queues.reclaim"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -50,11 +51,12 @@ def needed(values: Mapping[str, object]) -> tuple[Right, ...]:
         The values of the configuration's keys, by path.
     """
     on = {
-        EVICT: values[EVICT] == "evict",
+        EVICT: "evict" in (values[EVICT], values[RECLAIM]),
         NUDGE: bool(values[NUDGE]),
         HEALTH: bool(values[HEALTH]),
         REPARTITION: bool(values[REPARTITION]),
         DRA: bool(values[DRA]),
+        LIFT: bool(values[LIFT]),
     }
     return tuple(right for right in rights() if on.get(right.wanted_by, True))
 
@@ -78,8 +80,9 @@ _WRITING = (
     Right("", "pods", "create", "binding", why="no pod is bound"),
     Right("events.k8s.io", "events", "create", why="nobody is told why pods wait"),
     Right("events.k8s.io", "events", "patch", why="Events that repeat are not counted"),
-    Right("", "pods", "create", "eviction", wanted_by=EVICT, why="gangs stay bound in part"),
+    Right("", "pods", "create", "eviction", wanted_by=EVICT, why="who is to make room stays"),
     Right("", "nodes", "patch", wanted_by=REPARTITION, why="no node is repartitioned"),
     Right("", "pods", "patch", "status", wanted_by=NUDGE, why="pods wait for up to five minutes"),
     Right("", "nodes", "patch", "status", wanted_by=HEALTH, why="no GPU is quarantined"),
+    Right("", "pods", "patch", wanted_by=LIFT, why="gated pods wait for ever"),
 )

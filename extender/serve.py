@@ -18,6 +18,7 @@ from bayplan.extender import logs, loop
 from bayplan.extender.api import Client, Recorder
 from bayplan.extender.config.health import health_settings
 from bayplan.extender.config.policy import check_policy
+from bayplan.extender.config.queues import queueing_settings, read_tree
 from bayplan.extender.config.reading import Values, read_config
 from bayplan.extender.config.settings import http_settings, rpc_settings, service_settings
 from bayplan.extender.connecting import connection_of
@@ -37,10 +38,13 @@ from bayplan.extender.repartition.runner import ApiNodes, Runner
 from bayplan.extender.repartition.settings import Repartition
 from bayplan.extender.service.api import ApiCalls
 from bayplan.extender.service.numbers import Numbers
+from bayplan.extender.service.queue_numbers import QueueNumbers
+from bayplan.extender.service.queues import Queues
 from bayplan.extender.service.service import Service
-from bayplan.extender.warming import warm
+from bayplan.extender.warming import warm, warm_queues
 from bayplan.extender.watch import Watches, followed
 from bayplan.extender.watch.sink import Sink
+from bayplan.scheduler.queues import QueueTree
 
 if TYPE_CHECKING:
     from bayplan.extender.rpc.server import RpcServer
@@ -63,24 +67,25 @@ def serve(config: Path | None) -> int:
     """
     values = read_config(config)
     check_policy(config, values)
+    tree = read_tree(config, values)
     logs.set_up(form=str(values["log.format"]), level=str(values["log.level"]))
-    return loop.run(_serve(values))
+    return loop.run(_serve(values, tree))
 
 
-async def _serve(values: Values) -> int:
+async def _serve(values: Values, tree: QueueTree | None) -> int:
     # Before anything is opened: the file that it names may be wrong.
     repartition = repartition_settings(values) if values["repartition.on"] else None
-    registry = CollectorRegistry()
-    for collector in (GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR):
-        registry.register(collector)
+    registry = _registry()
     connection = connection_of(values)
     client = Client(
         connection, registry, qps=float(values["api.qps"]), burst=int(values["api.burst"])
     )
     recorder = Recorder(client, registry)
-    service = Service(
-        service_settings(values), ApiCalls(client, recorder), _steady_clock(), Numbers(registry)
-    )
+    calls, clock = ApiCalls(client, recorder), _steady_clock()
+    service = Service(service_settings(values, tree), calls, clock, Numbers(registry))
+    if (quota := service.owner.quota) is not None:
+        settings, numbers = queueing_settings(values), QueueNumbers(registry)
+        service.queues = Queues(service.owner, quota, settings, calls, clock, numbers)
     runner = _runner(repartition, service, ApiNodes(client, recorder), registry)
     sink: Sink = service if runner is None else Both(service, runner.controller.watched)
     kinds = followed(devices=service.settings.live.dra)
@@ -91,13 +96,13 @@ async def _serve(values: Values) -> int:
     server = Server(App(verbs, http_settings(values), registry))
     LOG.info("starting", extra={"version": __version__})
     with server.signals():
-        warming = asyncio.create_task(_start(service, watches))
-        tasks = [warming, asyncio.create_task(service.run())]
+        works = [_start(service, watches), service.run()]
         if (marker := service.owner.mirror.reader.health) is not None:
             keeper = _keeper(values, service, marker, ApiMarks(client, recorder), registry)
-            tasks.append(asyncio.create_task(keeper.run()))
+            works.append(keeper.run())
         if runner is not None:
-            tasks.append(asyncio.create_task(runner.run()))
+            works.append(runner.run())
+        tasks = [asyncio.create_task(work) for work in works]
         try:
             if rpc is not None:
                 await rpc.start()
@@ -112,6 +117,14 @@ async def _serve(values: Values) -> int:
             await watches.stop()
             await recorder.close()
             await client.close()
+
+
+def _registry() -> CollectorRegistry:
+    """Return where metrics go, with those of the process."""
+    registry = CollectorRegistry()
+    for collector in (GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR):
+        registry.register(collector)
+    return registry
 
 
 def _runner(
@@ -144,6 +157,8 @@ async def _start(service: Service, watches: Watches) -> None:
     """Compile what calls need, then look at the cluster."""
     start_s = time.monotonic()
     await asyncio.to_thread(warm)
+    if service.queues is not None:
+        await asyncio.to_thread(warm_queues)
     service.warm = True
     LOG.info("kernels are ready", extra={"seconds": round(time.monotonic() - start_s, 3)})
     watches.start()

@@ -194,5 +194,14 @@ class Verbs(Protocol):
     def state(self) -> Object:
         """Return the extender's view of the cluster."""
 
+    def quota(self, namespace: str) -> Object:
+        """Return what is free for the pods of a namespace.
+
+        Parameters
+        ----------
+        namespace
+            The namespace; empty for all.
+        """
+
     def not_ready(self) -> list[str]:
         """Return why calls cannot be answered yet; empty when they can."""

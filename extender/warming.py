@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from bayplan.extender.live.lifting import serve
 from bayplan.extender.live.owner import Owner
+from bayplan.extender.live.rounds import Queueing
 from bayplan.extender.live.settings import Live
+from bayplan.extender.live.turns import Turns
 from bayplan.extender.names import NodeNames
 from bayplan.extender.service.question import Question, asked, finished
 from bayplan.extender.wire.encoding import priorities_reply
 from bayplan.scheduler.engine import Engine
+from bayplan.scheduler.queues import Queue, QueueTree
+from bayplan.traces.kubernetes import keys
 from bayplan.traces.kubernetes.objects import Object
 
 _NODES = NodeNames.of(("one", "two"))
@@ -54,19 +59,48 @@ def _explain(owner: Owner) -> None:
             finished(question, engine)
 
 
+def warm_queues() -> None:
+    """Let queues of a small cluster have a round in which one is lifted and one is to make room.
+
+    Apart from ``warm``: who has no queues need not wait for it.
+    """
+    tree = QueueTree(
+        [Queue("one", guaranteed={"gpu": 4000}), Queue("two", guaranteed={"gpu": 4000})]
+    )
+    owner = Owner(Live(queues=tree))
+    assert owner.quota is not None
+    gates = {"schedulingGates": [{"name": keys.QUEUE}]}
+    pods = [_pod("runs", 7, {keys.QUEUE: "one"}, nodeName="one")]
+    pods += [_pod(f"waits-{k}", k, {keys.QUEUE: "two"}, **gates) for k in (1, 2)]
+    pods += [
+        _pod(f"gang-{k}", 2, {keys.QUEUE: "two", "scheduling.x-k8s.io/pod-group": "g"}, **gates)
+        for k in range(2)
+    ]
+    for kind, things in (("Node", [_node("one")]), ("Pod", pods)):
+        owner.replacing(kind)
+        owner.page(kind, things, 0.0)
+        owner.replaced(kind, 0.0)
+    for order, backfill in (("priority", "easy"), ("drf", "conservative")):
+        turns = Turns(owner, owner.quota, Queueing(True, order, backfill))
+        round_ = turns.look(0.0)
+        if round_ is not None:
+            turns.settle(serve(round_), 0.0)
+
+
 def _node(name: str) -> Object:
     amounts = {"cpu": "64", "memory": "512Gi", "pods": "110", "nvidia.com/gpu": "8"}
     return {"metadata": {"name": name}, "spec": {}, "status": {"allocatable": amounts}}
 
 
-def _pod(name: str, gpus: int, labels: dict[str, str]) -> Object:
+def _pod(name: str, gpus: int, labels: dict[str, str], **spec: object) -> Object:
     asks = {"cpu": "1", "memory": "1Gi"} | ({"nvidia.com/gpu": str(gpus)} if gpus else {})
     return {
         "metadata": {"name": name, "namespace": "warm", "uid": name, "labels": labels},
-        "spec": {"containers": [{"name": "main", "resources": {"requests": asks}}]},
+        "spec": {"containers": [{"name": "main", "resources": {"requests": asks}}]} | spec,
         "status": {"phase": "Pending"},
     }
 
 
 if __name__ == "__main__":
     warm()
+    warm_queues()

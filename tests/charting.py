@@ -36,6 +36,8 @@ SETS: dict[str, Object] = {
     "existing": EXISTING,
     "tls": OWN_TLS,
     "health": {"config": {"health": {"quarantine": True}}},
+    "queues": {"config": {"queues": {"lift": True}}},
+    "reclaim": {"config": {"queues": {"reclaim": "evict"}}},
     "repartition": {"config": {"repartition": {"on": True}}},
     "evict": {"config": {"gangs": {"rollback": "evict", "hold_s": 300}}},
     "no claims": {"config": {"devices": {"dra": False}}},

@@ -154,6 +154,10 @@ class Recorder:
         self._ask("state")
         return {"nodes": 3}
 
+    def quota(self, namespace: str) -> Object:
+        self._ask("quota", namespace)
+        return {"namespace": namespace}
+
     def not_ready(self) -> list[str]:
         return self.reasons
 

@@ -1,4 +1,4 @@
-"""Changes of pods and nodes, by merge patches (RFC 7386)."""
+"""Changes of pods and nodes, by merge patches (RFC 7386); gates of pods, by JSON patches."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import quote
 from bayplan.extender.api.budget import Priority
 from bayplan.extender.api.client import DEADLINE_S, Client
 
-MERGE_PATCH = "application/merge-patch+json"
+MERGE_PATCH, JSON_PATCH = "application/merge-patch+json", "application/json-patch+json"
 
 Annotations = Mapping[str, str | None]
 """What is set; None takes an annotation away."""
@@ -125,6 +125,53 @@ async def patch_node(
         priority=Priority.PATCH,
         deadline_s=deadline_s,
         content_type=MERGE_PATCH,
+    )
+
+
+async def lift_gate(
+    client: Client,
+    namespace: str,
+    name: str,
+    gate: str,
+    *,
+    uid: str,
+    deadline_s: float = DEADLINE_S,
+) -> None:
+    """Take a scheduling gate from a pod whose only one it is (KEP-3521).
+
+    A JSON patch (RFC 6902) tests that the pod is this one, and that the gate stands where it is
+    taken from: another pod of the name, or another gate, is left as it is.
+
+    Parameters
+    ----------
+    client
+        The API server.
+    namespace, name, uid
+        The pod.
+    gate
+        The gate's name.
+    deadline_s
+        So long it may take in all.
+
+    Raises
+    ------
+    ApiError
+        It failed; 422 where the pod is another one or the gate is not its first.
+    """
+    path = f"/api/v1/namespaces/{quote(namespace, safe='')}/pods/{quote(name, safe='')}"
+    patch = [
+        {"op": "test", "path": "/metadata/uid", "value": uid},
+        {"op": "test", "path": "/spec/schedulingGates/0/name", "value": gate},
+        {"op": "remove", "path": "/spec/schedulingGates/0"},
+    ]
+    await client.call(
+        "lift",
+        "PATCH",
+        path,
+        patch,
+        priority=Priority.PATCH,
+        deadline_s=deadline_s,
+        content_type=JSON_PATCH,
     )
 
 

@@ -8,11 +8,13 @@ from pathlib import Path
 from bayplan.extender.check.findings import code_of, note, report
 from bayplan.extender.check.looking import look
 from bayplan.extender.check.nodes import of_nodes
+from bayplan.extender.check.queues import of_queues
 from bayplan.extender.check.rights import of_rights, of_running
 from bayplan.extender.check.scheduler import of_scheduler
 from bayplan.extender.check.scheduler_file import read_scheduler
 from bayplan.extender.check.versions import of_apis, of_version
 from bayplan.extender.config.policy import check_policy
+from bayplan.extender.config.queues import read_tree
 from bayplan.extender.config.reading import read_config
 from bayplan.extender.connecting import connection_of
 from bayplan.scheduler.errors import InputError
@@ -43,6 +45,7 @@ def check(
         raise InputError(f"--account is {account!r}", fix="write it as namespace/name")
     values = dict(read_config(config))
     check_policy(config, values)
+    tree = read_tree(config, values, files=False)
     if kubeconfig is not None:
         values["api.kubeconfig"] = str(kubeconfig)
     scheduler = None if scheduler_config is None else read_scheduler(scheduler_config)
@@ -50,6 +53,7 @@ def check(
     found = [*of_version(facts), *of_apis(facts), *of_rights(facts), *of_running(facts)]
     if facts.nodes is not None:
         found += of_nodes(facts.nodes, values)
+        found += of_queues(tree, facts.nodes) if tree is not None else ()
     if scheduler is None:
         found.append(note("kube-scheduler", "its configuration was not looked at",
                           "name it: --scheduler-config"))  # fmt: skip

@@ -38,6 +38,7 @@ TABLES: dict[str, str] = {
     "placement": "Which node, and which GPUs.",
     "gangs": "Pods that start together.",
     "devices": "Whose device plugins are told which GPUs a pod is to have; whose drivers are read.",
+    "queues": "Who may use how much, and whose turn it is; a table [queues.NAME] is a queue.",
     "state": "The live state.",
     "health": "GPUs that are sick: they take no new pods.",
     "repartition": "Idle nodes get the MIG layout that pods wait for, by the GPU operator's MIG"
@@ -79,6 +80,20 @@ KEYS: tuple[Key, ...] = (
     Key("devices", "gpushare", BOOL, False, "gpushare's; its own extender must not run"),
     Key("devices", "dra", BOOL, True, "drivers of dynamic resource allocation: pods with claims go"
         " to nodes whose devices do; false: they are refused"),
+    Key("queues", "file", TEXT, "", "file (TOML) with the tables [queues.NAME], such as that of a"
+        " ConfigMap; empty: they stand here"),
+    Key("queues", "lift", BOOL, False, "lift the scheduling gate bayplan.io/queue of pods whose"
+        " turn has come; needs leave to patch pods"),
+    Key("queues", "order", TEXT, "priority", "whose turn is next, by an ordering policy of the"
+        " engine"),
+    Key("queues", "backfill", TEXT, "easy", "who may pass the first that has no room; none: whoever"
+        " has some", choices=("none", "easy", "conservative")),
+    Key("queues", "reclaim", TEXT, "report", "what becomes of pods that borrow what a queue is"
+        " guaranteed and waits for", choices=("report", "evict")),
+    Key("queues", "evictions_a_minute", WHOLE, 10, "how many pods are evicted for guarantees at"
+        " most, unless one takes more at once", 1, 100_000),
+    Key("queues", "min_run_s", NUMBER, 0.0, "who has run for less is not evicted for a guarantee",
+        0, 1e9),
     Key("state", "recompute_s", NUMBER, 300.0, "how often the state is worked out anew and"
         " compared; 0: never", 0, 86_400),
     Key("state", "nudge", BOOL, True, "touch pods that wait when there may be room for them by now;"

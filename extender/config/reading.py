@@ -17,6 +17,8 @@ Values = Mapping[str, Value]
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 """Addresses that only this machine, or Pod, can call."""
+QUEUES = "queues"
+"""The table whose tables are queues."""
 
 _BY_PATH = {key.path: key for key in KEYS}
 _KINDS: dict[str, tuple[type, ...]] = {
@@ -44,7 +46,7 @@ def read_config(path: Path | None) -> Values:
     if path is None:
         return values
     problems: list[str] = []
-    for name, table in _loaded(path).items():
+    for name, table in loaded(path).items():
         if not isinstance(table, dict):
             problems.append(f"{path}: {_loose(name)}")
             continue
@@ -53,6 +55,8 @@ def read_config(path: Path | None) -> Values:
             continue
         for key_name, value in table.items():
             key = _BY_PATH.get(f"{name}.{key_name}")
+            if key is None and name == QUEUES and isinstance(value, dict):
+                continue  # a queue: ``config.queues`` reads those
             if key is None:
                 known = [each.name for each in KEYS if each.table == name]
                 problems.append(_unknown(path, f"{name}.{key_name}", known, "key"))
@@ -78,7 +82,19 @@ def template() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _loaded(path: Path) -> dict[str, object]:
+def loaded(path: Path) -> dict[str, object]:
+    """Return a TOML file as it stands.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    InputError
+        It cannot be read, or is no TOML.
+    """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

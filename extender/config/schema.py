@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from bayplan.extender.config.keys import BOOL, KEYS, NUMBER, TABLES, TEXT, WHOLE, Key
+from bayplan.extender.config.reading import QUEUES
 
 Schema = dict[str, Any]
 
@@ -19,12 +20,12 @@ _TYPES = {BOOL: "boolean", WHOLE: "integer", NUMBER: "number", TEXT: "string"}
 
 def schema() -> Schema:
     """Return the schema of a configuration, by table and key; other names are refused."""
-    return _object(
-        {
-            table: _object({key.name: _key(key) for key in KEYS if key.table == table}, text)
-            for table, text in TABLES.items()
-        }
-    )
+    tables = {
+        table: _object({key.name: _key(key) for key in KEYS if key.table == table}, text)
+        for table, text in TABLES.items()
+    }
+    tables[QUEUES]["additionalProperties"] = {"type": "object"}  # each a queue by its name
+    return _object(tables)
 
 
 def _object(properties: Schema, text: str = "") -> Schema:

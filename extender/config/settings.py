@@ -11,6 +11,7 @@ from bayplan.extender.http.settings import HttpSettings, TlsSettings
 from bayplan.extender.live.settings import Gangs, Live, Rollback
 from bayplan.extender.rpc.settings import RpcSettings
 from bayplan.extender.service.settings import Service
+from bayplan.scheduler.queues import QueueTree
 
 SPARE_S = 0.5
 """Calls end so much before kube-scheduler gives them up."""
@@ -56,8 +57,8 @@ def rpc_settings(values: Values) -> RpcSettings | None:
     )
 
 
-def service_settings(values: Values) -> Service:
-    """Return how pods are placed and bound."""
+def service_settings(values: Values, queues: QueueTree | None = None) -> Service:
+    """Return how pods are placed and bound, within the limits of queues."""
     timeout_s = float(values["server.http_timeout_s"])
     health = health_settings(values)
     gangs = Gangs(
@@ -75,6 +76,7 @@ def service_settings(values: Values) -> Service:
         dra=bool(values[DRA]),
         gangs=gangs,
         health=None if health is None else health.judging,
+        queues=queues,
     )
     return Service(
         live=live,

@@ -9,7 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from bayplan.extender.http.replies import Reply, json_reply, refused
 from bayplan.extender.verbs import Verbs
 
-EXPLAIN = "/explain/"
+EXPLAIN, QUOTA = "/explain/", "/quota"
 
 
 class Pages:
@@ -47,6 +47,10 @@ class Pages:
             namespace, _, name = path.removeprefix(EXPLAIN).partition("/")
             if namespace and name:  # names of gangs may have more parts
                 return "explain", lambda: self._explain(namespace, name)
+        if page is None and (path == QUOTA or path.startswith(f"{QUOTA}/")):
+            namespace = path[len(QUOTA) + 1 :]
+            if "/" not in namespace:
+                return "quota", lambda: self._quota(namespace)
         return page
 
     async def _healthz(self) -> Reply:
@@ -61,6 +65,9 @@ class Pages:
 
     async def _state(self) -> Reply:
         return json_reply(200, self._verbs.state())
+
+    async def _quota(self, namespace: str) -> Reply:
+        return json_reply(200, self._verbs.quota(namespace))
 
     async def _explain(self, namespace: str, name: str) -> Reply:
         try:

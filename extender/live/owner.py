@@ -6,13 +6,13 @@ from one event loop, and does what it asks for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from bayplan.extender.health.marking import Marker
-from bayplan.extender.live import preempting
+from bayplan.extender.live import limiting, preempting
 from bayplan.extender.live.asking import (
     BEST,
     Candidates,
@@ -30,6 +30,7 @@ from bayplan.extender.live.dra.steering import Steering
 from bayplan.extender.live.enforcing import Way
 from bayplan.extender.live.mirror import Mirror
 from bayplan.extender.live.plans import POD_GROUPS, NoPlan, Plan, Plans
+from bayplan.extender.live.quota import Quota, is_vague
 from bayplan.extender.live.reading import Seen
 from bayplan.extender.live.settings import Live
 from bayplan.extender.names import NodeNames
@@ -86,6 +87,10 @@ class Owner:
         Where pods with claims of devices go.
     synced
         The kinds that have been listed.
+    quota
+        The queues; None: there are none.
+    turn
+        Returns why a gated pod is not let go yet, by its uid; empty: nobody here knows.
     """
 
     def __init__(self, settings: Live) -> None:
@@ -98,6 +103,9 @@ class Owner:
         self.engine = Engine(self.mirror.cluster, policy, seed=settings.seed)
         self.plans = Plans(self.mirror, self.engine, settings.gangs)
         self.steering = Steering(self.mirror)
+        self.quota = None if settings.queues is None else Quota(settings.queues, self.mirror)
+        self.plans.over = None if self.quota is None else self.quota.over
+        self.turn: Callable[[str], str] = lambda _uid: ""
         self.synced: set[str] = set()
         self._listed: dict[str, set[str]] = {}
         self._partial_since_s: dict[str, float] = {}
@@ -183,17 +191,14 @@ class Owner:
 
     def _filter(self, seen: Seen, among: Candidates, now_s: float, *, holds: bool) -> FilterAnswer:
         group = self.plans.group(seen.group) if seen.group else None
+        if why := self.refused(seen, group):
+            return FilterAnswer.nowhere(among.names, why, lasting=True)
         try:
             if group is not None:
                 return self._filter_member(seen, group, among, now_s, holds=holds)
-            if holds:
-                self._drop_hold(seen.uid, now_s)
-                if self.settings.at_filter and (node := self._chosen(seen, among, now_s)):
-                    return FilterAnswer(NodeNames.of([node]), np.zeros(1, np.int64))
-            answer = filtered(self.mirror, self.engine, seen, among)
-            if holds and np.count_nonzero(answer.fits) == 1:  # nobody asks for scores of one node
-                self._chosen(seen, among, now_s)
-            return answer
+            if self.quota is not None:
+                return self._filter_within(self.quota, seen, among, now_s, holds=holds)
+            return self._filter_alone(seen, among, now_s, holds=holds)
         except InvalidRequest as error:
             return FilterAnswer.nowhere(among.names, str(error), lasting=True)
 
@@ -216,6 +221,8 @@ class Owner:
                 return nobody
             choice = self._best(seen, among, judged, now_s)
             if choice.placement is None:
+                return nobody
+            if self.quota is not None and self.quota.over([choice]):
                 return nobody
             node = choice.placement.node
             if judged is None:
@@ -240,6 +247,8 @@ class Owner:
         self.mirror.learn_budgets(now_s)
         self._drop_hold(seen.uid, now_s)
         group = self.plans.group(seen.group) if seen.group else None
+        if self.refused(seen, group):
+            return {}  # nobody's leaving makes more of its share
         try:
             if group is not None:
                 return preempting.chosen_for_member(
@@ -291,6 +300,8 @@ class Owner:
             decision = best(self.mirror, self.engine, seen, among, now_s)
             if decision.placement is None:
                 return Refused(f"node {node} has no room any more: {self._why(seen, among)}")
+            if self.quota is not None and (over := self.quota.over([decision])):
+                return Refused(over)
         try:
             self.mirror.assume(decision, now_s)
         except StateError as error:
@@ -332,6 +343,8 @@ class Owner:
             return False
         if seen.group:
             return True
+        if self.refused(seen, None):
+            return False
         try:
             fits = self._fits(seen)
             if not seen.claims:
@@ -354,6 +367,12 @@ class Owner:
         if not why and seen.group and mirror.rivals:
             return mirror.rivals.contradiction(seen.group, mirror.groups, mirror.pods)
         return why
+
+    def refused(self, seen: Seen, group: Group | None) -> str:
+        """Return which rule of a queue keeps a pod out, or its gang; empty: none."""
+        if self.quota is None:
+            return ""
+        return limiting.refused(self.quota, self.mirror, self.plans, seen, group)
 
     # --- inside ---------------------------------------------------------------------------
 
@@ -380,6 +399,40 @@ class Owner:
             return seen
         self.mirror.note_early(seen, now_s + EARLY_S)
         return seen
+
+    def _filter_alone(
+        self, seen: Seen, among: Candidates, now_s: float, *, holds: bool
+    ) -> FilterAnswer:
+        if holds:
+            self._drop_hold(seen.uid, now_s)
+            if self.settings.at_filter and (node := self._chosen(seen, among, now_s)):
+                return FilterAnswer(NodeNames.of([node]), np.zeros(1, np.int64))
+        answer = filtered(self.mirror, self.engine, seen, among)
+        if holds and np.count_nonzero(answer.fits) == 1:  # nobody asks for scores of one node
+            self._chosen(seen, among, now_s)
+        return answer
+
+    def _filter_within(
+        self, quota: Quota, seen: Seen, among: Candidates, now_s: float, *, holds: bool
+    ) -> FilterAnswer:
+        """Answer for a pod whose queue has limits by GPU model, or may have."""
+        request = alone(self.mirror, seen)
+        if holds:
+            self._drop_hold(seen.uid, now_s)
+        closed = quota.closed(request)
+        beside = limiting.without(among, quota.closed_rows(closed)) if closed else among
+        if holds and self.settings.at_filter and (node := self._chosen(seen, beside, now_s)):
+            return FilterAnswer(NodeNames.of([node]), np.zeros(1, np.int64))
+        if is_vague(request) and seen.uid not in self.mirror.cluster.pods:
+            choice = best(self.mirror, self.engine, seen, beside, now_s)
+            if choice.placement is not None and (why := quota.over([choice])):
+                return FilterAnswer.nowhere(among.names, why, lasting=True)
+        answer = filtered(self.mirror, self.engine, seen, among)
+        if closed:
+            answer = limiting.with_reasons(answer, among, closed, self.mirror)
+        if holds and np.count_nonzero(answer.fits) == 1:  # nobody asks for scores of one node
+            self._chosen(seen, beside, now_s)
+        return answer
 
     def _filter_member(
         self, seen: Seen, group: Group, among: Candidates, now_s: float, *, holds: bool
@@ -457,6 +510,8 @@ class Owner:
         choice = self._best(seen, among, judged, now_s)
         if choice.placement is None:
             return ""
+        if self.quota is not None and self.quota.over([choice]):
+            return ""
         try:
             self.mirror.hold(choice, now_s + self.settings.hold_s)
         except StateError:
@@ -473,6 +528,10 @@ class Owner:
         """Return which rows (n_rows,) have room for a pod, but for the devices of its claims."""
         fits, giving = self.engine.feasible(alone(self.mirror, seen)), self.mirror.giving(seen)
         return fits if giving is None else fits & giving
+
+    def nominate(self, uid: str, node: str, until_s: float) -> None:
+        """Keep room on a node for a pod as soon as there is some, which others leave."""
+        self._nominated[uid] = node, until_s
 
     def _hold_nominated(self, now_s: float) -> None:
         """Keep the room that victims have left for whom they left it."""

@@ -8,7 +8,7 @@ the gang is planned anew, and who is bound stays where it is.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -23,7 +23,7 @@ from bayplan.scheduler.gangs.types import Gang, GangPlan
 from bayplan.scheduler.types import Decision, Request
 from bayplan.traces.kubernetes.gangs import Group, gang_of, group_of, role_of
 from bayplan.traces.kubernetes.objects import Object, name_of
-from bayplan.traces.kubernetes.schemes import SCHEMES
+from bayplan.traces.kubernetes.schemes import SCHEMES, Member
 from bayplan.traces.kubernetes.types import Problem
 
 SIZED_BY_OWNER = frozenset(scheme.key for scheme in SCHEMES if scheme.sized_by_owner)
@@ -68,6 +68,8 @@ class Plans:
         PodGroup objects by kind, and by namespace/name.
     sizes
         How many members a gang has as its owner says, by namespace/name; None: nobody can tell.
+    over
+        Returns which limit of a queue some decisions would break; None: there are no queues.
     timed
         Surrounds each plan while the engine makes it.
     """
@@ -78,6 +80,7 @@ class Plans:
     pod_groups: dict[str, dict[str, Object]] = field(default_factory=dict)
     sizes: dict[str, int | None] = field(default_factory=dict)
     problems: dict[str, tuple[Problem, ...]] = field(default_factory=dict)
+    over: Callable[[Sequence[Decision]], str] | None = None
     plans: dict[str, Plan] = field(default_factory=dict)
     timed: Callable[[], AbstractContextManager[Any]] = nullcontext
     _newest_s: dict[str, tuple[int, float]] = field(default_factory=dict)
@@ -110,12 +113,15 @@ class Plans:
         # The first of more, as far as is known?
         return None if found.sized or self.sizes.get(name) == 1 else found
 
-    def gang(self, name: str) -> Gang | None:
-        """Return a gang as the engine takes it, of the members that there are; or None."""
+    def gang(self, name: str, *, lifting: str = "") -> Gang | None:
+        """Return a gang as the engine takes it, of the members that there are; or None.
+
+        Who is gated is not there, unless ``lifting`` is the only gate that it has.
+        """
         group = self.group(name)
-        if group is None or all(self._is_gated(member.uid) for member in group.members):
+        if group is None or not (here := self._here(group, lifting)):
             return None
-        return self._gang(group, self.least(group))
+        return self._gang(group, here, self.least(group))
 
     def least(self, group: Group) -> int:
         """Return how many members must start together, by the owner where the pods do not say."""
@@ -137,21 +143,34 @@ class Plans:
         return ""
 
     def make(
-        self, seen: Seen, group: Group, now_s: float, nodes: BoolArray | None, *, holds: bool
+        self,
+        seen: Seen,
+        group: Group,
+        now_s: float,
+        nodes: BoolArray | None,
+        *,
+        holds: bool,
+        lifting: str = "",
     ) -> Plan | NoPlan:
-        """Plan a gang anew, who is bound stays; with ``holds`` keep the room for its members."""
+        """Plan a gang anew, who is bound stays; with ``holds`` keep the room for its members.
+
+        Those are planned with whose only gate is ``lifting``: it is about to be lifted.
+        """
         least = self.least(group)
-        if missing := self._incomplete(seen, group, least, now_s):
+        if missing := self.incomplete(seen, group, least, now_s, lifting=lifting):
             return missing
         self.drop(group.name, now_s)
+        gang = self._gang(group, self._here(group, lifting), least)
         with self.timed():
-            plan = self.engine.decide_gang(self._gang(group, least), now_s, nodes)
+            plan = self.engine.decide_gang(gang, now_s, nodes)
         if not plan.decisions:
             if seen.uid in self.mirror.cluster.pods:
                 return NoPlan("the pod is bound already")
             return NoPlan(f"gang {group.name}: {plan.why or 'nobody is left to place'}")
         if (n := len(plan.decisions) + len(plan.bound)) < least:
             return NoPlan(f"gang {group.name}: {n} of {least} members find room")
+        if self.over is not None and (over := self.over(plan.decisions)):
+            return NoPlan(f"gang {group.name}: {over}")
         made = Plan(group.name, least, _nodes(plan), now_s + self.settings.hold_s)
         if holds and not self._hold(plan, made):
             return NoPlan(f"gang {group.name}: room went while it was planned", waits=True)
@@ -197,6 +216,10 @@ class Plans:
         """Whether members are bound already: the gang is in part until all others are."""
         return any(map(self.mirror.is_bound, self.mirror.groups.get(plan.name, ())))
 
+    def has_started(self, group: Group) -> bool:
+        """Whether as many members are bound as must start together."""
+        return sum(self.mirror.is_bound(m.uid) for m in group.members) >= self.least(group)
+
     def least_of_running(self) -> dict[str, int]:
         """Return how many members each gang must keep of which some are bound."""
         is_bound = self.mirror.is_bound
@@ -204,10 +227,11 @@ class Plans:
         groups = [group for name in running if (group := self.group(name)) is not None]
         return {group.name: self.least(group) for group in groups}
 
-    # --- inside ---------------------------------------------------------------------------
-
-    def _incomplete(self, seen: Seen, group: Group, least: int, now_s: float) -> NoPlan | None:
-        here = [member for member in group.members if not self._is_gated(member.uid)]
+    def incomplete(
+        self, seen: Seen, group: Group, least: int, now_s: float, *, lifting: str = ""
+    ) -> NoPlan | None:
+        """Return why a gang cannot be planned yet: members are to come; None: it can."""
+        here = self._here(group, lifting)
         n, of = len(here), f"gang {group.name}:"
         gated = f", {len(group.members) - n} more are gated" if n < len(group.members) else ""
         if n < least:
@@ -226,13 +250,15 @@ class Plans:
             return NoPlan(f"gang {group.name}: {n} pods so far; others may come", waits=True)
         return None
 
-    def _is_gated(self, uid: str) -> bool:
-        """Whether nobody is to place a pod yet."""
-        return bool(self.mirror.pods[uid].facts.gates)
+    # --- inside ---------------------------------------------------------------------------
 
-    def _gang(self, group: Group, least: int) -> Gang:
+    def _here(self, group: Group, lifting: str) -> list[Member]:
+        """Return the members that may be placed: those with no gate but one that is lifted."""
         pods = self.mirror.pods
-        here = [member for member in group.members if not self._is_gated(member.uid)]
+        return [m for m in group.members if pods[m.uid].facts.gates in ((), (lifting,))]
+
+    def _gang(self, group: Group, here: Sequence[Member], least: int) -> Gang:
+        pods = self.mirror.pods
         requests: Mapping[str, Request] = {
             member.uid: self.mirror.reader.request(pods[member.uid], group.name) for member in here
         }

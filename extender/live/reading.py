@@ -47,7 +47,8 @@ class Seen:
     ``leaving``: it is being deleted. ``problem`` says what of it cannot be used. ``thing`` is
     the object of a pod that shares GPUs: it may ask for something else when the cluster gets other
     GPUs, and has to be told which it was given. ``asking`` tells which containers ask for whole
-    GPUs; empty where none does. ``claims`` are those of devices.
+    GPUs; empty where none does. ``claims`` are those of devices. ``created``: when it was made (ISO
+    8601), of one with gates.
     """
 
     uid: str
@@ -63,6 +64,7 @@ class Seen:
     asking: tuple[bool, ...] = ()
     rivals: Rivals = NO_RIVALS
     claims: tuple[PodClaim, ...] = ()
+    created: str = ""
 
     @property
     def node(self) -> str:
@@ -198,6 +200,7 @@ class Reader:
             asking(member.spec) if way in (None, Way.PLUGIN) else (),
             rivals,
             _claims(member, status),
+            str(metadata.get("creationTimestamp") or "") if facts.gates else "",
         )
 
     def request(self, seen: Seen, gang: str = "") -> Request:

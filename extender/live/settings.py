@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from bayplan.extender.health.settings import Judging
+from bayplan.scheduler.queues import QueueTree
 
 
 class Rollback(Enum):
@@ -59,6 +60,8 @@ class Live:
         How gangs start.
     health
         What closes GPUs that are sick; None: nobody looks.
+    queues
+        Who may use how much; None: there are no queues.
     """
 
     placement: str = "best-fit"
@@ -70,3 +73,4 @@ class Live:
     dra: bool = True
     gangs: Gangs = field(default_factory=Gangs)
     health: Judging | None = None
+    queues: QueueTree | None = None

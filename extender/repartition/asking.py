@@ -145,6 +145,8 @@ def _wants(owner: Owner, watched: Watched, now_s: float, settings: Repartition) 
             continue  # it is about to have room
         if owner.objection(seen) or seen.group in gangs:
             continue
+        if owner.refused(seen, owner.plans.group(seen.group) if seen.group else None):
+            continue  # no layout makes more of its queue's share
         gang = owner.plans.gang(seen.group) if seen.group else None
         if gang is not None:
             gangs.add(seen.group)

@@ -12,6 +12,7 @@ import msgspec
 
 from bayplan.extender.api import ApiError, Connection
 from bayplan.extender.config.policy import check_policy
+from bayplan.extender.config.queues import read_tree
 from bayplan.extender.config.reading import read_config
 from bayplan.extender.config.settings import service_settings
 from bayplan.extender.connecting import connection_of
@@ -53,7 +54,8 @@ def repartition(config: Path | None, kubeconfig: Path | None) -> int:
         values["api.kubeconfig"] = str(kubeconfig)
     settings = repartition_settings(values)
     connection = connection_of(values, "name a kubeconfig: --kubeconfig")
-    owner, watched, now_s = Owner(service_settings(values).live), Watched(), time.time()
+    service = service_settings(values, read_tree(config, values))
+    owner, watched, now_s = Owner(service.live), Watched(), time.time()
     try:
         for kind in KINDS:
             _list_into(connection, kind, owner, watched, now_s)

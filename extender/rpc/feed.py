@@ -182,6 +182,10 @@ class Told:
         """Return what is known of the cluster, in short."""
         return self._verbs.state()
 
+    def quota(self, namespace: str) -> Object:
+        """Return what is free for the pods of a namespace."""
+        return self._verbs.quota(namespace)
+
     def not_ready(self) -> list[str]:
         """Return what is missing before calls can be answered."""
         return self._verbs.not_ready()

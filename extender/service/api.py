@@ -8,6 +8,7 @@ import msgspec
 
 from bayplan.extender.api import About, ApiError, Client, Recorder, annotate_pod, bind
 from bayplan.extender.api.budget import Priority
+from bayplan.extender.api.patches import lift_gate
 from bayplan.extender.service.calls import CallFailed, PodName, Sure
 from bayplan.traces.kubernetes.objects import Object
 
@@ -39,6 +40,13 @@ class ApiCalls:
         """Set an annotation of a pod."""
         try:
             await annotate_pod(self._client, pod.namespace, pod.name, {key: value}, uid=pod.uid)
+        except ApiError as error:
+            raise _failed(error) from None
+
+    async def lift(self, pod: PodName, gate: str) -> None:
+        """Take a scheduling gate from a pod whose only one it is."""
+        try:
+            await lift_gate(self._client, pod.namespace, pod.name, gate, uid=pod.uid)
         except ApiError as error:
             raise _failed(error) from None
 

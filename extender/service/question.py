@@ -112,10 +112,8 @@ def _of_pod(owner: Owner, seen: Seen, now_s: float) -> Brief | Question:
     first = Brief(Kind.POD, uid, State.WAITS, asks(request), n_nodes=len(mirror.cluster.nodes))
     if at := seen.node or mirror.assumed.get(uid, ""):
         return _bound(owner, seen, request, at)
-    if why := owner.objection(seen):
+    if why := owner.objection(seen) or _gated(owner, seen):
         return replace(first, why=why)
-    if gates := seen.facts.gates:
-        return replace(first, why=_gated(gates))
     group = owner.plans.group(seen.group) if seen.group else None
     if group is not None and not _has_started(owner, group):
         plan = owner.plans.plans.get(group.name)
@@ -127,20 +125,23 @@ def _of_pod(owner: Owner, seen: Seen, now_s: float) -> Brief | Question:
     if uid in mirror.holds:
         node = mirror.cluster.pods[uid].placement.node
         return replace(first, state=State.KEPT, nodes=(node,), notes=_of_its_gang(owner, seen))
+    if why := _over(owner, seen, group):
+        return replace(first, why=why)
     return _alone(owner, seen, first, now_s)
 
 
 def _alone(owner: Owner, seen: Seen, first: Brief, now_s: float) -> Brief | Question:
     """Return about a pod that waits for nobody where it would fit."""
     request, policy = owner.mirror.reader.request(seen), owner.settings.placement
-    nodes, others = _candidates(owner, seen)
-    if seen.claims and nodes is not None and not nodes.any():
+    doing, others = _candidates(owner, seen)
+    if seen.claims and doing is not None and not doing.any():
         return replace(first, why=others)
+    nodes, closed = _within_limits(owner, request, doing)
 
     def work(engine: Engine) -> Brief:
         return brief_of_pod(engine, request, now_s, policy=policy, nodes=nodes)
 
-    return Question(first, work, _left_out(owner, nodes, others))
+    return Question(first, work, _left_out(owner, doing, others) + closed)
 
 
 def _bound(owner: Owner, seen: Seen, request: Request, at: str) -> Brief | Question:
@@ -177,9 +178,11 @@ def _of_gang(owner: Owner, group: Group, now_s: float) -> Brief | Question:
         notes = (f"{plans.there(plan)} of {plan.least} have come to be bound, or are",)
         placed = len(bound) + len(plan.nodes)
         return replace(first, state=State.KEPT, placed=placed, nodes=tuple(sorted(at)), notes=notes)
-    if len(every) < least:
-        return replace(first, why=f"{len(every)} of {plural(least, 'pod')} exist")
-    if why := _keeps_back(owner, every):
+    if why := _keeps_back(owner, every, least):
+        return replace(first, why=why)
+    here = [seen for seen in every if not seen.facts.gates]
+    waits = next(seen for seen in here if not mirror.is_bound(seen.uid))
+    if why := _over(owner, waits, group):
         return replace(first, why=why)
     gang = plans.gang(name)
     assert gang is not None
@@ -191,15 +194,18 @@ def _of_gang(owner: Owner, group: Group, now_s: float) -> Brief | Question:
     return Question(first, work, _left_out(owner, nodes, others))
 
 
-def _keeps_back(owner: Owner, every: list[Seen]) -> str:
+def _keeps_back(owner: Owner, every: list[Seen], least: int) -> str:
     """Return why members are not asked for, or cannot be placed as they are written."""
+    gated = [seen for seen in every if seen.facts.gates]
+    if (n := len(every) - len(gated)) < least and (n or len(every) < least):
+        more = f", {len(gated)} more are gated" if gated else ""
+        turn = next(filter(None, (owner.turn(seen.uid) for seen in gated)), "")
+        return f"{n} of {plural(least, 'pod')} exist{more}{turn and f': {turn}'}"
     for seen in every:
         if owner.plans.unsized(seen):
             return "the owner of its pods is asked how many there will be"
-        if why := owner.objection(seen):
+        if why := owner.objection(seen) or ("" if n else _gated(owner, seen)):
             return f"pod {seen.uid}: {why}"
-        if seen.facts.gates and not seen.node:
-            return f"pod {seen.uid}: {_gated(seen.facts.gates)}"
     return ""
 
 
@@ -233,5 +239,29 @@ def _left_out(owner: Owner, nodes: BoolArray | None, others: str) -> tuple[str, 
     return (f"candidates are {n} of {plural(n_nodes, 'node')}; others: {others}",)
 
 
-def _gated(gates: tuple[str, ...]) -> str:
-    return f"it is not to be placed before these scheduling gates are lifted: {', '.join(gates)}"
+def _over(owner: Owner, seen: Seen, group: Group | None) -> str:
+    """Return which rule of a queue keeps a pod out, or its gang; empty: none."""
+    return owner.refused(seen, group).removeprefix("queue: ")
+
+
+def _within_limits(
+    owner: Owner, request: Request, nodes: BoolArray | None
+) -> tuple[BoolArray | None, tuple[str, ...]]:
+    """Return the candidates that limits by GPU model leave of some, and what they say."""
+    closed = {} if owner.quota is None else owner.quota.closed(request)
+    if owner.quota is None or not closed:
+        return nodes, ()
+    left = ~owner.quota.closed_rows(closed)
+    return left if nodes is None else nodes & left, tuple(
+        closed[each].removeprefix("queue: ") for each in sorted(closed)
+    )
+
+
+def _gated(owner: Owner, seen: Seen) -> str:
+    """Return why the scheduling gates of a pod that waits stay; empty: it has none."""
+    if seen.node or not seen.facts.gates:
+        return ""
+    if turn := owner.turn(seen.uid):
+        return f"its scheduling gate stays: {turn}"
+    gates = ", ".join(seen.facts.gates)
+    return f"it is not to be placed before these scheduling gates are lifted: {gates}"

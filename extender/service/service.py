@@ -17,6 +17,8 @@ from bayplan.extender.service.calls import CallFailed, Calls, PodName, pod_of
 from bayplan.extender.service.numbers import Numbers
 from bayplan.extender.service.owners import size_of
 from bayplan.extender.service.pages import explained, overview
+from bayplan.extender.service.queues import Queues
+from bayplan.extender.service.quota_page import free_for
 from bayplan.extender.service.reasons import summary
 from bayplan.extender.service.settings import Service as Settings
 from bayplan.extender.service.telling import Telling
@@ -54,6 +56,8 @@ class Service:
         Returns why what is watched may be incomplete or old.
     waiting
         The pods that were refused.
+    queues
+        Serves the queues; None: there are none.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class Service:
         self._asking: set[str] = set()
         self.warm = False
         self.lacks: Callable[[], list[str]] = list
+        self.queues: Queues | None = None
 
     # --- the verbs ------------------------------------------------------------------------
 
@@ -117,6 +122,11 @@ class Service:
     def state(self) -> Object:
         """Return what is known of the cluster, in short."""
         return overview(self.owner)
+
+    def quota(self, namespace: str) -> Object:
+        """Return what is free for the pods of a namespace."""
+        waiting = self.queues.turns.n_waiting if self.queues is not None else {}
+        return free_for(self.owner, namespace, waiting)
 
     def not_ready(self) -> list[str]:
         """Return what is missing before calls can be answered."""
@@ -177,6 +187,8 @@ class Service:
         self.owner.tick(now_s)
         self.binder.barrier.end_all_but(self.owner.plans.plans)
         self.numbers.look_at(self.owner, len(self.binder.barrier))
+        if self.queues is not None:
+            self.queues.look_after()
         if self.settings.nudge and (self._waking is None or self._waking.done()):
             # Beside this round: a slow API server is not to make holds last.
             self._waking = self._spawn(self.waiting.wake())

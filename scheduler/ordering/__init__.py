@@ -22,6 +22,7 @@ from bayplan.scheduler.ordering.fair_share import FairShare
 from bayplan.scheduler.ordering.fifo import Fifo
 from bayplan.scheduler.ordering.finish_time import FinishTime
 from bayplan.scheduler.ordering.gittins import Gittins2d
+from bayplan.scheduler.ordering.jobs import amounts_of, job_of, use_of
 from bayplan.scheduler.ordering.las import LeastAttained
 from bayplan.scheduler.ordering.las_2d import LeastAttained2d
 from bayplan.scheduler.ordering.pending import Pending, Progress, Queues, QueueUse, pending_of
@@ -36,6 +37,7 @@ __all__ = [
     "BACKFILLS",
     "Backfill",
     "BackfillPlan",
+    "FairShare",
     "KeyedOrder",
     "OrderingPolicy",
     "Pending",
@@ -43,17 +45,20 @@ __all__ = [
     "Progress",
     "QueueUse",
     "Queues",
+    "amounts_of",
     "by_arrival",
     "by_keys",
     "conservative",
     "easy",
     "gpus_of",
+    "job_of",
     "make_backfill",
     "make_ordering",
     "ordering_names",
     "ordering_summary",
     "pending_of",
     "plan_pools",
+    "use_of",
 ]
 
 History = Sequence[float] | None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from bayplan.scheduler.cluster import Cluster
 from bayplan.scheduler.errors import Duplicate, Unknown
 from bayplan.scheduler.queues.tree import QueueTree
-from bayplan.scheduler.queues.types import CPU, GPU, MEMORY, Amounts, gpu_of
+from bayplan.scheduler.queues.types import CPU, GPU, MEMORY, gpu_of
 from bayplan.scheduler.queues.usage import Usage, total
 from bayplan.scheduler.types import (
     GPU_MILLI,
@@ -54,15 +54,16 @@ def taken_by(
 
 def capacity_of(cluster: Cluster) -> dict[str, int]:
     """Return what all nodes of a cluster have, cordoned ones too, by resource."""
-    view = cluster.view
-    parts: list[Amounts] = []
-    for name in sorted(cluster.nodes):
-        node, row = cluster.nodes[name], cluster.row(name)
-        start = view.slot_start.item(row)
-        milli = int(view.slot_capacity[start : start + view.slot_count.item(row)].sum())
-        parts.append({CPU: node.cpu_milli, MEMORY: node.memory_mib, **dict(node.resources)})
-        parts.append(_gpus(milli, node.gpu_model))
-    return total(parts)
+    return total(node_capacity(cluster, name) for name in sorted(cluster.nodes))
+
+
+def node_capacity(cluster: Cluster, name: str) -> dict[str, int]:
+    """Return what a node has, by resource."""
+    view, node, row = cluster.view, cluster.nodes[name], cluster.row(name)
+    start = view.slot_start.item(row)
+    milli = int(view.slot_capacity[start : start + view.slot_count.item(row)].sum())
+    beside = {CPU: node.cpu_milli, MEMORY: node.memory_mib, **dict(node.resources)}
+    return total([beside, _gpus(milli, node.gpu_model)])
 
 
 @dataclass(slots=True)
@@ -97,6 +98,16 @@ class PodUsage:
         self.usage = Usage(tree)
         self._pods: dict[str, tuple[Request, dict[str, int]]] = {}
         self._claims: dict[str, _Claim] = {}
+
+    def copy(self) -> PodUsage:
+        """Return an independent usage in the same state, of the same tree."""
+        twin = PodUsage(self.usage.tree)
+        twin.usage = self.usage.copy()
+        twin._pods = dict(self._pods)
+        twin._claims = {
+            name: _Claim(claim.takes, dict(claim.users)) for name, claim in self._claims.items()
+        }
+        return twin
 
     def add(self, request: Request, placement: Placement, gpu_model: str) -> None:
         """Count a pod that was bound or held; ``Duplicate`` if it is counted already."""

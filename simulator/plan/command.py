@@ -8,21 +8,28 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bayplan.scheduler.cluster import Cluster
 from bayplan.scheduler.compiled import is_warm, warm
 from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.errors import InputError
-from bayplan.scheduler.ordering import Progress, QueueUse, make_ordering, pending_of
+from bayplan.scheduler.ordering import (
+    Progress,
+    amounts_of,
+    job_of,
+    make_ordering,
+    pending_of,
+    use_of,
+)
 from bayplan.scheduler.policies import make_policy, uses_images
 from bayplan.scheduler.preemption import preemption_policy_names
+from bayplan.scheduler.queues import Admission
 from bayplan.scheduler.types import DeviceRequest, Request, WholeGpus
 from bayplan.scheduler.workload import Workload, typical_workload
-from bayplan.simulator.plan.admission import Admission, read_queue_file
 from bayplan.simulator.plan.planning import FAIR_RECLAIM, NEVER, make_plan
 from bayplan.simulator.plan.report import as_json
-from bayplan.simulator.plan.scene import Scene, Unit, scene_of_dump, scene_of_files
+from bayplan.simulator.plan.scene import Scene, scene_of_dump, scene_of_files
 from bayplan.simulator.plan.waiting import explained
 from bayplan.traces.files import display, write_text
+from bayplan.traces.queues import read_queue_file
 
 STDOUT = "-"
 
@@ -82,11 +89,13 @@ def _plan(options: Options) -> int:
     admission = None if tree is None else Admission(tree, scene.cluster)
     units = scene.units
     if units:
-        rows = [_as_one(unit) for unit in units]
+        rows = [
+            job_of(unit.name, unit.requests) if unit.gang else unit.requests[0] for unit in units
+        ]
         waits = {
             row.uid: Progress(submit_s=unit.since_s) for row, unit in zip(rows, units, strict=True)
         }
-        pending = pending_of(rows, waits, _use(scene.cluster), _capacity(scene.cluster))
+        pending = pending_of(rows, waits, use_of(scene.cluster), amounts_of(scene.cluster))
         units = tuple(units[row] for row in order.order(pending, 0.0).tolist())
     made = make_plan(scene, engine, units, options.preempt, admission)
     gangs = {unit.gang.name: unit.gang for unit in scene.units if unit.gang is not None}
@@ -170,55 +179,6 @@ def _compile(scene: Scene, options: Options) -> None:
         return  # those that are called are loaded then: not all are
     print("bayplan: compiling the kernels; this takes some seconds", file=sys.stderr, flush=True)
     warm(groups)
-
-
-def _as_one(unit: Unit) -> Request:
-    """Return what a unit asks for as one request: ordering looks at jobs, not at pods."""
-    if unit.gang is None:
-        return unit.requests[0]
-    first = unit.requests[0]
-    whole = sum(
-        device.ask.count
-        for request in unit.requests
-        for device in request.devices
-        if isinstance(device.ask, WholeGpus)
-    )
-    others = tuple(
-        device
-        for request in unit.requests
-        for device in request.devices
-        if not isinstance(device.ask, WholeGpus)
-    )
-    return Request(
-        f"{unit.name}/",  # no pod's
-        sum(request.cpu_milli for request in unit.requests),
-        sum(request.memory_mib for request in unit.requests),
-        (*((DeviceRequest(WholeGpus(whole)),) if whole else ()), *others),
-        priority=max(request.priority for request in unit.requests),
-        queue=first.queue,
-        run_time_s=first.run_time_s,
-        deadline_s=first.deadline_s,
-    )
-
-
-def _use(cluster: Cluster) -> dict[str, QueueUse]:
-    """Return what each queue uses now."""
-    use: dict[str, QueueUse] = {}
-    for pod in cluster.pods.values():
-        request, before = pod.request, use.get(pod.request.queue, QueueUse())
-        milli = sum(grant.milli for grants in pod.placement.grants for grant in grants)
-        use[request.queue] = QueueUse(
-            before.cpu_milli + request.cpu_milli,
-            before.memory_mib + request.memory_mib,
-            before.gpu_milli + milli,
-        )
-    return use
-
-
-def _capacity(cluster: Cluster) -> tuple[int, int, int]:
-    view, n = cluster.view, cluster.view.n_rows
-    gpus = int(view.slot_capacity[: view.n_slots].sum())
-    return int(view.cpu_milli[:n].sum()), int(view.memory_mib[:n].sum()), gpus
 
 
 def _say_problems(scene: Scene, options: Options) -> None:

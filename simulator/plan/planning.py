@@ -14,8 +14,8 @@ from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.events import Bound, Gone
 from bayplan.scheduler.explaining.text import verdict_words
 from bayplan.scheduler.preemption.types import Guards
+from bayplan.scheduler.queues import Admission
 from bayplan.scheduler.types import Decision, Node, Reason, Request
-from bayplan.simulator.plan.admission import Admission
 from bayplan.simulator.plan.results import Cause, Evicted, Placed, Plan, Waiting
 from bayplan.simulator.plan.scene import Scene, Unit
 

@@ -16,6 +16,7 @@ extender = App(
 def register(app: App) -> None:
     """Add the commands to the program."""
     app.command(extender)
+    app.command(quota)
 
 
 @extender.command
@@ -40,14 +41,17 @@ def config(*, check: Annotated[Path | None, Parameter(name=["--check"])] = None)
     ----------
     check
         File to check instead: what is wrong is said by key. Files that it names (certificates,
-        a kubeconfig) are not looked at: they are those of where the extender runs.
+        a kubeconfig, queues) are not looked at: they are those of where the extender runs.
     """
     from bayplan.extender.config.reading import read_config, template
 
     if check is not None:
         from bayplan.extender.config.policy import check_policy
+        from bayplan.extender.config.queues import read_tree
 
-        check_policy(check, read_config(check))
+        values = read_config(check)
+        check_policy(check, values)
+        read_tree(check, values, files=False)
         sys.stdout.write(f"{check}: nothing wrong\n")
         return
     sys.stdout.write(template())
@@ -114,3 +118,37 @@ def repartition(*, config: Path | None = None, kubeconfig: Path | None = None) -
     from bayplan.extender.repartition.report import repartition as run
 
     return run(config, kubeconfig)
+
+
+def quota(
+    *,
+    namespace: str = "",
+    address: str = "http://127.0.0.1:9443",
+    ca: Path | None = None,
+    certificate: Path | None = None,
+    key: Path | None = None,
+    json: bool = False,
+) -> int:
+    """Show which GPUs are free, by model and slice, and what queues leave to a namespace.
+
+    The extender is asked, so that no rights on nodes are needed: by the address of its Service,
+    or through `kubectl port-forward -n bayplan deployment/bayplan 9443`.
+
+    Parameters
+    ----------
+    namespace
+        Show the queues that pods of this namespace are in, and what they use; without it all.
+    address
+        The extender.
+    ca
+        File of what its certificate is signed by, for an https address.
+    certificate
+        File of a client certificate, where the extender asks for one.
+    key
+        File of its private key.
+    json
+        Print JSON.
+    """
+    from bayplan.extender.quota_command import show
+
+    return show(namespace, address, (ca, certificate, key), as_json=json)

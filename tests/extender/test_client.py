@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from bayplan.extender.api import (
     recorder,
     series,
 )
+from bayplan.extender.api.patches import lift_gate
 from bayplan.extender.api.served import server_version
 
 from . import stub_world as paths
@@ -143,6 +145,25 @@ def test_a_pod_that_is_elsewhere_another_or_gone_is_an_error(
 
     told(stub, tmp_path, story)
     assert bound(stub) == "n0"
+
+
+def test_a_gate_is_taken_from_that_very_pod_and_from_no_other_place(
+    stub: Stub, tmp_path: Path
+) -> None:
+    async def story(client: Client, registry: CollectorRegistry) -> None:
+        with suppress(ApiError):  # the stub knows no JSON patches: what is asked is looked at
+            await lift_gate(client, "default", "p0", "bayplan.io/queue", uid="uid-p0")
+
+    stub.fail(Fault(422, reason="Invalid"), POD, method="PATCH", times=1)
+    told(stub, tmp_path, story)
+    [asked] = stub.of("PATCH", POD)
+    assert asked.headers["content-type"] == "application/json-patch+json"
+    assert asked.path == POD
+    assert asked.body == [
+        {"op": "test", "path": "/metadata/uid", "value": "uid-p0"},
+        {"op": "test", "path": "/spec/schedulingGates/0/name", "value": "bayplan.io/queue"},
+        {"op": "remove", "path": "/spec/schedulingGates/0"},
+    ]
 
 
 def test_a_binding_that_stays_in_conflict_is_an_error_after_some_tries(

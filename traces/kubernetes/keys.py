@@ -15,6 +15,12 @@ GPU_MODELS, LEAST_MEMORY = "bayplan.io/gpu-models", "bayplan.io/gpu-memory"
 GPU_TOPOLOGY = "bayplan.io/gpu-topology"
 """Of a pod: which of the GPUs that it asks for will do. See ``refining``."""
 
+QUEUE = "bayplan.io/queue"
+"""Of a pod: the label names its queue; the scheduling gate lets it wait for its turn there."""
+
+RUN_TIME = "bayplan.io/run-time"
+"""Of a pod: how long it is expected to run, for backfilling. See ``run_time``."""
+
 NUDGED = "bayplan.io/nudged"
 """Of a pod: the extender has touched it, so that kube-scheduler looks at it again."""
 

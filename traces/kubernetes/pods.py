@@ -36,7 +36,7 @@ QUEUES = (
     ("yunikorn.apache.org/queue", "labels"),
     ("quota.scheduling.koordinator.sh/name", "labels"),
 )
-"""Where the queue of a pod is named, by precedence."""
+"""Where others name the queue of a pod, by precedence; ``keys.QUEUE`` comes before all."""
 
 PREEMPTIBILITY, NON_PREEMPTIBLE = "kai.scheduler/preemptibility", "non-preemptible"
 VOLCANO_PREEMPTABLE = "volcano.sh/preemptable"
@@ -127,10 +127,6 @@ class PodReader:
         room = self._amounts(member, wishes)
         template, node_labels = self._template(spec)
         node = str(spec.get("nodeName") or "")
-        gates: tuple[str, ...] = ()
-        if not node:
-            given = objects_in(spec.get("schedulingGates"))
-            gates = tuple(str(each.get("name", "")) for each in given)
         return PodFacts(
             member,
             room,
@@ -141,7 +137,7 @@ class PodReader:
             self._priority(spec),
             _may_be_evicted(member),
             _queue(member),
-            gates,
+            () if node else gates_of(spec),
             spec.get("preemptionPolicy") == "Never",
             topology=topology_of(wishes) if wishes else None,
         )
@@ -171,7 +167,8 @@ class PodReader:
             )
         start = str(status.get("startTime") or scheduled_at(status))
         node = str(spec.get("nodeName") or "")
-        return PodFacts(member, room, NO_CONSTRAINTS, node, start, wholly=wholly)
+        gates = () if node else gates_of(spec)
+        return PodFacts(member, room, NO_CONSTRAINTS, node, start, gates=gates, wholly=wholly)
 
     def finished(self, facts: PodFacts, gang: str, budgets: tuple[str, ...]) -> Request:
         """Return a pod's request with its gang, budgets and constraints.
@@ -322,6 +319,17 @@ def member_of(thing: Object) -> Member:
     )
 
 
+def gates_of(spec: Object) -> tuple[str, ...]:
+    """Return the names of a pod's scheduling gates, in their order.
+
+    Parameters
+    ----------
+    spec
+        Its ``spec``.
+    """
+    return tuple(str(each.get("name", "")) for each in objects_in(spec.get("schedulingGates")))
+
+
 def shares_by_groups(member: Member) -> bool:
     """Whether a pod shares a GPU in KAI's way: by a group, whose GPU nobody names.
 
@@ -370,7 +378,9 @@ def _may_be_evicted(member: Member) -> bool:
 
 
 def _queue(member: Member) -> str:
-    """Return the pod's queue; two different ones contradict each other."""
+    """Return the pod's queue; two different ones of others contradict each other."""
+    if ours := member.labels.get(keys.QUEUE):
+        return str(ours)
     found: dict[str, str] = {}
     for key, where in QUEUES:
         name = (member.labels if where == "labels" else member.annotations).get(key)

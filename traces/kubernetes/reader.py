@@ -6,7 +6,6 @@ import gc
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 
 from bayplan.scheduler.errors import InputError
 from bayplan.scheduler.gangs.types import Gang
@@ -39,6 +38,7 @@ from bayplan.traces.kubernetes.refining import uuids_in
 from bayplan.traces.kubernetes.registry import given, indices
 from bayplan.traces.kubernetes.resources import BadField
 from bayplan.traces.kubernetes.schemes import Member
+from bayplan.traces.kubernetes.times import seconds_of
 from bayplan.traces.kubernetes.types import NO_HINT, BoundPod, Dump, Hint, Problem
 
 NO_CLAIMS = "claims of devices are not read from a dump"
@@ -108,7 +108,7 @@ def _dump(objects: Objects, *, images: bool) -> Dump:
         _add_images(requests, pods.facts)
     waiting = [facts for facts in pods.facts if not facts.node]
     newest = _newest(objects, pods)
-    end = _time(newest)
+    end = seconds_of(newest)
     return Dump(
         nodes=tuple(facts.node for facts in nodes.values()),
         bound=tuple(
@@ -292,7 +292,7 @@ def _newest(objects: Objects, pods: _Pods) -> str:
         times.append(str(metadata_of(thing).get("creationTimestamp") or ""))
         conditions = objects_in(dict_of(thing.get("status")).get("conditions"))
         times += [str(each.get("lastHeartbeatTime") or "") for each in conditions]
-    known = [(time, text) for text in set(times) if text and (time := _time(text)) is not None]
+    known = [(time, text) for text in set(times) if text and (time := seconds_of(text)) is not None]
     return max(known)[1] if known else ""
 
 
@@ -300,15 +300,7 @@ def _seconds(text: str, end: float | None, member: Member, problems: list[Proble
     """Return a timestamp in seconds after the newest one; 0 where there is none."""
     if not text:
         return 0.0
-    time = _time(text)
+    time = seconds_of(text)
     if time is None:
         problems.append(Problem("pod", member.uid, "status.startTime", f"{text[:40]!r} is no time"))
     return 0.0 if time is None or end is None else time - end
-
-
-def _time(text: str) -> float | None:
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()

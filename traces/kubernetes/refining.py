@@ -27,7 +27,7 @@ TOPOLOGIES = {
 _UUIDS = (keys.HAMI_UUIDS, keys.HAMI_NOT_UUIDS)
 _TYPES = (keys.HAMI_TYPES, keys.HAMI_NOT_TYPES)
 _OURS = (keys.GPU_MODELS, keys.LEAST_MEMORY, keys.GPU_TOPOLOGY)
-_OTHERS = frozenset({keys.GANG_OF_JOB, keys.NUDGED})
+_OTHERS = frozenset({keys.GANG_OF_JOB, keys.NUDGED, keys.RUN_TIME})
 _THEIRS = frozenset({*_UUIDS, *_TYPES})
 _COUNTED = (keys.MIG_PREFIX, keys.GPU_SHARED)
 _NOT_HAMI = (keys.VOLCANO, keys.ALIYUN, keys.KOORD)
@@ -136,7 +136,7 @@ def topology_of(wishes: Wishes) -> Topology | None:
 def _check_known(key: str) -> None:
     if not key.startswith(keys.OURS) or key in _OURS:
         return
-    known = [*_OURS, keys.GANG_OF_JOB]
+    known = [*_OURS, keys.GANG_OF_JOB, keys.RUN_TIME]
     nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.0)[0]
     raise _bad(key, f"no annotation of a pod; did you mean {nearest}?")
 

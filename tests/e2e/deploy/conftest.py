@@ -21,6 +21,7 @@ __all__ = ["binaries", "plane"]
 
 NAMESPACE = "bayplan"
 APPLY = "application/apply-patch+yaml"
+ADMISSION = "apis/admissionregistration.k8s.io/v1"
 PLACES = {
     "Namespace": ("api/v1", "namespaces"),
     "ServiceAccount": ("api/v1", "serviceaccounts"),
@@ -33,6 +34,10 @@ PLACES = {
     "RoleBinding": ("apis/rbac.authorization.k8s.io/v1", "rolebindings"),
     "ClusterRole": ("apis/rbac.authorization.k8s.io/v1", "clusterroles"),
     "ClusterRoleBinding": ("apis/rbac.authorization.k8s.io/v1", "clusterrolebindings"),
+    "ValidatingAdmissionPolicy": (ADMISSION, "validatingadmissionpolicies"),
+    "ValidatingAdmissionPolicyBinding": (ADMISSION, "validatingadmissionpolicybindings"),
+    "MutatingAdmissionPolicy": (ADMISSION, "mutatingadmissionpolicies"),
+    "MutatingAdmissionPolicyBinding": (ADMISSION, "mutatingadmissionpolicybindings"),
 }
 
 

@@ -13,7 +13,7 @@ from .conftest import NAMESPACE, apply
 
 pytestmark = pytest.mark.controlplane
 
-OVERLAYS = ("base", "existing-scheduler", "evict", "repartition")
+OVERLAYS = ("base", "existing-scheduler", "evict", "repartition", "queues")
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def test_without_its_namespace_nothing_else_is_missing(helm: Helm) -> None:
     assert kinds == {kind for kind, _ in plain(render(DEPLOY / "base"))} - {"Namespace"}
 
 
-@pytest.mark.parametrize("component", ["evict", "health", "repartition"])
+@pytest.mark.parametrize("component", ["evict", "health", "queues", "repartition"])
 def test_rights_come_with_the_configuration(helm: Helm, component: str) -> None:
     without, ours = plain(helm.template()), plain(helm.template(SETS[component]))
     added = {key: thing for key, thing in ours.items() if key not in without}
@@ -64,6 +65,16 @@ def test_rights_come_with_the_configuration(helm: Helm, component: str) -> None:
     for thing in theirs.values():
         thing["metadata"]["labels"] = LABELS
     assert added == theirs
+
+
+def test_queues_are_tables_of_the_configuration(helm: Helm) -> None:
+    queues = {
+        "research": {"guaranteed": {"gpu": 10000}, "limit": {"gpu": 13000}},
+        "vision": {"parent": "research", "weight": 2.5},
+    }
+    things = helm.template({"config": {"queues": {"lift": True} | queues}})
+    data = named(things, "ConfigMap", "bayplan-config")["data"]
+    assert tomllib.loads(data["extender.toml"])["queues"] == {"lift": True} | queues
 
 
 @pytest.mark.parametrize("values", SETS.values(), ids=SETS)

@@ -8,10 +8,20 @@ import pytest
 
 from bayplan.extender.check.findings import Facts, Severity, code_of, note, report, warning
 from bayplan.extender.check.nodes import gpu_resources, of_nodes
+from bayplan.extender.check.queues import of_queues
 from bayplan.extender.check.rights import of_rights, of_running
 from bayplan.extender.check.versions import of_apis, of_version
 from bayplan.extender.config.reading import read_config
-from bayplan.extender.permissions import EVICT, HEALTH, NUDGE, REPARTITION, needed
+from bayplan.extender.permissions import (
+    EVICT,
+    HEALTH,
+    LIFT,
+    NUDGE,
+    RECLAIM,
+    REPARTITION,
+    needed,
+)
+from bayplan.scheduler.queues import Queue, QueueTree
 from e2e.controlplane.nodes import gpushare, hami, mig_mixed, mps, plain, time_sliced
 
 E, W, N = Severity.ERROR, Severity.WARNING, Severity.NOTE
@@ -110,6 +120,17 @@ def test_gpu_resources_are_those_with_some() -> None:
     ]  # fmt: skip
 
 
+def test_guarantees_beyond_the_cluster_are_named() -> None:
+    tree = QueueTree([Queue("a", guaranteed={"gpu": 8000, "gpu:A100-80GB": 1000}),
+                      Queue("b", guaranteed={"gpu": 8500})])  # fmt: skip
+    said = [each.text for each in of_queues(tree, [plain("n"), plain("m")])]
+    assert said == [
+        "are guaranteed 16.5 GPUs together, and the cluster has 16",
+        "are guaranteed 1 GPUs of A100-80GB together, and the cluster has 0",
+    ]
+    assert list(of_queues(QueueTree([Queue("a", guaranteed={"gpu": 8000})]), [plain("n")])) == []
+
+
 def test_missing_rights_are_named_by_resource() -> None:
     needs = needed(VALUES)
     denied = [each for each in needs if each.resource in ("nodes", "rayclusters")]
@@ -125,11 +146,14 @@ def test_a_configuration_needs_rights_of_its_own() -> None:
     assert ("pods/binding", "create") in names
     optional = {
         ("pods/eviction", "create"), ("pods/status", "patch"),
-        ("nodes", "patch"), ("nodes/status", "patch"),
+        ("nodes", "patch"), ("nodes/status", "patch"), ("pods", "patch"),
     }  # fmt: skip
     assert optional.isdisjoint(names)
-    more = needed(VALUES | {EVICT: "evict", HEALTH: True, REPARTITION: True})
+    more = needed(VALUES | {EVICT: "evict", HEALTH: True, REPARTITION: True, LIFT: True})
     assert {(each.name, each.verb) for each in more} - names == optional
+    queues = needed(VALUES | {LIFT: True, RECLAIM: "evict", NUDGE: False})
+    extra = {(each.name, each.verb) for each in queues} - names
+    assert extra == {("pods/eviction", "create"), ("pods", "patch")}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import yaml
 
 from bayplan.extender.config.keys import DRA
 from bayplan.extender.config.reading import read_config
-from bayplan.extender.permissions import EVICT, HEALTH, NUDGE, REPARTITION, rights
+from bayplan.extender.permissions import EVICT, HEALTH, LIFT, NUDGE, REPARTITION, rights
 from kustomizing import DEPLOY, render
 
 Object = dict[str, Any]
@@ -42,6 +42,7 @@ def allowed(role: Object) -> set[tuple[str, str, str]]:
         ("evict", "bayplan-evict", (EVICT,)),
         ("health", "bayplan-health", (HEALTH,)),
         ("repartition", "bayplan-repartition", (REPARTITION,)),
+        ("queues", "bayplan-queues", (LIFT,)),
     ],
 )
 def test_a_role_has_what_the_code_needs_and_no_more(

@@ -321,6 +321,9 @@ def test_pages_show_a_pod_and_the_state() -> None:
     assert ask(app, "/explain/team/q", method="GET").status == 404
     assert ask(app, "/explain/team/p/q", method="GET").status == 404
     assert ask(app, "/state", method="GET").json == {"nodes": 3}
+    assert ask(app, "/quota/team", method="GET").json == {"namespace": "team"}
+    assert ask(app, "/quota", method="GET").json == {"namespace": ""}
+    assert ask(app, "/quota/a/b", method="GET").status == 404
 
 
 def test_head_has_the_length_and_no_body() -> None:

@@ -7,12 +7,16 @@ from typing import Any
 
 import pytest
 
+from bayplan.extender.live.owner import Owner
+from bayplan.extender.live.settings import Live
 from bayplan.extender.repartition.configs import Configs, Entry
+from bayplan.extender.repartition.controller import Controller
 from bayplan.extender.repartition.planning import Planned, plan
 from bayplan.extender.repartition.settings import Repartition
+from bayplan.scheduler.queues import Queue, QueueTree
 from extender_things import bound, gang_pod, listed, pod, pod_group
 
-from .mig import LARGE, SMALL, Object, controller_of, mig_node, waiting
+from .mig import LARGE, SMALL, Object, Seeing, controller_of, mig_node, waiting
 
 NOW_S = 1000.0
 WHOLE = "nvidia.com/gpu"
@@ -226,3 +230,20 @@ def test_nodes_count_as_alike_only_where_nobody_can_tell_them_apart(
     there = pod("there", at="a", asks={"cpu": "10"}, labels={"app": "x"})
     found = planned(nodes, [there, *pods])
     assert [each.node for each in found] == [taken]
+
+
+def test_who_is_over_a_limit_of_a_queue_is_no_reason_to_cut_or_join_gpus() -> None:
+    cut = mig_node("a", 2, SEVEN, config="all-1g.10gb")
+    pods = [waiting("p", {WHOLE: 2}, labels={"bayplan.io/queue": "own"})]
+
+    def nodes(limit: int) -> list[str]:
+        owner = Owner(Live(queues=QueueTree([Queue("own", limit={"gpu": limit})])))
+        controller = Controller(owner, Repartition())
+        seeing = Seeing(owner, controller)
+        listed(seeing, "Node", [cut])
+        listed(seeing, "Pod", pods)
+        case = controller.case(NOW_S)
+        return [] if case is None else [each.node for each in plan(case, 9)]
+
+    assert nodes(2000) == ["a"]
+    assert nodes(1000) == []

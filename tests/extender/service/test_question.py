@@ -106,6 +106,21 @@ def test_gates_and_words_that_nobody_enforces() -> None:
     run(main())
 
 
+def test_members_with_gates_are_not_there_yet_and_hold_nobody_back_that_need_not_wait() -> None:
+    async def main() -> None:
+        gates = {"schedulingGates": [{"name": "team/quota"}]}
+        gated = [gang_pod(f"g-{k}", "g", 1, spec=gates) for k in range(4)]
+        pods = (*gang(4)[:2], *gated[2:])
+        service, _, _ = service_of(node("a"), pods=pods)
+        of_gang = (await service.explain("default", "g"))["why"]
+        assert of_gang["why"] == "2 of 4 pods exist, 2 more are gated"
+        pods = (*gang(5)[:4], gang_pod("g-4", "g", 1, spec=gates))
+        service, _, _ = service_of(node("a"), node("b"), pods=pods)
+        assert (await service.explain("default", "g"))["why"]["state"] == "fits"
+
+    run(main())
+
+
 def test_a_pod_whose_room_is_kept_and_one_that_is_being_bound() -> None:
     async def main() -> None:
         thing = pod("p", 8)

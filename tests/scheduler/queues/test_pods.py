@@ -73,6 +73,23 @@ def test_gpus_count_as_what_is_taken_of_them_by_model() -> None:
     }
 
 
+def test_a_copy_goes_its_own_way() -> None:
+    engine = first_fit(Cluster([node("n", 2)]))
+    bind(engine, sharer("2", "c", queue="a"))
+    bind(engine, sharer("3", "c", queue="b"))
+    bind(engine, whole("w", queue="b"))
+    one = usage_of(engine.cluster, TREE)
+    other = one.copy()
+    other.remove("2")
+    other.remove("w")
+    held = one.usage.own("a", "gpu"), one.usage.own("b", "gpu")
+    assert held[1] == 1000
+    assert (other.usage.own("a", "gpu"), other.usage.own("b", "gpu")) == (0, held[0])
+    one.remove("2")
+    one.remove("w")
+    assert one.usage.own("b", "gpu") == held[0]
+
+
 def test_a_shared_claim_counts_once_for_the_first_of_its_users() -> None:
     engine = first_fit(Cluster([node("n", 2)]))
     bind(engine, sharer("2", "c", queue="a", cpu_milli=100))

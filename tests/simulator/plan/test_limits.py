@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bayplan.scheduler.cluster import Cluster
 from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.policies.first_fit import FirstFit
-from bayplan.scheduler.queues import Queue, QueueTree
+from bayplan.scheduler.queues import Admission, Queue, QueueTree
 from bayplan.scheduler.sharing import Mig
 from bayplan.scheduler.types import (
     DeviceRequest,
@@ -23,7 +23,6 @@ from bayplan.scheduler.types import (
     Request,
     WholeGpus,
 )
-from bayplan.simulator.plan.admission import Admission
 from bayplan.simulator.plan.planning import make_plan
 from bayplan.simulator.plan.results import Plan
 from bayplan.simulator.plan.scene import Scene, Unit

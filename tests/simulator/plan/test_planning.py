@@ -20,9 +20,8 @@ from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.events import Bound, NodeChanged
 from bayplan.scheduler.policies.first_fit import FirstFit
 from bayplan.scheduler.preemption.types import Guards
-from bayplan.scheduler.queues import Queue, QueueTree
+from bayplan.scheduler.queues import Admission, Queue, QueueTree
 from bayplan.scheduler.types import Node, Reason, Request
-from bayplan.simulator.plan.admission import Admission
 from bayplan.simulator.plan.planning import NOT_GROWN, make_plan
 from bayplan.simulator.plan.results import Cause
 from bayplan.simulator.plan.scene import Scene, Unit

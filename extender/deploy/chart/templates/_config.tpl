@@ -28,13 +28,22 @@
 {{- mergeOverwrite $config (deepCopy .Values.config) | toYaml -}}
 {{- end -}}
 
+{{/* A value as TOML: a queue is a table. */}}
+{{- define "bayplan.value" -}}
+{{- if kindIs "map" . -}}
+{ {{- range $n, $key := keys . | sortAlpha }}{{ if $n }},{{ end }} {{ $key }} = {{ include "bayplan.value" (get $ $key) }}{{ end }} }
+{{- else -}}
+{{ toJson . }}
+{{- end -}}
+{{- end -}}
+
 {{/* The same as TOML. JSON's texts, numbers and truth values are TOML's, too. */}}
 {{- define "bayplan.toml" -}}
 # See `bayplan extender config` for all keys.
 {{- range $table, $keys := include "bayplan.config" . | fromYaml }}
 [{{ $table }}]
 {{- range $key, $value := $keys }}
-{{ $key }} = {{ $value | toJson }}
+{{ $key }} = {{ include "bayplan.value" $value }}
 {{- end }}
 {{- end }}
 {{- end -}}

@@ -1,50 +1,18 @@
-"""Whether the queues let pods in, as the plan goes on."""
+"""Whether the queues let pods in, beside the pods of a cluster."""
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
+from copy import copy
 
 from bayplan.scheduler.cluster import Cluster
-from bayplan.scheduler.errors import InputError
-from bayplan.scheduler.queues import (
-    GPU,
-    QueueTree,
-    Verdict,
-    admits,
-    asked_by,
-    capacity_of,
-    read_queues,
-    reclaimable,
-    taken_by,
-    usage_of,
-)
+from bayplan.scheduler.queues.admission import admits
+from bayplan.scheduler.queues.pods import asked_by, capacity_of, taken_by, usage_of
+from bayplan.scheduler.queues.reclaim import reclaimable
+from bayplan.scheduler.queues.tree import QueueTree
+from bayplan.scheduler.queues.types import GPU, Amounts, Verdict
+from bayplan.scheduler.queues.usage import Usage
 from bayplan.scheduler.types import Decision, Placement, Request
-from bayplan.traces.files import display, read_text
-
-
-def read_queue_file(path: Path) -> QueueTree:
-    """Return the queues of a TOML file.
-
-    Parameters
-    ----------
-    path
-        The file.
-
-    Raises
-    ------
-    InputError
-        It cannot be read, or its queues cannot be.
-    """
-    try:
-        return read_queues(tomllib.loads(read_text(path)))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"this is not TOML ({error})", file=display(path)) from None
-    except InputError as error:
-        if str(error).startswith(display(path)):
-            raise
-        raise InputError(str(error), file=display(path)) from None
 
 
 class Admission:
@@ -56,13 +24,31 @@ class Admission:
         The queues.
     cluster
         The cluster with what runs on it.
+
+    Attributes
+    ----------
+    tree
+        The queues.
+    capacity
+        What all queues have together, of the resources that are bounded.
     """
 
     def __init__(self, tree: QueueTree, cluster: Cluster) -> None:
-        self._tree = tree
+        self.tree = tree
         self._cluster = cluster
         self._pods = usage_of(cluster, tree)
-        self._capacity = capacity_of(cluster)
+        self.capacity: Amounts = capacity_of(cluster)
+
+    def beside(self, cluster: Cluster) -> Admission:
+        """Return an independent admission in the same state, for a copy of the cluster."""
+        twin = copy(self)
+        twin._cluster, twin._pods = cluster, self._pods.copy()
+        return twin
+
+    @property
+    def usage(self) -> Usage:
+        """What the queues use. Read it; ``add`` and ``remove`` write."""
+        return self._pods.usage
 
     def verdict(self, requests: Sequence[Request]) -> Verdict:
         """Return whether the queue of some requests admits them together.
@@ -73,8 +59,18 @@ class Admission:
             A pod, or the members of a gang; the first one's queue counts.
         """
         return admits(
-            self._tree, self._pods.usage, _total(requests), requests[0].queue, self._capacity
+            self.tree, self._pods.usage, total_of(requests), requests[0].queue, self.capacity
         )
+
+    def verdict_of(self, queue: str, amounts: Amounts) -> Verdict:
+        """Return whether a queue admits amounts.
+
+        Parameters
+        ----------
+        queue, amounts
+            As ``admits`` takes them.
+        """
+        return admits(self.tree, self.usage, amounts, queue, self.capacity)
 
     def verdict_there(
         self, decisions: Sequence[Decision], without: Collection[str] = ()
@@ -97,7 +93,7 @@ class Admission:
         verdict = Verdict(admitted=True)
         added: list[str] = []
         for queue, amounts in self._taken(decisions, without).items():
-            verdict = admits(self._tree, self._pods.usage, amounts, queue, self._capacity)
+            verdict = admits(self.tree, self._pods.usage, amounts, queue, self.capacity)
             if not verdict.admitted:
                 break
             # Queues of one gang that have a limit in common share it.
@@ -136,10 +132,10 @@ class Admission:
             As ``verdict`` takes them.
         """
         queue = requests[0].queue
-        if queue not in self._tree.index:
+        if queue not in self.tree.index:
             return {}
-        amount = _total(requests).get(GPU, 0)
-        return reclaimable(self._tree, self._pods.usage, GPU, queue, amount)
+        amount = total_of(requests).get(GPU, 0)
+        return reclaimable(self.tree, self._pods.usage, GPU, queue, amount)
 
     def add(self, request: Request, placement: Placement) -> None:
         """Count a pod that is placed.
@@ -162,7 +158,8 @@ class Admission:
         self._pods.remove(uid)
 
 
-def _total(requests: Sequence[Request]) -> dict[str, int]:
+def total_of(requests: Sequence[Request]) -> dict[str, int]:
+    """Return what some requests ask for together, by their first wishes."""
     amounts: dict[str, int] = {}
     for request in requests:
         _add(amounts, asked_by(request))

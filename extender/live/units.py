@@ -1,0 +1,129 @@
+"""Who waits in queues: pods by themselves, and gangs whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from bayplan.extender.live.mirror import Mirror
+from bayplan.extender.live.owner import Owner
+from bayplan.extender.live.reading import Seen
+from bayplan.extender.live.rounds import Unit
+from bayplan.traces.kubernetes import keys
+from bayplan.traces.kubernetes.resources import BadField
+from bayplan.traces.kubernetes.run_time import run_time_s
+from bayplan.traces.kubernetes.times import seconds_of
+
+GATE = keys.QUEUE
+"""The scheduling gate that is ours to lift; all others are somebody else's."""
+
+
+def waiting_pods(mirror: Mirror) -> list[Seen]:
+    """Return the pods that wait for kube-scheduler, or for us to lift their gate."""
+    bound = mirror.assumed
+    return [
+        seen
+        for seen in mirror.pods.values()
+        if not seen.facts.node
+        and not seen.leaving
+        and seen.uid not in bound
+        and (not seen.facts.gates or GATE in seen.facts.gates)
+    ]
+
+
+def units_of(owner: Owner, waiting: Sequence[Seen], now_s: float) -> list[Unit]:
+    """Return what is served at once, in the order of its first pods.
+
+    Parameters
+    ----------
+    owner
+        The state.
+    waiting
+        As ``waiting_pods`` returns them.
+    now_s
+        The time.
+    """
+    alone: dict[str, Seen | None] = {}
+    gangs: dict[str, list[Seen]] = {}
+    for seen in waiting:
+        if seen.group:
+            gangs.setdefault(seen.group, []).append(seen)
+            alone.setdefault(f"{seen.group}/", None)
+        else:
+            alone[seen.uid] = seen
+    found: list[Unit] = []
+    for key, one in alone.items():
+        if one is not None:
+            found.append(_of_pod(owner, one))
+        else:
+            name = key[:-1]
+            found += _of_group(owner, name, gangs[name], now_s)
+    return found
+
+
+def unsized(owner: Owner, waiting: Iterable[Seen]) -> list[Seen]:
+    """Return a pod of each gang whose owner is to be asked how many members it has."""
+    found = {seen.group: seen for seen in waiting if seen.group and owner.plans.unsized(seen)}
+    return list(found.values())
+
+
+def _of_pod(owner: Owner, seen: Seen) -> Unit:
+    return Unit(
+        seen.uid,
+        (owner.mirror.reader.request(seen, seen.group),),
+        (seen.uid,) if GATE in seen.facts.gates else (),
+        None,
+        seconds_of(seen.created) or 0.0,
+        _held_back(owner, seen),
+        owner.mirror.giving(seen),
+        seen.uid in owner.mirror.holds,
+        seen.facts.meek,
+    )
+
+
+def _of_group(owner: Owner, name: str, waiting: list[Seen], now_s: float) -> list[Unit]:
+    plans, mirror = owner.plans, owner.mirror
+    group, gang = plans.group(name), plans.gang(name, lifting=GATE)
+    if group is None or gang is None or plans.has_started(group):
+        return [_of_pod(owner, seen) for seen in waiting]  # who grows a gang comes alone
+    first, gated = waiting[0], [seen.uid for seen in waiting if GATE in seen.facts.gates]
+    plans.follow(first, now_s)  # drops a plan that does not stand
+    missing = plans.incomplete(first, group, plans.least(group), now_s, lifting=GATE)
+    # Who has another gate is not there yet: the others can go without, but are lifted with it.
+    foreign = [
+        seen for m in group.members
+        if gated and (seen := mirror.pods.get(m.uid)) is not None and _others(seen)
+    ]  # fmt: skip
+    whys = [why for seen in (*waiting, *foreign) if (why := _held_back(owner, seen))]
+    if missing is not None:
+        whys.append(missing.why)
+    return [
+        Unit(
+            name,
+            tuple(mirror.reader.request(seen, name) for seen in waiting),
+            tuple(gated),
+            gang,
+            min(seconds_of(seen.created) or 0.0 for seen in waiting),
+            whys[0] if whys else "",
+            mirror.giving(first),
+            name in plans.plans,
+            any(seen.facts.meek for seen in waiting),
+        )
+    ]
+
+
+def _held_back(owner: Owner, seen: Seen) -> str:
+    """Return why it is not for us to let a pod go; empty: it is."""
+    if others := _others(seen):
+        return f"it has another scheduling gate, {', '.join(others)}"
+    if why := owner.objection(seen):
+        return why
+    if GATE in seen.facts.gates:
+        try:
+            run_time_s(seen.facts.member.annotations)
+        except BadField as bad:
+            return f"{bad.field}: {bad.text}"
+    return ""
+
+
+def _others(seen: Seen) -> list[str]:
+    return [gate for gate in seen.facts.gates if gate != GATE]
