@@ -23,7 +23,7 @@ from bayplan.scheduler.gangs.types import Gang, GangPlan
 from bayplan.scheduler.types import Decision, Request
 from bayplan.traces.kubernetes.gangs import Group, gang_of, group_of, role_of
 from bayplan.traces.kubernetes.objects import Object, name_of
-from bayplan.traces.kubernetes.schemes import SCHEMES
+from bayplan.traces.kubernetes.schemes import SCHEMES, Member
 from bayplan.traces.kubernetes.types import Problem
 
 SIZED_BY_OWNER = frozenset(scheme.key for scheme in SCHEMES if scheme.sized_by_owner)
@@ -157,6 +157,18 @@ class Plans:
             return NoPlan(f"gang {group.name}: room went while it was planned", waits=True)
         return made
 
+    def missing(self, group: Group, least: int) -> str:
+        """Return who is not there without whom a gang cannot start; empty: nobody."""
+        here, of = self._here(group), f"gang {group.name}:"
+        n = len(here)
+        gated = f", {len(group.members) - n} more are gated" if n < len(group.members) else ""
+        if n < least:
+            return f"{of} {n} of {least} pods exist{gated}"
+        for task, needed in sorted(group.tasks.items()):
+            if (k := sum(role_of(member) == task for member in here)) < needed:
+                return f"{of} {k} of {needed} pods of {task} exist{gated}"
+        return ""
+
     def drop(self, name: str, now_s: float) -> None:
         """Give up a gang's plan and the room that is held for it."""
         plan = self.plans.pop(name, None)
@@ -207,14 +219,9 @@ class Plans:
     # --- inside ---------------------------------------------------------------------------
 
     def _incomplete(self, seen: Seen, group: Group, least: int, now_s: float) -> NoPlan | None:
-        here = [member for member in group.members if not self._is_gated(member.uid)]
-        n, of = len(here), f"gang {group.name}:"
-        gated = f", {len(group.members) - n} more are gated" if n < len(group.members) else ""
-        if n < least:
-            return NoPlan(f"{of} {n} of {least} pods exist{gated}", waits=True)
-        for task, needed in sorted(group.tasks.items()):
-            if (k := sum(role_of(member) == task for member in here)) < needed:
-                return NoPlan(f"{of} {k} of {needed} pods of {task} exist{gated}", waits=True)
+        if missing := self.missing(group, least):
+            return NoPlan(missing, waits=True)
+        n = len(self._here(group))
         if group.sized or self.sizes.get(group.name) is not None:
             return None
         if self.unsized(seen):
@@ -226,13 +233,16 @@ class Plans:
             return NoPlan(f"gang {group.name}: {n} pods so far; others may come", waits=True)
         return None
 
+    def _here(self, group: Group) -> list[Member]:
+        """Return the members that may be placed."""
+        return [member for member in group.members if not self._is_gated(member.uid)]
+
     def _is_gated(self, uid: str) -> bool:
         """Whether nobody is to place a pod yet."""
         return bool(self.mirror.pods[uid].facts.gates)
 
     def _gang(self, group: Group, least: int) -> Gang:
-        pods = self.mirror.pods
-        here = [member for member in group.members if not self._is_gated(member.uid)]
+        pods, here = self.mirror.pods, self._here(group)
         requests: Mapping[str, Request] = {
             member.uid: self.mirror.reader.request(pods[member.uid], group.name) for member in here
         }
