@@ -174,7 +174,7 @@ def _of_gang(owner: Owner, group: Group, now_s: float) -> Brief | Question:
         return replace(first, state=State.KEPT, placed=placed, nodes=tuple(sorted(at)), notes=notes)
     if len(every) < least:
         return replace(first, why=f"{len(every)} of {plural(least, 'pod')} exist")
-    if why := _keeps_back(owner, every):
+    if why := _keeps_back(owner, every, in_part=bool(plans.missing(group, least))):
         return replace(first, why=why)
     gang = plans.gang(name)
     assert gang is not None
@@ -186,14 +186,17 @@ def _of_gang(owner: Owner, group: Group, now_s: float) -> Brief | Question:
     return Question(first, work, _left_out(owner, every[0], nodes))
 
 
-def _keeps_back(owner: Owner, every: list[Seen]) -> str:
-    """Return why members are not asked for, or cannot be placed as they are written."""
+def _keeps_back(owner: Owner, every: list[Seen], *, in_part: bool) -> str:
+    """Return why members are not asked for, or cannot be placed as they are written.
+
+    Gates keep nothing back as long as there are enough members without; ``in_part``: there are not.
+    """
     for seen in every:
         if owner.plans.unsized(seen):
             return "the owner of its pods is asked how many there will be"
         if why := owner.objection(seen):
             return f"pod {seen.uid}: {why}"
-        if seen.facts.gates and not seen.node:
+        if in_part and seen.facts.gates and not seen.node:
             return f"pod {seen.uid}: {_gated(seen.facts.gates)}"
     return ""
 

@@ -159,3 +159,27 @@ def test_a_pod_that_would_fit_is_told_what_kube_scheduler_was_told() -> None:
         ]
 
     run(main())
+
+
+def test_what_cannot_be_asked_about_does_not_come_up_again_and_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def main() -> None:
+        pods = pod("p", 9), pod("q", 9)
+        service, api, _ = service_of(node("a"), node("b"), pods=pods)
+        asks = list[str]()
+
+        def fails(owner: object, name: str, now_s: float) -> None:
+            asks.append(name)
+            raise ValueError(name)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(telling, "asked", fails)
+            ask(service, pods[0])
+            await until(lambda: asks)
+            await asyncio.sleep(0.2)
+            assert asks == ["default/p"]
+        ask(service, pods[1])
+        await until(lambda: notes(api, "q"))
+
+    run(main())
