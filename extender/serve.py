@@ -7,7 +7,6 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,6 +96,8 @@ async def _serve(values: Values) -> int:
             tasks.append(asyncio.create_task(keeper.run()))
         if runner is not None:
             tasks.append(asyncio.create_task(runner.run()))
+        for task in tasks:
+            task.add_done_callback(_tell_failure)
         try:
             if rpc is not None:
                 await rpc.start()
@@ -106,11 +107,16 @@ async def _serve(values: Values) -> int:
                 await rpc.stop()
             for task in tasks:
                 task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+            await asyncio.gather(*tasks, return_exceptions=True)
             await watches.stop()
             await recorder.close()
             await client.close()
+
+
+def _tell_failure(part: asyncio.Task[None]) -> None:
+    """Let the log have what a part has ended with, which nobody awaits before the end of all."""
+    if not part.cancelled() and (error := part.exception()) is not None:
+        LOG.error("a part of the extender has failed", exc_info=error)
 
 
 def _runner(
