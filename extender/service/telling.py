@@ -96,6 +96,11 @@ class Telling:
         if self._worker is None or self._worker.done():
             self._worker = loop.create_task(self._work())
 
+    @property
+    def keys(self) -> list[str]:
+        """The pods that were told of, or are to be."""
+        return [*self._due, *self._told]
+
     def forget(self, key: str) -> None:
         """Note that a pod waits no longer."""
         self._due.pop(key, None)
