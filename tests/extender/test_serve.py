@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from bayplan.extender import serve
+from bayplan.extender.watch import Watches
 
 from .api_support import PATIENCE_S, kubeconfig
 from .stub_api import running, stub_with
@@ -41,7 +42,7 @@ def test_a_start_that_fails_is_told_at_once_and_ends_nothing_else(
         stopped.append("watches")
 
     monkeypatch.setattr(serve, "warm", fails)
-    monkeypatch.setattr(serve.Watches, "stop", stop)
+    monkeypatch.setattr(Watches, "stop", stop)
     with running(stub_with()) as stub:
         with socket.create_server(("127.0.0.1", 0)) as listening:
             port = listening.getsockname()[1]
