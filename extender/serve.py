@@ -7,7 +7,6 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,6 +102,8 @@ async def _serve(values: Values, tree: QueueTree | None) -> int:
         if runner is not None:
             works.append(runner.run())
         tasks = [asyncio.create_task(work) for work in works]
+        for task in tasks:
+            task.add_done_callback(_tell_failure)
         try:
             if rpc is not None:
                 await rpc.start()
@@ -112,8 +113,7 @@ async def _serve(values: Values, tree: QueueTree | None) -> int:
                 await rpc.stop()
             for task in tasks:
                 task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+            await asyncio.gather(*tasks, return_exceptions=True)
             await watches.stop()
             await recorder.close()
             await client.close()
@@ -125,6 +125,12 @@ def _registry() -> CollectorRegistry:
     for collector in (GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR):
         registry.register(collector)
     return registry
+
+
+def _tell_failure(part: asyncio.Task[None]) -> None:
+    """Let the log have what a part has ended with, which nobody awaits before the end of all."""
+    if not part.cancelled() and (error := part.exception()) is not None:
+        LOG.error("a part of the extender has failed", exc_info=error)
 
 
 def _runner(

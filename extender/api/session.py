@@ -148,7 +148,8 @@ class _Request(NamedTuple):
 def _told(what: str) -> Iterator[None]:
     try:
         yield
-    except (aiohttp.ClientError, OSError) as error:
+    # Of a host or token that cannot be sent come ValueErrors, of what is closed RuntimeErrors.
+    except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:
         # The text of some of these has the request in it.
         raise ApiError(f"{what}: no answer ({type(error).__name__})") from None
 

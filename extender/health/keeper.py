@@ -70,13 +70,17 @@ class Keeper:
 
     async def run(self) -> None:
         """Do a round now and then, until cancelled."""
-        while True:
-            started = self._owner.mirror.started
-            try:
-                await self.round()
-            except Exception:  # one round that fails is not to be the last
-                LOG.exception("a round of looking after the health of GPUs failed")
-            await asyncio.sleep(self._reading.interval_s if started else SOON_S)
+        try:
+            while True:
+                started = self._owner.mirror.started
+                try:
+                    await self.round()
+                except Exception:  # one round that fails is not to be the last
+                    LOG.exception("a round of looking after the health of GPUs failed")
+                await asyncio.sleep(self._reading.interval_s if started else SOON_S)
+        finally:
+            if self._source is not None:
+                self._source.close()
 
     async def round(self) -> None:
         """Read, decide and write once."""

@@ -39,6 +39,9 @@ class Source(Protocol):
     def read(self, nodes: Collection[str], watched: Collection[str]) -> Read:
         """Return the samples of nodes, all of those that are watched."""
 
+    def close(self) -> None:
+        """Let a read that is under way in a thread end soon: the process waits for its threads."""
+
 
 def source_of(reading: Reading) -> Source | None:
     """Return the place that is configured; None where there is none.
@@ -62,6 +65,11 @@ class _Http:
         ca = None if reading.ca is None else str(reading.ca)
         self._token = reading.token
         self._pool = urllib3.PoolManager(num_pools=THREADS, maxsize=THREADS, ca_certs=ca)
+        self._closed = False
+
+    def close(self) -> None:
+        """Send no more requests."""
+        self._closed = True
 
     def headers(self) -> dict[str, str]:
         """Return what each request says, read once a round: tokens are renewed."""
@@ -77,6 +85,8 @@ class _Http:
         ValueError
             There is none that can be used.
         """
+        if self._closed:
+            raise ValueError("the extender is stopping")
         form = urlencode({"query": query}) if query else None
         kind = {"Content-Type": "application/x-www-form-urlencoded"} if query else {}
         try:
@@ -111,6 +121,9 @@ class _Prometheus:
         except (ValueError, OSError) as error:
             return Read([], {self._url: str(error)})
         return Read(samples, {})
+
+    def close(self) -> None:
+        self._http.close()
 
 
 class _Exporters:
@@ -147,6 +160,9 @@ class _Exporters:
         ]
         return Read(samples, failed)
 
+    def close(self) -> None:
+        self._http.close()
+
 
 class _Files:
     def __init__(self, path: Path, stale_s: float) -> None:
@@ -167,6 +183,8 @@ class _Files:
         except OSError as error:
             failed[str(self._path)] = str(error)
         return Read(samples, failed)
+
+    def close(self) -> None: ...
 
     def _files(self) -> Iterator[Path]:
         if not self._path.is_dir():

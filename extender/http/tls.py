@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import logging
 import ssl
-from pathlib import Path
 from typing import TypeVar
 
 from cryptography import x509
 
+from bayplan.extender.http.files import files_of, stamp_of, why_unusable
 from bayplan.extender.http.handshakes import ListeningContext, Refusals
 from bayplan.extender.http.metrics import TlsMetrics
 from bayplan.extender.http.settings import TlsSettings
@@ -23,7 +23,6 @@ from bayplan.scheduler.errors import InputError
 log = logging.getLogger(__name__)
 
 Context = TypeVar("Context", bound=ssl.SSLContext)
-Stamp = tuple[tuple[int, int, int] | None, ...]
 
 
 class Certificates:
@@ -45,13 +44,13 @@ class Certificates:
     def __init__(self, settings: TlsSettings, metrics: TlsMetrics) -> None:
         self._settings = settings
         self._metrics = metrics
-        self._stamp = self._look()
+        self._stamp = stamp_of(self._settings)
         try:
             self._current = self._load()
         except (OSError, ValueError) as error:
-            files = ", ".join(str(path) for path in self._files())
+            files = ", ".join(str(path) for path in files_of(self._settings))
             raise InputError(
-                f"the certificates cannot be used ({_why(error)})", file=files
+                f"the certificates cannot be used ({why_unusable(error)})", file=files
             ) from None
         self.context = _context(settings.client_ca is not None, ListeningContext)
         self.context.refusals = Refusals(metrics)
@@ -59,18 +58,19 @@ class Certificates:
 
     def reload_changed(self) -> None:
         """Read the files again if any of them is not the one that was read last."""
-        if self._look() != self._stamp:
+        if stamp_of(self._settings) != self._stamp:
             self.reload()
 
     def reload(self) -> None:
         """Read the files again; what cannot be used leaves everything as it is."""
-        self._stamp = self._look()
+        self._stamp = stamp_of(self._settings)
         try:
             self._current = self._load()
         except (OSError, ValueError) as error:
             self._metrics.reloads.labels("failed").inc()
             log.error(
-                "new certificates cannot be used; the old ones stay", extra={"why": _why(error)}
+                "new certificates cannot be used; the old ones stay",
+                extra={"why": why_unusable(error)},
             )
         else:
             self._metrics.reloads.labels("ok").inc()
@@ -90,15 +90,6 @@ class Certificates:
     def _choose(self, connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
         connection.context = self._current
 
-    def _files(self) -> list[Path]:
-        settings = self._settings
-        files = [settings.certificate, settings.key]
-        return files if settings.client_ca is None else [*files, settings.client_ca]
-
-    def _look(self) -> Stamp:
-        """Return what tells each file from the one that replaces it; None where there is none."""
-        return tuple(_stamp(path) for path in self._files())
-
 
 def _context(asks_clients: bool, kind: type[Context]) -> Context:
     context = kind(ssl.PROTOCOL_TLS_SERVER)
@@ -111,15 +102,3 @@ def _context(asks_clients: bool, kind: type[Context]) -> Context:
     if asks_clients:
         context.verify_mode = ssl.CERT_REQUIRED
     return context
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_ino, status.st_size
-
-
-def _why(error: Exception) -> str:
-    return getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)

@@ -270,10 +270,18 @@ class Mirror:
         except Conflict:  # other GPUs, while some are in use
             self._replace_node(node, now_s)
         else:
-            if set(node.unhealthy) - set(before.unhealthy):
+            if set(node.unhealthy) - set(before.unhealthy) or self._closed_as_sick(before, node):
                 for uid in self._holders(node.name):  # whoever has not come yet is asked for anew
                     self.release(uid, now_s)
             self._uncrowd(node.name, now_s)
+
+    def _closed_as_sick(self, before: Node, node: Node) -> bool:
+        """Whether a node falls ill of whose GPUs numbers alone are known: instances of MIG."""
+        health = self.reader.health
+        if health is None or node.schedulable or not before.schedulable:
+            return False
+        marks = health.marks.get(node.name)
+        return marks is not None and bool(marks.quarantined or marks.reasons)
 
     def _as_it_counts(self, node: Node) -> Node:
         """Return a node with the uuids that count; closed where none can tell what is free."""

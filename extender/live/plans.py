@@ -176,6 +176,21 @@ class Plans:
             return NoPlan(f"gang {group.name}: room went while it was planned", waits=True)
         return made
 
+    def missing(self, group: Group, least: int, *, lifting: str = "") -> str:
+        """Return who is not there without whom a gang cannot start; empty: nobody.
+
+        ``lifting`` is a gate that is as good as lifted.
+        """
+        here, of = self._here(group, lifting), f"gang {group.name}:"
+        n = len(here)
+        gated = f", {len(group.members) - n} more are gated" if n < len(group.members) else ""
+        if n < least:
+            return f"{of} {n} of {least} pods exist{gated}"
+        for task, needed in sorted(group.tasks.items()):
+            if (k := sum(role_of(member) == task for member in here)) < needed:
+                return f"{of} {k} of {needed} pods of {task} exist{gated}"
+        return ""
+
     def drop(self, name: str, now_s: float) -> None:
         """Give up a gang's plan and the room that is held for it."""
         plan = self.plans.pop(name, None)
@@ -231,14 +246,9 @@ class Plans:
         self, seen: Seen, group: Group, least: int, now_s: float, *, lifting: str = ""
     ) -> NoPlan | None:
         """Return why a gang cannot be planned yet: members are to come; None: it can."""
-        here = self._here(group, lifting)
-        n, of = len(here), f"gang {group.name}:"
-        gated = f", {len(group.members) - n} more are gated" if n < len(group.members) else ""
-        if n < least:
-            return NoPlan(f"{of} {n} of {least} pods exist{gated}", waits=True)
-        for task, needed in sorted(group.tasks.items()):
-            if (k := sum(role_of(member) == task for member in here)) < needed:
-                return NoPlan(f"{of} {k} of {needed} pods of {task} exist{gated}", waits=True)
+        if missing := self.missing(group, least, lifting=lifting):
+            return NoPlan(missing, waits=True)
+        n = len(self._here(group, lifting))
         if group.sized or self.sizes.get(group.name) is not None:
             return None
         if self.unsized(seen):

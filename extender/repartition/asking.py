@@ -10,8 +10,8 @@ from bayplan.extender.live.enforcing import Way
 from bayplan.extender.live.owner import Owner
 from bayplan.extender.live.reading import Seen
 from bayplan.extender.repartition.candidates import (
-    busy,
     configs_of,
+    hindrance,
     product_of,
     refusal,
     uses_gpus,
@@ -93,7 +93,7 @@ def case_of(
         shown = configs_of(node, settings).get(mark.config)
         if mark.step is Step.FAILED or shown is None:
             continue
-        if not busy(owner, watched, node.name):  # else it is about to be undone
+        if not hindrance(owner, watched, node.name):  # else it is about to be undone
             coming.append(_changed(nodes[node.name], _product(node), mark.config, shown))
     return Case(
         owner.mirror.cluster.copy(),
@@ -145,11 +145,14 @@ def _wants(owner: Owner, watched: Watched, now_s: float, settings: Repartition) 
             continue  # it is about to have room
         if owner.objection(seen) or seen.group in gangs:
             continue
-        if owner.refused(seen, owner.plans.group(seen.group) if seen.group else None):
+        group = owner.plans.group(seen.group) if seen.group else None
+        if owner.refused(seen, group):
             continue  # no layout makes more of its queue's share
-        gang = owner.plans.gang(seen.group) if seen.group else None
-        if gang is not None:
-            gangs.add(seen.group)
+        if group is not None:
+            gangs.add(group.name)
+            if owner.plans.missing(group, owner.plans.least(group)):
+                continue  # it could not start wherever there was room
+        gang = None if group is None else owner.plans.gang(group.name)
         yield _want(owner, seen, gang, since_s)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 from bayplan.extender.live.owner import Owner
 from bayplan.extender.live.reading import Seen
@@ -34,13 +35,15 @@ def refusal(owner: Owner, watched: Watched, node: SeenNode, now_s: float,
         _by_itself(node, now_s, settings)
         or _by_manager(node)
         or ("" if configs_of(node, settings) else "its GPUs are of no product with known layouts")
-        or busy(owner, watched, node.name)
+        or hindrance(owner, watched, node.name)
         or _by_state(owner, node.name)
     )
 
 
-def busy(owner: Owner, watched: Watched, name: str) -> str:
-    """Return who uses the GPUs of a node or is promised room on it; empty: nobody.
+def hindrance(owner: Owner, watched: Watched, name: str) -> str:
+    """Return why the GPUs of a node are to stay as they are; empty: nothing is against it.
+
+    Somebody uses them or is promised room, or they are sick: they would take no pods afterwards.
 
     Parameters
     ----------
@@ -58,7 +61,16 @@ def busy(owner: Owner, watched: Watched, name: str) -> str:
             return f"it cannot be told what pod {seen.uid} uses: {why}"
     promised = set(owner.promised(name))
     promised |= {uid for uid, at in watched.nominated.items() if at == name}
-    return f"pod {min(promised)} is to have room there" if promised else ""
+    return f"pod {min(promised)} is to have room there" if promised else _sick(owner, name)
+
+
+def _sick(owner: Owner, name: str) -> str:
+    marker = owner.mirror.reader.health
+    marks = None if marker is None else marker.marks.get(name)
+    if marks is None:
+        return ""
+    quarantined = (f"{each.name} is quarantined" for each in marks.quarantined)
+    return next(chain(marks.reasons, quarantined), "")
 
 
 def uses_gpus(seen: Seen) -> bool:

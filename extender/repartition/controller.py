@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bayplan.extender.live.owner import Owner
 from bayplan.extender.repartition.asking import Outlook, case_of, outlook, wants_of
-from bayplan.extender.repartition.candidates import busy, configs_of, refusal
+from bayplan.extender.repartition.candidates import configs_of, hindrance, refusal
 from bayplan.extender.repartition.machine import Around, Write, advance, begin
 from bayplan.extender.repartition.mark import Mark, Step
 from bayplan.extender.repartition.observing import SeenNode, Watched
@@ -130,7 +130,7 @@ class Controller:
         shown = configs_of(node, self.settings).get(mark.config)
         # Where the config is not known any more the MIG manager alone says when it is done.
         shows = shown is None or set(node.shown) == set(shown)
-        return Around(busy(self.owner, self.watched, node.name), self._waits(mark.pods), shows)
+        return Around(hindrance(self.owner, self.watched, node.name), self._waits(mark.pods), shows)
 
     def _waits(self, pods: Sequence[str]) -> bool:
         return any(uid in self.watched.waiting for uid in pods)

@@ -76,11 +76,12 @@ class Write:
 class Around:
     """What matters around a node that is under way.
 
-    ``busy`` says who uses its GPUs or is promised room, empty: nobody. ``wanted``: somebody whom it
-    is for still waits. ``shows``: its device plugin shows what the config makes.
+    ``hindrance`` says why its GPUs are to stay as they are, empty: nothing is against it.
+    ``wanted``: somebody whom it is for still waits. ``shows``: its device plugin shows what the
+    config makes.
     """
 
-    busy: str
+    hindrance: str
     wanted: bool
     shows: bool
 
@@ -131,8 +132,8 @@ def _from_cordoned(
         return Write(Result.LEFT, "somebody has uncordoned it", None, now_s)
     if node.config != mark.before:
         return _undone(f"somebody has set {keys.MIG_CONFIG}={node.config}", now_s)
-    if around.busy:
-        return _undone(around.busy, now_s)
+    if around.hindrance:
+        return _undone(around.hindrance, now_s)
     if not around.wanted:
         return _undone("nobody waits for it any more", now_s)
     if now_s - mark.since_s < settings.settle_s:

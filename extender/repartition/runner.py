@@ -103,7 +103,7 @@ class Runner:
         self._lacks, self._leads = lacks, leads
         self._written: dict[str, str] = {}
         self._next_plan_s = 0.0
-        self._failed: tuple[str, float] = "", 0.0
+        self._failed: dict[str, tuple[str, float]] = {}
 
     async def run(self) -> None:
         """Go on until cancelled."""
@@ -163,7 +163,7 @@ class Runner:
         LOG.log(logging.WARNING if warning else logging.INFO, "repartitions", extra=extra)
 
     def _log_failure(self, node: SeenNode, why: str) -> None:
-        said, when_s = self._failed
+        said, when_s = self._failed.get(node.name, ("", 0.0))
         if why != said or self._clock() - when_s >= AGAIN_S:
-            self._failed = why, self._clock()
+            self._failed[node.name] = why, self._clock()
             LOG.warning("a node was not changed", extra={"node": node.name, "why": why})

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import logging
 import ssl
-from pathlib import Path
 
 import grpc
 
+from bayplan.extender.http.files import files_of, stamp_of, why_unusable
 from bayplan.extender.http.settings import TlsSettings
 from bayplan.scheduler.errors import InputError
 
 LOG = logging.getLogger("bayplan.extender.rpc")
-
-Stamp = tuple[tuple[int, int, int] | None, ...]
 
 
 class Reloading:
@@ -36,18 +34,18 @@ class Reloading:
 
     def __init__(self, tls: TlsSettings) -> None:
         self._tls = tls
-        self._stamp = self._look()
+        self._stamp = stamp_of(self._tls)
         try:
             self.first = self._load()
         except (OSError, ValueError) as error:
-            files = ", ".join(str(path) for path in self._files())
+            files = ", ".join(str(path) for path in files_of(self._tls))
             raise InputError(
-                f"the certificates cannot be used ({_why(error)})", file=files
+                f"the certificates cannot be used ({why_unusable(error)})", file=files
             ) from None
 
     def fetch(self) -> grpc.ServerCertificateConfiguration | None:
         """Return the certificates if they are others than before; called at each handshake."""
-        stamp = self._look()
+        stamp = stamp_of(self._tls)
         if stamp == self._stamp:
             return None
         self._stamp = stamp
@@ -55,7 +53,8 @@ class Reloading:
             found = self._load()
         except (OSError, ValueError) as error:
             LOG.error(
-                "new certificates cannot be used; the old ones stay", extra={"why": _why(error)}
+                "new certificates cannot be used; the old ones stay",
+                extra={"why": why_unusable(error)},
             )
             return None
         LOG.info("new certificates are in use")
@@ -71,15 +70,6 @@ class Reloading:
             context.load_verify_locations(tls.client_ca)
         pair = tls.key.read_bytes(), tls.certificate.read_bytes()
         return grpc.ssl_server_certificate_configuration([pair], root_certificates=ca)
-
-    def _files(self) -> list[Path]:
-        tls = self._tls
-        files = [tls.certificate, tls.key]
-        return files if tls.client_ca is None else [*files, tls.client_ca]
-
-    def _look(self) -> Stamp:
-        """Return what tells each file from the one that replaces it; None where there is none."""
-        return tuple(map(_stamp, self._files()))
 
 
 def credentials_of(tls: TlsSettings) -> grpc.ServerCredentials:
@@ -101,15 +91,3 @@ def credentials_of(tls: TlsSettings) -> grpc.ServerCredentials:
         certificates.fetch,  # type: ignore[arg-type]  # None: as before
         require_client_authentication=tls.client_ca is not None,
     )
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_ino, status.st_size
-
-
-def _why(error: Exception) -> str:
-    return getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -13,6 +14,8 @@ from bayplan.extender.service.calls import CallFailed, PodName, Sure
 from bayplan.traces.kubernetes.objects import Object
 
 NOT_FOUND = 404
+
+_decoder = msgspec.json.Decoder(dict[str, Any])
 
 
 class ApiCalls:
@@ -72,7 +75,10 @@ class ApiCalls:
             if error.status == NOT_FOUND:
                 return None
             raise _failed(error) from None
-        thing: Object = msgspec.json.decode(reply.data)
+        try:
+            thing: Object = _decoder.decode(reply.data)
+        except msgspec.DecodeError:  # some proxy's page
+            raise CallFailed(f"GET {path}: no object", Sure.NO) from None
         return thing
 
     def tell(self, pod: PodName, reason: str, note: str, *, warning: bool) -> None:

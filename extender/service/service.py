@@ -147,6 +147,9 @@ class Service:
     def replaced(self, kind: str) -> None:
         """Let those be gone that were in no part of the list."""
         self.owner.replaced(kind, self.clock())
+        if kind == POD:
+            for key in {*self.waiting.keys, *self.telling.keys} - self.owner.mirror.pods.keys():
+                self._waits_no_longer(key)
 
     def changed(self, kind: str, thing: Object) -> None:
         """Let an object be as it is shown."""

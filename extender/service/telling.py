@@ -96,6 +96,11 @@ class Telling:
         if self._worker is None or self._worker.done():
             self._worker = loop.create_task(self._work())
 
+    @property
+    def keys(self) -> list[str]:
+        """The pods that were told of, or are to be."""
+        return [*self._due, *self._told]
+
     def forget(self, key: str) -> None:
         """Note that a pod waits no longer."""
         self._due.pop(key, None)
@@ -127,16 +132,16 @@ class Telling:
 
     async def _look(self, about: Mapping[str, list[_Due]]) -> None:
         now_s, questions = self._clock(), dict[str, Brief | Question]()
-        for subject, pods in about.items():
-            try:
-                questions[subject] = asked(self._owner, subject, now_s)
-            except KeyError:  # gone meanwhile
-                for due in pods:
-                    self.forget(due.pod.key)
         try:
+            for subject, pods in about.items():
+                try:
+                    questions[subject] = asked(self._owner, subject, now_s)
+                except KeyError:  # gone meanwhile
+                    for due in pods:
+                        self.forget(due.pod.key)
             answers = await self._answering.all_of(questions)
-        finally:
-            taken = [due for subject in questions for due in about[subject]]
+        finally:  # also where that fails: else the same would come up again at once, for ever
+            taken = [due for pods in about.values() for due in pods]
             still = [due for due in taken if self._due.get(due.pod.key) is due]
             for due in still:
                 del self._due[due.pod.key]

@@ -61,6 +61,11 @@ class Waiting:
         self._refusals[key] = _Refusal(why, self._owner.mirror.n_released)
         return before is None or before.why != why
 
+    @property
+    def keys(self) -> list[str]:
+        """The pods that wait."""
+        return list(self._refusals)
+
     def why(self, key: str) -> str:
         """Return why a pod was refused; empty for one that was not."""
         refusal = self._refusals.get(key)

@@ -200,3 +200,28 @@ def test_a_proxy_stands_between(stub: Stub, relay: Relay, tmp_path: Path) -> Non
 
     told(Connection.from_kubeconfig(str(path)), story)
     assert relay.opened == 1
+
+
+def test_what_cannot_be_sent_is_no_answer_and_stays_out_of_the_text(
+    stub: Stub, tmp_path: Path
+) -> None:
+    token = f"{SECRET}\nX-More: 1"
+    made = Connection.from_kubeconfig(str(kubeconfig(tmp_path, stub.url, {"token": token})))
+
+    async def story(session: Session) -> None:
+        with pytest.raises(ApiError) as caught:
+            await session.send("GET", paths.PODS)
+        assert caught.value.status == 0
+        assert SECRET not in str(caught.value)
+
+    told(made, story)
+
+
+def test_after_its_end_a_session_has_no_answers(stub: Stub, tmp_path: Path) -> None:
+    async def story(session: Session) -> None:
+        await session.send("GET", paths.PODS)
+        await session.close()
+        with pytest.raises(ApiError, match="no answer"):
+            await session.send("GET", paths.PODS)
+
+    told(connected(stub, tmp_path), story)

@@ -97,7 +97,9 @@ def test_a_gpu_that_fell_off_the_bus_takes_nobody_until_its_node_has_booted(
     wait_for("its event", lambda: events(client, "waits", "FailedScheduling"))
     page = running.page("/explain/default/waits")
     assert page["sick_gpus"] == running.page("/state")["sick_gpus"]
-    assert "GPU 3 (GPU-a-3) of node a: Xid 79, fallen off the bus, since " in page["text"]
+    (line,) = page["sick_gpus"]
+    assert line.startswith("GPU 3 (GPU-a-3) of node a: Xid 79, fallen off the bus, since ")
+    assert "too many of them are unhealthy" in page["text"]
     check(client, running, ["runs", "next", "waits"])
 
     # Neither a new exporter nor a new extender makes it well.

@@ -38,7 +38,7 @@ class World:
         self.text, self.failed = exposition(), dict[str, str]()
         self.asked: list[tuple[list[str], list[str]]] = []
         self.told: list[tuple[str, str, str, bool]] = []
-        self.refuses = ""
+        self.refuses, self.closed = "", False
         self.now_s = NOW_S
         self.start()
 
@@ -58,6 +58,9 @@ class World:
     def read(self, nodes: Collection[str], watched: Collection[str]) -> Read:
         self.asked.append((list(nodes), list(watched)))
         return Read([] if self.failed else read_exposition(self.text), self.failed)
+
+    def close(self) -> None:
+        self.closed = True
 
     async def annotate(
         self, node: str, annotations: Mapping[str, str | None], version: str
@@ -248,3 +251,18 @@ def test_conditions_are_counted_by_kind_alone() -> None:
     numbers.look_at(world.owner.mirror.reader.health)
     labels = {"reason": "condition GPUMissing"}
     assert registry.get_sample_value("bayplan_health_nodes_closed", labels) == 2
+
+
+def test_the_source_is_closed_when_it_ends() -> None:
+    world = World(node("a"))
+
+    async def main() -> None:
+        keeping = asyncio.create_task(world.keeper.run())
+        while not world.asked:
+            await asyncio.sleep(0)
+        assert not world.closed
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+        assert world.closed
+
+    asyncio.run(main())

@@ -116,6 +116,15 @@ def test_the_exporter_of_each_node_is_asked_and_tells_of_that_node(web: Web) -> 
     assert found.failed == {f"{web.url}/c/metrics": "status 404"}
 
 
+@pytest.mark.parametrize("kind", ["prometheus", "exporter"])
+def test_once_closed_nobody_is_asked(web: Web, kind: str) -> None:
+    source = source_of(of(kind, f"{web.url}/metrics"))
+    assert source is not None
+    source.close()
+    assert list(source.read(["a"], ["a"]).failed.values()) == ["the extender is stopping"]
+    assert web.asked == []
+
+
 def test_one_exporter_tells_of_all_nodes_by_a_label(web: Web) -> None:
     web.pages["/metrics"] = 200, exposition(gpu("a", 0, {}), gpu("b", 0, {XID: 48}))
     found = read(Reading(exporter=f"{web.url}/metrics"), "a", "b")

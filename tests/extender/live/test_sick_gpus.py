@@ -240,3 +240,17 @@ def test_a_gpu_that_a_person_let_go_takes_pods() -> None:
     owner = owner_of(sick(node("a"), 3, released=True))
     assert passed(owner, pod("p", 8)) == ["a"]
     assert overview(owner)["sick_gpus"] == []
+
+
+def test_who_was_to_have_an_instance_of_mig_on_a_node_that_falls_ill_is_asked_for_anew() -> None:
+    key = "nvidia.com/mig-1g.10gb"
+    made = node("a", 0, amounts={key: "7"})
+    thing = new_pod("p", asks={key: "1"}, uid="uid-p")
+    cordoned = {**made, "spec": {**made["spec"], "unschedulable": True}}
+    # A cordon alone may soon be over.
+    for shown, left in ((cordoned, ["default/p"]), (sick(made, 0), [])):
+        owner = owner_of(made, pods=(thing,))
+        owner.prioritize(thing, ["a"], 0.0)
+        assert list(owner.mirror.holds) == ["default/p"]
+        owner.changed("Node", shown, 0.0)
+        assert list(owner.mirror.holds) == left

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from bayplan.extender.health.settings import Judging
 from bayplan.extender.live.owner import Owner
 from bayplan.extender.live.settings import Live
 from bayplan.extender.repartition.controller import Controller
@@ -74,10 +75,13 @@ class Seeing:
 
 
 def controller_of(
-    nodes: Iterable[Object], pods: Iterable[Object] = (), settings: Repartition | None = None
+    nodes: Iterable[Object],
+    pods: Iterable[Object] = (),
+    settings: Repartition | None = None,
+    health: Judging | None = None,
 ) -> tuple[Controller, Seeing]:
     """Return a controller that has seen a cluster, and what lets it see more."""
-    owner = Owner(Live())
+    owner = Owner(Live(health=health))
     controller = Controller(owner, settings or Repartition())
     seeing = Seeing(owner, controller)
     listed(seeing, "Node", nodes)

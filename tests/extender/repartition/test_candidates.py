@@ -6,9 +6,14 @@ from typing import Any
 
 import pytest
 
-from bayplan.extender.repartition.asking import outlook
+from bayplan.extender.health.entries import QUARANTINED, Entry, write_entries
+from bayplan.extender.health.settings import Judging
+from bayplan.extender.repartition.asking import case_of, outlook
+from bayplan.extender.repartition.controller import Controller
+from bayplan.extender.repartition.machine import Result
 from bayplan.extender.repartition.mark import Mark, Step
 from bayplan.extender.repartition.settings import Repartition
+from bayplan.scheduler.types import Node
 from extender_things import bound, hami_node, node, pod
 
 from .mig import SMALL, Object, controller_of, merged, mig_node, waiting
@@ -141,6 +146,50 @@ def test_whom_room_is_being_made_for_by_eviction_is_counted() -> None:
     seeing.deleted("Pod", victim)
     seen = outlook(controller.owner, controller.watched, (), NOW_S, controller.settings)
     assert seen.refused == {"a": "pod default/p is to have room there"}
+
+
+JUDGING = Judging(conditions=frozenset({("GPUMissing", "True")}))
+MISSING = {"status": {"conditions": [{"type": "GPUMissing", "status": "True"}]}}
+
+
+def quarantined(thing: Object) -> Object:
+    entries = [Entry("GPU-0", 0, "xid-79", "2026-11-28T21:00:00Z")]
+    return merged(thing, {"metadata": {"annotations": {QUARANTINED: write_entries(entries)}}})
+
+
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [
+        (quarantined(mig_node("a", 8)), "GPU 0 (GPU-0) is quarantined"),
+        (merged(mig_node("a", 8), MISSING), "condition GPUMissing is True"),
+    ],
+)
+def test_a_node_whose_gpus_take_no_pods_is_not_cut_for_any(made: Object, why: str) -> None:
+    for health, refused in ((JUDGING, {"a": why}), (None, {})):
+        pods = [waiting("p", {SMALL: 1})]
+        controller, _ = controller_of([made], pods, health=health)
+        seen = outlook(controller.owner, controller.watched, (), NOW_S, controller.settings)
+        assert seen.refused == refused
+        assert (controller.case(NOW_S) is None) is bool(refused)
+
+
+def test_a_node_that_falls_ill_once_it_is_cordoned_is_let_go() -> None:
+    mark = Mark(Step.CORDONED, "all-1g.10gb", "all-disabled", 990, ("default/p",))
+    made = mig_node("a", 8, cordoned=True, annotations={"bayplan.io/repartition": mark.text})
+    pods = [waiting("p", {SMALL: 1})]
+    controller, seeing = controller_of([made], pods, Repartition(max_nodes=2), JUDGING)
+    assert list(controller.due(NOW_S)) == []
+    assert len(coming(controller)) == 1
+    seeing.changed("Node", quarantined(made))
+    (due,) = controller.due(NOW_S)
+    assert (due.write.result, due.write.why) == (Result.UNDONE, "GPU 0 (GPU-0) is quarantined")
+    assert coming(controller) == ()
+
+
+def coming(controller: Controller) -> tuple[Node, ...]:
+    owner, watched, settings = controller.owner, controller.watched, controller.settings
+    seen = outlook(owner, watched, (), NOW_S, settings)
+    return case_of(owner, watched, seen, NOW_S, settings).coming
 
 
 def test_a_relist_forgets_what_is_gone() -> None:

@@ -137,6 +137,22 @@ def test_a_gang_counts_where_all_of_it_finds_room() -> None:
     assert found(2, 5) == []
 
 
+def test_a_gang_that_could_not_start_wherever_there_was_room_does_not_count() -> None:
+    def asked(members: list[Object]) -> bool:
+        controller, seeing = controller_of([mig_node("a", 2)])
+        listed(seeing, "PodGroup.scheduling.x-k8s.io", [pod_group("g", 4)])
+        listed(seeing, "Pod", members)
+        return controller.case(NOW_S) is not None
+
+    labels = {"scheduling.x-k8s.io/pod-group": "g"}
+    gates = {"schedulingGates": [{"name": "team/quota"}]}
+    members = [waiting(f"g{k}", {LARGE: 1}, labels=labels) for k in range(4)]
+    gated = pod("g3", asks={LARGE: "1"}, labels=labels, spec=gates)
+    assert asked(members)
+    assert not asked(members[:3])
+    assert not asked([*members[:3], gated])
+
+
 def test_what_is_under_way_will_be_there_for_those_who_wait() -> None:
     controller, seeing = controller_of(
         [mig_node("a", 1), mig_node("b", 1)], small(7), Repartition(max_nodes=2)

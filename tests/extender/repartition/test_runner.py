@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from bayplan.extender.api import ApiError
-from bayplan.extender.repartition.mark import Step
+from bayplan.extender.repartition.mark import Mark, Step
 from bayplan.extender.repartition.numbers import RepartitionNumbers
 from bayplan.extender.repartition.observing import SeenNode, seen_node
 from bayplan.extender.repartition.planning import plan
@@ -166,6 +166,19 @@ def test_a_write_that_fails_is_tried_again_at_once_if_it_was_not_done_for_sure(
         scene.watch()
         scene.rounds(21)
         assert len(scene.api.patches) == 1
+
+
+def test_nodes_that_cannot_be_written_are_in_the_log_once_each(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    mark = Mark(Step.CORDONED, "all-1g.10gb", "all-disabled", 900, ("default/gone",))
+    said = {"bayplan.io/repartition": mark.text}
+    scene = Scene(*(mig_node(name, 1, cordoned=True, annotations=said) for name in "ab"))
+    scene.api.fails = [ApiError(f"PATCH /api/v1/nodes/{'ab'[k % 2]}: no", 403) for k in range(40)]
+    scene.rounds(10)
+    assert len(scene.api.fails) == 20  # each is tried again in each round
+    told = [vars(each) for each in caplog.records if each.message == "a node was not changed"]
+    assert [each["node"] for each in told] == ["a", "b"]
 
 
 def test_no_second_node_is_begun_while_one_is_under_way() -> None:

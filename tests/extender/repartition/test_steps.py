@@ -15,7 +15,7 @@ from bayplan.extender.repartition.settings import Repartition
 from .mig import SMALL, merged, mig_node
 
 SETTINGS = Repartition(settle_s=10.0, limit_s=100.0)
-IDLE = Around(busy="", wanted=True, shows=False)
+IDLE = Around(hindrance="", wanted=True, shows=False)
 CONFIG, STATE = "nvidia.com/mig.config", "nvidia.com/mig.config.state"
 MARK, ENDED = "bayplan.io/repartition", "bayplan.io/repartitioned"
 
@@ -62,7 +62,7 @@ def test_the_config_is_set_once_the_node_has_been_cordoned_for_a_while() -> None
 @pytest.mark.parametrize(
     ("around", "more", "why"),
     [
-        (replace(IDLE, busy="pod default/r uses its GPUs"), {}, "pod default/r uses its GPUs"),
+        (replace(IDLE, hindrance="pod default/r uses its GPUs"), {}, "pod default/r uses its GPUs"),
         (replace(IDLE, wanted=False), {}, "nobody waits for it any more"),
         (IDLE, {"config": "all-balanced"}, f"somebody has set {CONFIG}=all-balanced"),
     ],
@@ -85,7 +85,7 @@ def test_a_node_that_somebody_has_uncordoned_is_let_go() -> None:
 
 @pytest.mark.parametrize("state", ["", "pending", "rebooting"])
 def test_while_the_manager_is_at_work_nothing_is_written(state: str) -> None:
-    for around in (IDLE, replace(IDLE, busy="pod r uses its GPUs", wanted=False, shows=True)):
+    for around in (IDLE, replace(IDLE, hindrance="pod r uses its GPUs", wanted=False, shows=True)):
         assert step_of(Step.APPLYING, 1100.0, around, state=state) is None
 
 

@@ -121,6 +121,21 @@ def test_members_with_gates_are_not_there_yet_and_hold_nobody_back_that_need_not
     run(main())
 
 
+def test_a_gate_of_a_member_that_is_not_needed_is_no_reason() -> None:
+    async def main() -> None:
+        gates = {"schedulingGates": [{"name": "team/quota"}]}
+        pods = [gang_pod(f"g-{k}", "g", 8, spec=gates if k < 1 else {}) for k in range(5)]
+        service, _, _ = service_of(node("a"), node("b"), pods=tuple(pods))
+        of_gang = (await service.explain("default", "g"))["why"]
+        assert "gates" not in of_gang["why"]
+        assert of_gang["lines"][0].startswith("Gang default/g waits: ")
+        service.changed("Pod", gang_pod("g-1", "g", 8, spec=gates))
+        of_gang = (await service.explain("default", "g"))["why"]
+        assert of_gang["why"] == "3 of 4 pods exist, 2 more are gated"
+
+    run(main())
+
+
 def test_a_pod_whose_room_is_kept_and_one_that_is_being_bound() -> None:
     async def main() -> None:
         thing = pod("p", 8)

@@ -146,6 +146,23 @@ def test_who_has_room_or_is_gone_meanwhile_is_not_told_of() -> None:
     run(main())
 
 
+def test_a_pod_that_is_gone_from_a_list_is_forgotten() -> None:
+    async def main() -> None:
+        service, api, _ = service_of(node("a"), pods=(pod("p", 9),))
+        ask(service, pod("p", 9))
+        await until(lambda: len(api.told) == 1)
+        assert service.waiting.keys == service.telling.keys == ["default/p"]
+        service.replacing("Pod")
+        service.replaced("Pod")
+        assert service.waiting.keys == service.telling.keys == []
+        after = pod("p", 9)  # another one of that name
+        service.changed("Pod", after)
+        ask(service, after)
+        await until(lambda: len(api.told) == 2)
+
+    run(main())
+
+
 def test_a_pod_that_would_fit_is_told_what_kube_scheduler_was_told() -> None:
     async def main() -> None:
         thing, busy = pod("p", 8), pod("x", 6, at="a")
@@ -157,5 +174,29 @@ def test_a_pod_that_would_fit_is_told_what_kube_scheduler_was_told() -> None:
             "Pod default/p waits, and would fit now: on a.",
             "It was refused last: 1 node: too few GPUs with enough free",
         ]
+
+    run(main())
+
+
+def test_what_cannot_be_asked_about_does_not_come_up_again_and_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def main() -> None:
+        pods = pod("p", 9), pod("q", 9)
+        service, api, _ = service_of(node("a"), node("b"), pods=pods)
+        asks = list[str]()
+
+        def fails(owner: object, name: str, now_s: float) -> None:
+            asks.append(name)
+            raise ValueError(name)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(telling, "asked", fails)
+            ask(service, pods[0])
+            await until(lambda: asks)
+            await asyncio.sleep(0.2)
+            assert asks == ["default/p"]
+        ask(service, pods[1])
+        await until(lambda: notes(api, "q"))
 
     run(main())
