@@ -6,6 +6,8 @@ import itertools
 from collections.abc import Iterable
 from typing import Any
 
+from bayplan.extender.health.entries import QUARANTINED, Entry, write_entries
+
 Object = dict[str, Any]
 
 _uids = itertools.count(1)
@@ -103,3 +105,11 @@ def listed(owner: Any, kind: str, things: Iterable[Object], *now_s: float) -> No
     owner.page(kind, every[: len(every) // 2], *now_s)
     owner.page(kind, every[len(every) // 2 :], *now_s)
     owner.replaced(kind, *now_s)
+
+
+def sick(thing: Object, *gpus: int, code: str = "xid-79", **more: Any) -> Object:
+    """Return a node some of whose GPUs are quarantined."""
+    name = thing["metadata"]["name"]
+    entries = [Entry(f"GPU-{name}-{k}", k, code, "2026-11-28T21:00:00Z", **more) for k in gpus]
+    said = {**thing["metadata"]["annotations"], QUARANTINED: write_entries(entries) or ""}
+    return {**thing, "metadata": {**thing["metadata"], "annotations": said}}

@@ -141,7 +141,8 @@ def _alone(owner: Owner, seen: Seen, first: Brief, now_s: float) -> Brief | Ques
     def work(engine: Engine) -> Brief:
         return brief_of_pod(engine, request, now_s, policy=policy, nodes=nodes)
 
-    return Question(first, work, _left_out(owner, doing, others) + closed)
+    notes = _left_out(owner, doing, others) + closed + _sick(owner, request)
+    return Question(first, work, notes)
 
 
 def _bound(owner: Owner, seen: Seen, request: Request, at: str) -> Brief | Question:
@@ -191,7 +192,7 @@ def _of_gang(owner: Owner, group: Group, now_s: float) -> Brief | Question:
     def work(engine: Engine) -> Brief:
         return brief_of_gang(engine, gang, now_s, least=least, nodes=nodes)
 
-    return Question(first, work, _left_out(owner, nodes, others))
+    return Question(first, work, _left_out(owner, nodes, others) + _sick(owner, requests[0]))
 
 
 def _keeps_back(owner: Owner, every: list[Seen], least: int) -> str:
@@ -237,6 +238,16 @@ def _left_out(owner: Owner, nodes: BoolArray | None, others: str) -> tuple[str, 
     if n == n_nodes:
         return ()
     return (f"candidates are {n} of {plural(n_nodes, 'node')}; others: {others}",)
+
+
+def _sick(owner: Owner, request: Request) -> tuple[str, ...]:
+    """Return which GPU takes no new pods and why, of a request for GPUs; of several the first."""
+    health = owner.mirror.reader.health
+    lines = [] if health is None or not request.devices else [line for _, line in health.lines()]
+    if not lines:
+        return ()
+    others = f" (and {plural(len(lines) - 1, 'more reason')} in /state)" if lines[1:] else ""
+    return (f"sick{others}: {lines[0]}",)
 
 
 def _over(owner: Owner, seen: Seen, group: Group | None) -> str:

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from bayplan.extender.health.entries import QUARANTINED, Entry, write_entries
+from bayplan.extender.health.entries import QUARANTINED
 from bayplan.extender.health.settings import CONDITIONS, Judging, parse_conditions
 from bayplan.extender.live.owner import Owner, Ready, Refused
 from bayplan.extender.live.plans import Plan
 from bayplan.extender.live.recompute import differences, snapshot
 from bayplan.extender.live.settings import Live
 from bayplan.extender.service.pages import facts, overview
-from extender_things import bound, gang_pod, hami_node, listed, node, pod_group
+from extender_things import bound, gang_pod, hami_node, listed, node, pod_group, sick
 from extender_things import pod as new_pod
 
 Object = dict[str, Any]
@@ -28,14 +28,6 @@ UNHEALTHY = "enough GPUs, but too many of them are unhealthy and take no new pod
 def pod(name: str, gpus: int = 1, **more: Any) -> Object:
     """Return a pod that is the same each time."""
     return new_pod(name, gpus, uid=f"uid-{name}", **more)
-
-
-def sick(thing: Object, *gpus: int, code: str = "xid-79", **more: Any) -> Object:
-    """Return a node some of whose GPUs are quarantined."""
-    name = thing["metadata"]["name"]
-    entries = [Entry(f"GPU-{name}-{k}", k, code, "2026-11-28T21:00:00Z", **more) for k in gpus]
-    said = {**thing["metadata"]["annotations"], QUARANTINED: write_entries(entries) or ""}
-    return {**thing, "metadata": {**thing["metadata"], "annotations": said}}
 
 
 def withdrawn(thing: Object, n: int, key: str = "nvidia.com/gpu") -> Object:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from bayplan.extender.health.settings import Judging
 from bayplan.extender.live.settings import Live
 from bayplan.extender.service import binder
 from bayplan.extender.service.question import subjects_of
 from bayplan.extender.service.service import Service
-from extender_things import bound, gang_pod, hami_node, node, pod
+from extender_things import bound, gang_pod, hami_node, node, pod, sick
 
 from .test_service import Object, gang, run, schedule, service_of
 
@@ -181,5 +182,22 @@ def test_who_waits_for_hami_to_give_devices_to_another_pod(monkeypatch: Any) -> 
             await asyncio.sleep(0.01)
         assert all(said not in line for line in await why(service, "q"))
         assert await schedule(service, pods[1], ["h"]) == ""
+
+    run(main())
+
+
+def test_who_waits_for_gpus_is_told_of_sick_ones() -> None:
+    async def main() -> None:
+        nodes = (sick(node("a"), 3, 5), sick(node("b"), 0))
+        cpu = pod("cpu", 0, asks={"cpu": "1000"})
+        pods = (pod("p", 9), *gang(4), cpu)
+        service, _, _ = service_of(*nodes, pods=pods, live=Live(health=Judging()))
+        said = (
+            "Sick (and 2 more reasons in /state): GPU 3 (GPU-a-3) of node a: Xid 79, fallen off the"
+            " bus, since 2026-11-28T21:00:00Z; drain the node and reboot it"
+        )
+        for name in ("p", "g"):
+            assert said in " ".join(" ".join(await why(service, name)).split())
+        assert "Sick" not in " ".join(await why(service, "cpu"))
 
     run(main())
