@@ -102,8 +102,8 @@ EXTENDER_BUGS = (
     Bug(
         "files that stay are read, and those that change are not",
         "extender/http/tls.py",
-        "if self._look() != self._stamp:",
-        "if self._look() == self._stamp:",
+        "if stamp_of(self._settings) != self._stamp:",
+        "if stamp_of(self._settings) == self._stamp:",
         (TLS + "files_that_stay_are_read_once",),
     ),
     Bug(
