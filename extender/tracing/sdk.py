@@ -95,7 +95,7 @@ class Provider:
             resource=_resource(), id_generator=ids, shutdown_on_exit=False
         )
         self._provider.sampler = Spread(self._provider.sampler)
-        self._provider.add_span_processor(processor or BatchSpanProcessor(OTLPSpanExporter()))
+        self._provider.add_span_processor(processor or BatchSpanProcessor(_exporter()))
         self.spans = Spans(self._provider.get_tracer("bayplan.extender", __version__), ids)
 
     def close(self, limit_s: float) -> None:
@@ -106,6 +106,30 @@ class Provider:
         closing.join(limit_s)
         if closing.is_alive():
             LOG.warning("the last spans were not sent in time", extra={"seconds": limit_s})
+
+
+class _Headers(logging.Filter):
+    """Holds back what the SDK logs of headers that it cannot read: the header, with its token."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refused = False
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        self.refused = True
+        return False
+
+
+def _exporter() -> OTLPSpanExporter:
+    headers, parser = _Headers(), logging.getLogger("opentelemetry.util.re")
+    parser.addFilter(headers)
+    try:
+        exporter = OTLPSpanExporter()
+    finally:
+        parser.removeFilter(headers)
+    if headers.refused:
+        raise ValueError("a header of OTEL_EXPORTER_OTLP_HEADERS is not written as name=value")
+    return exporter
 
 
 def _resource() -> Resource:

@@ -75,6 +75,28 @@ def test_a_variable_that_cannot_be_used_is_one_line(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "variable", ["OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"]
+)
+def test_a_header_that_cannot_be_read_is_not_shown(
+    variable: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    config = tmp_path / "extender.toml"
+    config.write_text("tracing.on = true\n")
+    monkeypatch.setenv(variable, "tenant=t,authorization: Bearer hunter2")
+    with pytest.raises(InputError, match="is not written as name=value") as caught:
+        starting.provider_of(read_config(config))
+    assert "hunter2" not in str(caught.value) + caplog.text
+    monkeypatch.setenv(variable, "tenant=t,authorization=Bearer hunter2")
+    provider = starting.provider_of(read_config(config))
+    assert provider is not None
+    provider.close(60.0)
+    assert "hunter2" not in caplog.text
+
+
 def test_a_ratio_keeps_whole_pods(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_TRACES_SAMPLER", "parentbased_traceidratio")
     monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", "0.25")
