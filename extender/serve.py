@@ -35,11 +35,11 @@ from bayplan.extender.repartition.numbers import RepartitionNumbers
 from bayplan.extender.repartition.observing import Both
 from bayplan.extender.repartition.runner import ApiNodes, Runner
 from bayplan.extender.repartition.settings import Repartition
-from bayplan.extender.service.api import ApiCalls
 from bayplan.extender.service.numbers import Numbers
 from bayplan.extender.service.queue_numbers import QueueNumbers
 from bayplan.extender.service.queues import Queues
 from bayplan.extender.service.service import Service
+from bayplan.extender.tracing import starting as tracing
 from bayplan.extender.warming import warm, warm_queues
 from bayplan.extender.watch import Watches, followed
 from bayplan.extender.watch.sink import Sink
@@ -47,6 +47,7 @@ from bayplan.scheduler.queues import QueueTree
 
 if TYPE_CHECKING:
     from bayplan.extender.rpc.server import RpcServer
+    from bayplan.extender.tracing.sdk import Provider
 
 LOG = logging.getLogger("bayplan.extender")
 
@@ -74,13 +75,14 @@ def serve(config: Path | None) -> int:
 async def _serve(values: Values, tree: QueueTree | None) -> int:
     # Before anything is opened: the file that it names may be wrong.
     repartition = repartition_settings(values) if values["repartition.on"] else None
+    spans = tracing.provider_of(values)
     registry = _registry()
     connection = connection_of(values)
     client = Client(
         connection, registry, qps=float(values["api.qps"]), burst=int(values["api.burst"])
     )
     recorder = Recorder(client, registry)
-    calls, clock = ApiCalls(client, recorder), _steady_clock()
+    calls, clock = tracing.calls_of(client, recorder, spans), _steady_clock()
     service = Service(service_settings(values, tree), calls, clock, Numbers(registry))
     if (quota := service.owner.quota) is not None:
         settings, numbers = queueing_settings(values), QueueNumbers(registry)
@@ -91,7 +93,7 @@ async def _serve(values: Values, tree: QueueTree | None) -> int:
     watches = Watches(connection, sink, registry, kinds)
     service.lacks = watches.not_ready
     rpc = _rpc(values, service, registry)
-    verbs = service if rpc is None else rpc.verbs
+    verbs = tracing.verbs_of(service if rpc is None else rpc.verbs, service.owner, spans)
     server = Server(App(verbs, http_settings(values), registry))
     LOG.info("starting", extra={"version": __version__})
     with server.signals():
@@ -115,8 +117,15 @@ async def _serve(values: Values, tree: QueueTree | None) -> int:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await watches.stop()
-            await recorder.close()
-            await client.close()
+            await _close(client, recorder, spans, float(values["server.grace_s"]))
+
+
+async def _close(
+    client: Client, recorder: Recorder, spans: Provider | None, grace_s: float
+) -> None:
+    await recorder.close()
+    await client.close()
+    await tracing.close(spans, grace_s)
 
 
 def _registry() -> CollectorRegistry:

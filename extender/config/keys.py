@@ -44,6 +44,8 @@ TABLES: dict[str, str] = {
     "repartition": "Idle nodes get the MIG layout that pods wait for, by the GPU operator's MIG"
     " manager.",
     "grpc": "The gRPC service bayplan.v1, for batch systems, simulations and `bayplan remote`.",
+    "tracing": "OpenTelemetry spans of what pods are answered, by OTLP over HTTP; the variables"
+    " OTEL_* say where to.",
     "log": "The log, on standard error.",
 }
 
@@ -149,6 +151,7 @@ KEYS: tuple[Key, ...] = (
         " must have one (common name or subject alternative name); empty: any name"),
     Key("grpc", "most_hold_s", NUMBER, 0.0, "how long room is kept at most for a client that does"
         " not commit it again; 0: until it is released", 0, 31_536_000),
+    Key("tracing", "on", BOOL, False, "send spans; needs the extra `tracing`"),
     Key("log", "format", TEXT, "json", "one line an entry", choices=("json", "logfmt")),
     Key("log", "level", TEXT, "info", "least severity",
         choices=("debug", "info", "warning", "error")),
