@@ -10,7 +10,6 @@ from bayplan.extender.objects import SCHEMAS
 NODES, PODS, PRIORITY_CLASSES = "Node", "Pod", "PriorityClass"
 BUDGETS = "PodDisruptionBudget"
 POD_GROUPS = "PodGroup.scheduling.k8s.io"
-PLUGIN_POD_GROUPS = "PodGroup.scheduling.x-k8s.io"
 _OF_PROJECTS = (
     ("scheduling.x-k8s.io", "v1alpha1"),
     ("scheduling.sigs.k8s.io", "v1alpha1"),
