@@ -7,7 +7,6 @@ one. Annotations alone (KAI) are kept by that project's own binder, which does n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from enum import Enum
 
 from bayplan.traces.kubernetes import keys
@@ -34,6 +33,9 @@ _KAI = (keys.KAI_FRACTION, keys.KAI_MEMORY)
 _UNKEPT = frozenset({*_KAI, *keys.GAS_CHOICES})
 """Annotations that ask for a part of a GPU or for certain ones, and that no node keeps to."""
 _UUIDS = (keys.HAMI_UUIDS, keys.HAMI_NOT_UUIDS)
+_WISHES = frozenset({*_UUIDS, keys.GPU_TOPOLOGY})
+_NO_SHARES = frozenset({"cpu", "memory", "ephemeral-storage", keys.GPU})
+"""What most pods ask for: whole GPUs at most."""
 
 
 def way_of(spec: Object, annotations: Object) -> Way | None:
@@ -52,6 +54,8 @@ def way_of(spec: Object, annotations: Object) -> Way | None:
     if not _UNKEPT.isdisjoint(annotations):
         _refuse(spec, annotations)
     names = set(_resource_names(spec))
+    if _NO_SHARES.issuperset(names) and _WISHES.isdisjoint(annotations):
+        return None
     if names & _HAMI:
         return Way.HAMI
     for key in _UUIDS:
@@ -100,9 +104,11 @@ def asking(spec: Object) -> tuple[bool, ...]:
         The pod's spec.
     """
     found = tuple(
-        keys.GPU in {*dict_of(has.get("requests")), *dict_of(has.get("limits"))}
-        for each in objects_in(spec.get("containers"))
-        for has in (dict_of(each.get("resources")),)
+        [
+            keys.GPU in dict_of(has.get("requests")) or keys.GPU in dict_of(has.get("limits"))
+            for each in objects_in(spec.get("containers"))
+            for has in (dict_of(each.get("resources")),)
+        ]
     )
     return found if any(found) else ()
 
@@ -150,13 +156,13 @@ def missing(way: Way | None) -> str:
     return f"nothing on the node enforces the share: {way.value} is not registered there"
 
 
-def _resource_names(spec: Object) -> Iterator[str]:
-    for container in _containers(spec):
+def _resource_names(spec: Object) -> list[str]:
+    found: list[str] = []
+    for container in (
+        *objects_in(spec.get("containers")),
+        *objects_in(spec.get("initContainers")),
+    ):
         resources = dict_of(container.get("resources"))
-        yield from dict_of(resources.get("requests"))
-        yield from dict_of(resources.get("limits"))
-
-
-def _containers(spec: Object) -> Iterable[Object]:
-    yield from objects_in(spec.get("containers"))
-    yield from objects_in(spec.get("initContainers"))
+        found += dict_of(resources.get("requests"))
+        found += dict_of(resources.get("limits"))
+    return found

@@ -7,7 +7,7 @@ there, and where its GPUs cannot be told the node takes no new pods until it has
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -27,6 +27,8 @@ from bayplan.traces.kubernetes.placing import Groups, bind_pod, squeeze_in
 from bayplan.traces.kubernetes.reader import hint_of
 from bayplan.traces.kubernetes.resources import BadField
 from bayplan.traces.kubernetes.types import NO_HINT, BoundPod, Hint
+
+_AS_IT_IS = nullcontext()
 
 
 class Mirror:
@@ -321,17 +323,19 @@ class Mirror:
         for each in sorted(seen, key=lambda each: not self._hint(each).gpus):
             self._settle(each, now_s)
 
-    @contextmanager
-    def opened(self, name: str, *, sick: bool = False) -> Iterator[None]:
+    def opened(self, name: str, *, sick: bool = False) -> AbstractContextManager[None]:
         """Let a node take pods for a moment: who runs there came before it was cordoned.
 
         With ``sick`` its unhealthy GPUs do so, too: who has one came before it fell ill.
         """
         node = self.cluster.nodes[name]
-        open_ = replace(node, schedulable=True, unhealthy=() if sick else node.unhealthy)
-        if node == open_:
-            yield
-            return
+        unhealthy = () if sick else node.unhealthy
+        if node.schedulable and node.unhealthy == unhealthy:
+            return _AS_IT_IS
+        return self._opening(node, replace(node, schedulable=True, unhealthy=unhealthy))
+
+    @contextmanager
+    def _opening(self, node: Node, open_: Node) -> Iterator[None]:
         self.cluster.apply(NodeChanged(open_))
         try:
             yield

@@ -16,6 +16,8 @@ MAX_MEMBERS = 10**6
 
 _LEAST = tuple(dict.fromkeys(word for scheme in SCHEMES for word in scheme.least))
 _NUMBERS = tuple(word for word in _LEAST if word != keys.YUNIKORN_TASK_GROUPS)
+_CHECKED = frozenset({*_NUMBERS, keys.KOORD_GANGS, keys.YUNIKORN_TASK_GROUP})
+"""Words of a gang that may be written wrongly."""
 
 SPARK_ROLE = "spark-role"
 
@@ -144,6 +146,8 @@ def wrong_with(member: Member) -> BadField | None:
     member
         The pod.
     """
+    if _CHECKED.isdisjoint(member.annotations) and _CHECKED.isdisjoint(member.labels):
+        return None  # most pods: this is asked of each
     return None if says_nothing(member) else next(_wrong_with(member), None)
 
 

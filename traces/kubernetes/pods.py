@@ -38,10 +38,13 @@ QUEUES = (
 )
 """Where others name the queue of a pod, by precedence; ``keys.QUEUE`` comes before all."""
 
+_QUEUE_WORDS = frozenset(key for key, _ in QUEUES)
+
 PREEMPTIBILITY, NON_PREEMPTIBLE = "kai.scheduler/preemptibility", "non-preemptible"
 VOLCANO_PREEMPTABLE = "volcano.sh/preemptable"
 YUNIKORN_PREEMPTION = "yunikorn.apache.org/allow-preemption"
 MIRROR = "kubernetes.io/config.mirror"
+_SAYS_WHETHER = frozenset({MIRROR, VOLCANO_PREEMPTABLE, YUNIKORN_PREEMPTION})
 SYSTEM = {"system-node-critical": 2_000_001_000, "system-cluster-critical": 2_000_000_000}
 
 NO_CONSTRAINTS = Constraints()
@@ -369,9 +372,10 @@ def _others(wanted: Amounts) -> tuple[tuple[str, int], ...]:
 
 
 def _may_be_evicted(member: Member) -> bool:
-    return not (
+    if str(member.labels.get(PREEMPTIBILITY, "")) == NON_PREEMPTIBLE:
+        return False
+    return _SAYS_WHETHER.isdisjoint(member.annotations) or not (
         MIRROR in member.annotations
-        or str(member.labels.get(PREEMPTIBILITY, "")) == NON_PREEMPTIBLE
         or str(member.annotations.get(VOLCANO_PREEMPTABLE, "true")).lower() == "false"
         or str(member.annotations.get(YUNIKORN_PREEMPTION, "true")).lower() == "false"
     )
@@ -381,6 +385,8 @@ def _queue(member: Member) -> str:
     """Return the pod's queue; two different ones of others contradict each other."""
     if ours := member.labels.get(keys.QUEUE):
         return str(ours)
+    if _QUEUE_WORDS.isdisjoint(member.labels) and _QUEUE_WORDS.isdisjoint(member.annotations):
+        return ""
     found: dict[str, str] = {}
     for key, where in QUEUES:
         name = (member.labels if where == "labels" else member.annotations).get(key)

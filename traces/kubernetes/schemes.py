@@ -158,10 +158,10 @@ SCHEMES: tuple[Scheme, ...] = (
 """What names a gang, by precedence."""
 
 BY_KEY = {scheme.key: scheme for scheme in SCHEMES}
-SPOKEN = tuple(scheme for scheme in SCHEMES if not scheme.by_owner)
-"""Those by which somebody asks for a gang in so many words."""
-
-_WORDS = frozenset(word for scheme in SCHEMES for word in scheme.words)
+_BY_WORD = {word: n for n, scheme in enumerate(SCHEMES) for word in scheme.words}
+_WORDS = frozenset(_BY_WORD)
+_NATIVE = 0
+"""The place of the scheme that looks at the spec."""
 
 
 def says_nothing(member: Member) -> bool:
@@ -175,9 +175,21 @@ def says_nothing(member: Member) -> bool:
     return (
         _WORDS.isdisjoint(member.labels)
         and _WORDS.isdisjoint(member.annotations)
-        and "schedulingGroup" not in member.spec
-        and "workloadRef" not in member.spec
+        and not _says_native(member)
     )
+
+
+def _says_native(member: Member) -> bool:
+    return "schedulingGroup" in member.spec or "workloadRef" in member.spec
+
+
+def _spoken(member: Member) -> list[Scheme]:
+    """Return the schemes of which a pod has a word, by precedence: few, so few are asked."""
+    found = {_BY_WORD[word] for word in _WORDS.intersection(member.labels)}
+    found |= {_BY_WORD[word] for word in _WORDS.intersection(member.annotations)}
+    if _says_native(member):
+        found.add(_NATIVE)
+    return [SCHEMES[n] for n in sorted(found)]
 
 
 def named_by(member: Member) -> tuple[str, str]:
@@ -188,13 +200,16 @@ def named_by(member: Member) -> tuple[str, str]:
     member
         The pod.
     """
-    if says_nothing(member):
-        return "", ""
-    return next(((each.key, name) for each in SCHEMES if (name := each.named(member))), ("", ""))
+    for each in _spoken(member):
+        if name := each.named(member):
+            return each.key, name
+    return "", ""
 
 
 def rivals_of(member: Member, key: str) -> tuple[tuple[str, str], ...]:
     """Return what else names a gang of a pod in so many words: (key, name), by precedence.
+
+    What its owner named it by does not count: nobody asked for a gang with it.
 
     Parameters
     ----------
@@ -204,7 +219,9 @@ def rivals_of(member: Member, key: str) -> tuple[tuple[str, str], ...]:
         The scheme that counts.
     """
     return tuple(
-        (each.key, name) for each in SPOKEN if each.key != key and (name := each.named(member))
+        (each.key, name)
+        for each in _spoken(member)
+        if not each.by_owner and each.key != key and (name := each.named(member))
     )
 
 

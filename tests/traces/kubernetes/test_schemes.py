@@ -363,3 +363,10 @@ def test_keys_are_different_and_those_of_owners_come_last() -> None:
     assert len(BY_KEY) == len(SCHEMES)
     by_owner = [scheme.by_owner for scheme in SCHEMES]
     assert by_owner == sorted(by_owner)
+
+
+def test_no_word_belongs_to_two_schemes() -> None:
+    words = [word for scheme in SCHEMES for word in scheme.words]
+    assert len(words) == len(set(words))
+    assert [scheme.key for scheme in SCHEMES if not scheme.words] == ["spec.schedulingGroup"]
+    assert SCHEMES[0].key == "spec.schedulingGroup"
