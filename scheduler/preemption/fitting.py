@@ -44,7 +44,8 @@ class Fitting:
             return False
         if self.exact:
             n = len(party.needed)
-            held = held_by_row(self._engine, party.needed[0].kind[0], frame.rows, n)
+            rows = bulk.candidates(self._engine, party, frame)
+            held = held_by_row(self._engine, party.needed[0].kind[0], rows, n)
             room = held_by_domain(held, frame)
             enough = room >= n
             return next(in_order(self._engine, frame, room, enough, enough), None) is not None

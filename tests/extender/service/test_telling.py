@@ -30,6 +30,7 @@ async def until(what: Callable[[], object]) -> None:
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(telling, "SETTLE_S", 0.01)
+    monkeypatch.setattr(telling, "GROWS_S", 0.02)
     monkeypatch.setattr(telling, "LATE_S", 60.0)
 
 
