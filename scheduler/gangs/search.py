@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -14,6 +13,7 @@ from bayplan.scheduler.gangs.counts import Bounds, islands_for
 from bayplan.scheduler.gangs.frame import Frame, Room
 from bayplan.scheduler.gangs.joint import summed
 from bayplan.scheduler.gangs.members import Kind, Member, Party
+from bayplan.scheduler.gangs.orders import Unit, by_size, units_of
 from bayplan.scheduler.gangs.siblings import Suiting, are_independent
 from bayplan.scheduler.gangs.topology import NOWHERE
 from bayplan.scheduler.policies import PlacementPolicy
@@ -27,9 +27,6 @@ _SEGMENT_TRIES = 8
 
 Question: TypeAlias = tuple[Kind, int]
 """A kind of members, and the identity of their constraints."""
-
-Unit: TypeAlias = list[Member]
-"""Members that are placed next to each other: a segment, or one member."""
 
 
 class Budget:
@@ -267,32 +264,3 @@ class Search:
         numbers = np.flatnonzero(bounds.holding(bounds.counts)[: present.size] & present)
         order = np.argsort(total[numbers], kind="stable")
         yield from numbers[order][:_SEGMENT_TRIES].tolist()
-
-
-def by_size(members: Sequence[Member]) -> list[Member]:
-    """Return members with the largest first; segments stay together, the largest first."""
-    return _sorted(members, _largeness)
-
-
-def by_cpu(members: Sequence[Member]) -> list[Member]:
-    """Return members with those of most CPU first; segments as in ``by_size``."""
-    return _sorted(members, lambda member: (-member.size[2], *_largeness(member)))
-
-
-def _sorted(members: Sequence[Member], key: Callable[[Member], tuple[int, ...]]) -> list[Member]:
-    units = [sorted(unit, key=key) for unit in units_of(members)]
-    units.sort(key=lambda unit: (-len(unit), *key(unit[0])))
-    return [member for unit in units for member in unit]
-
-
-def _largeness(member: Member) -> tuple[int, ...]:
-    return *(-n for n in member.size), member.order
-
-
-def units_of(members: Sequence[Member]) -> list[Unit]:
-    """Return segments together, and members without one alone, in order of their first."""
-    first: dict[object, int] = {}
-    for member in members:
-        first.setdefault(member.segment or member.order, len(first))
-    ordered = sorted(members, key=lambda m: first[m.segment or m.order])
-    return [list(unit) for _, unit in groupby(ordered, lambda m: first[m.segment or m.order])]

@@ -9,6 +9,7 @@ import pytest
 from bayplan.extender.live import gang_reader
 from bayplan.extender.live.owner import Owner
 from bayplan.extender.live.settings import Live
+from bayplan.traces.kubernetes.gangs import group_of
 from extender_things import gang_pod, listed, node, pod_group
 
 Object = dict[str, Any]
@@ -19,7 +20,6 @@ GROUPS = "PodGroup.scheduling.x-k8s.io"
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The gangs that were read, in order."""
     found: list[str] = []
-    group_of = gang_reader.group_of
 
     def noted(name: str, *rest: Any) -> Any:
         found.append(name)

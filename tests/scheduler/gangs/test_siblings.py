@@ -49,6 +49,7 @@ IN_ZONE = Constraints(
     labels=LABELS,
     node_affinity=(NodeAffinityTerm((Expression(ZONE, Operator.IN, ("a",)),)),),
 )
+BOOLEANS = st.booleans()
 OF_NODES = (FREE, TOLERANT, IN_ZONE)
 """What looks at nodes alone."""
 OF_PODS = (
@@ -73,10 +74,11 @@ def tainted(cluster: Cluster, draw: st.DataObject) -> None:
     for name in sorted(cluster.nodes):
         machine = cluster.nodes[name]
         labels = (*machine.labels, (HOST, name))
-        taints = (DEDICATED,) if draw.draw(st.booleans()) else ()
+        taints = (DEDICATED,) if draw.draw(BOOLEANS) else ()
         cluster.apply(NodeChanged(replace(machine, labels=labels, taints=taints)))
     open_ = sorted(name for name, machine in cluster.nodes.items() if machine.schedulable)
-    if open_ and draw.draw(st.booleans()):
+    keeps_off: bool = draw.draw(BOOLEANS)
+    if open_ and keeps_off:
         keeper = Request("k", constraints=Constraints(pod_anti_affinity=(PodTerm(HOST, OURS),)))
         at = draw.draw(st.sampled_from(open_))
         cluster.apply(Bound(Decision(keeper, 0.0, Placement(at)), 0.0))
