@@ -133,7 +133,7 @@ class Engine:
         if nodes is not None:
             self._check_mask(nodes)
         if request.constraints is not None:
-            return decide_within(self, request, now_s, nodes)
+            return decide_within(self, request, now_s, nodes, why=why)
         if self.cluster.claims and (granted := granted_of(self.cluster, request)):
             return decide_rest(self, request, granted, now_s, nodes)
         shapes = self.shapes(request)

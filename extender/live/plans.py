@@ -7,21 +7,22 @@ the gang is planned anew, and who is bound stays where it is.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
+from bayplan.extender.live.gang_reader import GangReader
 from bayplan.extender.live.mirror import Mirror
 from bayplan.extender.live.reading import Seen
+from bayplan.extender.live.refusals import Refusals
 from bayplan.extender.live.settings import Gangs
 from bayplan.scheduler.arrays import BoolArray
 from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.errors import StateError
 from bayplan.scheduler.gangs.types import Gang, GangPlan
-from bayplan.scheduler.types import Decision, Request
-from bayplan.traces.kubernetes.gangs import Group, gang_of, group_of, role_of
+from bayplan.scheduler.types import Decision
+from bayplan.traces.kubernetes.gangs import Group, role_of
 from bayplan.traces.kubernetes.objects import Object, name_of
 from bayplan.traces.kubernetes.schemes import SCHEMES, Member
 from bayplan.traces.kubernetes.types import Problem
@@ -39,6 +40,7 @@ class Plan:
 
     ``least`` members must be there before any is bound, and ``arrived`` have come to be bound.
     ``told``: those who waited know of it. ``passed``: so many came that members are bound.
+    ``stood_at``: the cluster's change after which it was seen to stand.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Plan:
     arrived: set[str] = field(default_factory=set)
     told: bool = False
     passed: bool = False
+    stood_at: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,8 @@ class Plans:
         Returns which limit of a queue some decisions would break; None: there are no queues.
     timed
         Surrounds each plan while the engine makes it.
+    refusals
+        The gangs that the engine found no room for.
     """
 
     mirror: Mirror
@@ -83,7 +88,13 @@ class Plans:
     over: Callable[[Sequence[Decision]], str] | None = None
     plans: dict[str, Plan] = field(default_factory=dict)
     timed: Callable[[], AbstractContextManager[Any]] = nullcontext
+    refusals: Refusals = field(init=False)
     _newest_s: dict[str, tuple[int, float]] = field(default_factory=dict)
+    _reader: GangReader = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.refusals = Refusals(self.mirror)
+        self._reader = GangReader(self.mirror.reader)
 
     def see_pod_group(self, kind: str, thing: Object) -> None:
         """Let a PodGroup be as it is shown; lists of the API's own do not say whose they are."""
@@ -103,12 +114,13 @@ class Plans:
             for key in wanted
             if (thing := self.pod_groups.get(kind, {}).get(key)) is not None
         ]
-        problems: list[Problem] = []
-        found = group_of(name, members, stated, problems) if members else None
         self.problems.pop(name, None)
+        if not members:
+            return None
+        found, problems = self._reader.read(name, members, stated)
         if problems:
-            self.problems[name] = tuple(problems)
-        if found is None or len(members) > 1 or found.least > 1:
+            self.problems[name] = problems
+        if len(members) > 1 or found.least > 1:
             return found
         # The first of more, as far as is known?
         return None if found.sized or self.sizes.get(name) == 1 else found
@@ -161,12 +173,16 @@ class Plans:
             return missing
         self.drop(group.name, now_s)
         gang = self._gang(group, self._here(group, lifting), least)
+        if (why := self.refusals.why(gang, nodes)) and seen.uid not in self.mirror.cluster.pods:
+            return NoPlan(why)
         with self.timed():
             plan = self.engine.decide_gang(gang, now_s, nodes)
         if not plan.decisions:
             if seen.uid in self.mirror.cluster.pods:
                 return NoPlan("the pod is bound already")
-            return NoPlan(f"gang {group.name}: {plan.why or 'nobody is left to place'}")
+            why = f"gang {group.name}: {plan.why or 'nobody is left to place'}"
+            self.refusals.note(gang, nodes, why)
+            return NoPlan(why)
         if (n := len(plan.decisions) + len(plan.bound)) < least:
             return NoPlan(f"gang {group.name}: {n} of {least} members find room")
         if self.over is not None and (over := self.over(plan.decisions)):
@@ -213,6 +229,8 @@ class Plans:
             self.sizes.pop(name, None)
             self.problems.pop(name, None)
             self._newest_s.pop(name, None)
+            self.refusals.forget(name)
+            self._reader.forget(name)
             self.plans.pop(name, None)
 
     def decision(self, uid: str, now_s: float) -> Decision | None:
@@ -268,13 +286,7 @@ class Plans:
         return [m for m in group.members if pods[m.uid].facts.gates in ((), (lifting,))]
 
     def _gang(self, group: Group, here: Sequence[Member], least: int) -> Gang:
-        pods = self.mirror.pods
-        requests: Mapping[str, Request] = {
-            member.uid: self.mirror.reader.request(pods[member.uid], group.name) for member in here
-        }
-        roles = Counter(map(role_of, here)) if group.tasks else Counter[str]()
-        tasks = {task: min(n, roles[task]) for task, n in group.tasks.items()}
-        return gang_of(replace(group, least=min(least, len(here)), tasks=tasks), requests)
+        return self._reader.gang(group, [self.mirror.pods[m.uid] for m in here], least)
 
     def _hold(self, plan: GangPlan, made: Plan) -> bool:
         cluster = self.mirror.cluster
@@ -291,7 +303,10 @@ class Plans:
         return True
 
     def _stands(self, plan: Plan) -> bool:
-        return all(self._is_at(uid, node) for uid, node in plan.nodes.items())
+        now = self.mirror.cluster.log.number
+        if plan.stood_at != now and all(self._is_at(*pair) for pair in plan.nodes.items()):
+            plan.stood_at = now
+        return plan.stood_at == now
 
     def _is_at(self, uid: str, node: str) -> bool:
         pod = self.mirror.cluster.pods.get(uid)

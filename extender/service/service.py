@@ -225,7 +225,7 @@ class Service:
             self._tell_members(pod.key)
             return
         note = summary(answer)
-        self.telling.refused(pod, note)
+        self.telling.refused(pod, note, passing=bool(answer.error))
         if self.waiting.refused(pod.key, note):
             LOG.info("waits", extra={"pod": pod.key, "why": note})
 

@@ -38,14 +38,14 @@ def earlier(codes: CodeArray, limits: CodeArray) -> CodeArray:
 
 
 def decide_within(
-    engine: Engine, request: Request, now_s: float, nodes: BoolArray | None
+    engine: Engine, request: Request, now_s: float, nodes: BoolArray | None, *, why: bool = True
 ) -> Decision:
     """Decide among the rows that suit the constraints; reasons are counted over all candidates."""
     assert request.constraints is not None
     suitable = allowed(engine.cluster, request, nodes)
-    decision = engine.decide(request._replace(constraints=None), now_s, suitable)
+    decision = engine.decide(request._replace(constraints=None), now_s, suitable, why=False)
     reasons = decision.reasons
-    if decision.placement is None:
+    if decision.placement is None and why:
         reasons = engine.explain(request, nodes)[0].reasons
     unmodelled = request.constraints.not_looked_at
     return decision._replace(request=request, reasons=reasons, unmodelled=unmodelled)

@@ -18,6 +18,8 @@ _KEPT_BYTES = 64 << 20
 _MAX_TEMPLATES = 65_536
 _MAX_KNOWN = 4_096
 _PLAIN = Constraints()
+_NOBODY: Counter[Template] = Counter()
+"""The pods of a row without any; never written to."""
 
 
 @dataclass(slots=True)
@@ -80,7 +82,7 @@ class Index:
         self.node_changes += 1
         self._since = -1
         self._nodes: list[Node | None] = [None] * self.size
-        self._pods: list[Counter[Template]] = [Counter() for _ in range(self.size)]
+        self._pods: list[Counter[Template]] = [_NOBODY] * self.size
         self._on: dict[Template, dict[int, int]] = {}
         self._labels: dict[str, Column[str]] = {}
         self.names: Column[str] = Column(self._no_codes())
@@ -178,15 +180,18 @@ class Index:
 
     def _set_node(self, row: int, node: Node | None) -> None:
         self.node_changes += 1
-        labels = dict(node.labels) if node else {}
-        for key, column in self._labels.items():
-            column.set(row, labels.get(key))
+        if self._labels:
+            labels = dict(node.labels) if node else {}
+            for key, column in self._labels.items():
+                column.set(row, labels.get(key))
         self.names.set(row, node.name if node else None)
         self.taints.set(row, _taints(node) if node else None)
 
     def _set_pods(self, row: int, requests: list[Request]) -> None:
-        pods = Counter([self.template(request.constraints) for request in requests])
         before = self._pods[row]
+        if not requests and not before:
+            return
+        pods = Counter([self.template(request.constraints) for request in requests])
         if dict.__eq__(pods, before):  # that of counters looks at zeros as well, one by one
             return
         self._pods[row] = pods

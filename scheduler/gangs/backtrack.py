@@ -18,7 +18,8 @@ from bayplan.scheduler.gangs.options import (
     least_gpu,
     most_cpu_a_gpu,
 )
-from bayplan.scheduler.gangs.search import Budget, Search, by_cpu, by_size
+from bayplan.scheduler.gangs.orders import by_cpu, by_size
+from bayplan.scheduler.gangs.search import Budget, Search
 from bayplan.scheduler.types import Decision
 
 

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayplan.kernels.gang import deal_members, take_slots
-from bayplan.scheduler.arrays import IntArray
+from bayplan.scheduler.arrays import BoolArray, IntArray
+from bayplan.scheduler.constraints.deciding import allowed
+from bayplan.scheduler.events import Bound
 from bayplan.scheduler.gangs.choosing import in_order
 from bayplan.scheduler.gangs.counts import MOST_A_ROW, held_by_domain, held_by_row
 from bayplan.scheduler.gangs.frame import Frame
 from bayplan.scheduler.gangs.joint import summed
 from bayplan.scheduler.gangs.members import Member, Party, SegmentKey
+from bayplan.scheduler.gangs.siblings import are_independent
 from bayplan.scheduler.policies._base import Ask, Ties
 from bayplan.scheduler.shape import Shape
 from bayplan.scheduler.types import Decision
@@ -30,24 +33,33 @@ Taken = tuple[IntArray, IntArray]
 def applies(party: Party) -> bool:
     """Whether the quick way is exact for a gang.
 
-    All its open members have one and the same shape, with whole GPUs or none and no claim.
-    Segments that may grow, or that are wider than the domains of a spread wish, go the slow way;
-    so do wishes for islands of GPUs.
+    All its open members have one and the same shape, with whole GPUs or none and no claim, and the
+    same constraints, which do not look at other members. Segments that may grow, or that are wider
+    than the domains of a spread wish, go the slow way; so do wishes for islands of GPUs.
     """
     members, gang = party.members, party.gang
-    if not members or party.in_islands:
+    if not members or party.in_islands or any(member.shapes[0].near for member in members):
         return False
-    if any(member.depends or member.shapes[0].near for member in members):
-        return False
-    first = members[0].kind
+    first, constraints = members[0].kind, members[0].request.constraints
     if len(first) != 1 or first[0].refusal or any(member.kind != first for member in members):
         return False
     if first[0].count and not first[0].want.whole:
+        return False
+    if any(member.request.constraints != constraints for member in members):
+        return False
+    if not are_independent(member.request for member in members):
         return False
     if gang.segment is None:
         return True
     inside = gang.spread is None or gang.spread.level <= gang.segment.level
     return inside and not party.growing
+
+
+def candidates(engine: Engine, party: Party, frame: Frame) -> BoolArray:
+    """Return the rows (n_rows,) where members that are all alike may be, if there is room."""
+    rows = allowed(engine.cluster, party.members[0].request, frame.rows)
+    assert rows is not None
+    return rows
 
 
 def place_alike(engine: Engine, party: Party, frame: Frame, now_s: float) -> list[Decision] | None:
@@ -57,22 +69,66 @@ def place_alike(engine: Engine, party: Party, frame: Frame, now_s: float) -> lis
     score for one member, the lowest row among equals.
     """
     members, shape = party.members, party.members[0].kind[0]
-    held = held_by_row(engine, shape, frame.rows, MOST_A_ROW)
-    room = held_by_domain(held, frame)
+    held, room = counted(engine, party, frame)
     order = in_order(engine, frame, room, room >= len(members), room >= len(party.needed))
     for domain in order:
-        inside = held if not frame.domains.size else held * (frame.domains == domain)
-        rows = _by_score(engine, shape, inside)
         if party.gang.segment is None:
-            quota = frame.quota.copy()
             n = min(len(members), room.item(domain))
-            times = np.zeros(rows.size, np.int64)
-            deal_members(rows, held, n, frame.spreads, quota, times)
-            return _decide(engine, list(members[:n]), shape, (rows, times), now_s)
+            return _filled(engine, list(members[:n]), frame, held, domain, now_s)
+        rows = _by_score(engine, shape, _inside(held, frame, domain))
         found = _segments(engine, party, frame, held, rows, now_s)
         if found is not None:
             return found
     return None
+
+
+def counted(engine: Engine, party: Party, frame: Frame) -> tuple[IntArray, IntArray]:
+    """Return how many members each row (n_rows,) and each domain (n_domains,) holds."""
+    shape = party.members[0].kind[0]
+    held = held_by_row(engine, shape, candidates(engine, party, frame), MOST_A_ROW)
+    return held, held_by_domain(held, frame)
+
+
+def place_most(
+    engine: Engine, party: Party, frame: Frame, domain: int, now_s: float
+) -> tuple[list[Decision], Member | None, Decision | None]:
+    """Return what fits of those needed into a domain, the first that does not, and why.
+
+    As ``Search.place_most``, for gangs without segments in frames without quotas: there the order
+    in which rows are filled decides which have room left.
+    """
+    held, room = counted(engine, party, frame)
+    n, needed = room.item(domain), party.needed
+    placed = _filled(engine, list(needed[:n]), frame, held, domain, now_s)
+    if n >= len(needed):
+        return placed, None, None
+    with engine.cluster.trial():
+        for decision in placed:
+            engine.cluster.apply(Bound(decision, now_s))
+        why = engine.decide(needed[n].request, now_s, frame.within(domain))
+    return placed, needed[n], why
+
+
+def _inside(held: IntArray, frame: Frame, domain: int) -> IntArray:
+    return held * (frame.domains == domain) if frame.domains.size else held
+
+
+def _filled(
+    engine: Engine,
+    members: list[Member],
+    frame: Frame,
+    held: IntArray,
+    domain: int,
+    now_s: float,
+) -> list[Decision]:
+    """Make decisions for members in one domain, which holds them all."""
+    if not members:
+        return []
+    shape = members[0].kind[0]
+    rows = _by_score(engine, shape, _inside(held, frame, domain))
+    times = np.zeros(rows.size, np.int64)
+    deal_members(rows, held, len(members), frame.spreads, frame.quota.copy(), times)
+    return _decide(engine, members, shape, (rows, times), now_s)
 
 
 def _by_score(engine: Engine, shape: Shape, held: IntArray) -> IntArray:

@@ -159,6 +159,8 @@ class Bounds:
 
     ``table`` (n_kinds, n_domains). Members that depend on others do not count: their room may
     be taken by a claim already. ``gathered``: all with GPUs are to be in one island.
+    ``constrained``: ``members`` have no claims, and count whatever their constraints; these are not
+    looked at.
     """
 
     def __init__(
@@ -168,11 +170,12 @@ class Bounds:
         members: tuple[Member, ...],
         *,
         gathered: bool = False,
+        constrained: bool = False,
     ) -> None:
-        counts = Counter(member.kind for member in members if not member.depends)
+        counts = Counter(m.kind for m in members if constrained or not m.depends)
         self.kinds = list(counts)
         self.counts = np.array(list(counts.values()), np.int64)
-        self.held = [_at_most(engine, kind, frame.rows, gathered) for kind in self.kinds]
+        self.held = [at_most(engine, kind, frame.rows, gathered) for kind in self.kinds]
         n_domains = max(1, int(frame.domains.max(initial=-1)) + 1)
         self.table = np.zeros((len(self.kinds), n_domains), np.int64)
         for i, held in enumerate(self.held):
@@ -191,7 +194,11 @@ class Bounds:
         return by_kind & self._joint.suffices(wanted)
 
 
-def _at_most(engine: Engine, kind: Kind, rows: BoolArray, gathered: bool) -> IntArray:
+def at_most(engine: Engine, kind: Kind, rows: BoolArray, gathered: bool) -> IntArray:
+    """Return at most how many members of a kind each row holds, (n_rows,).
+
+    ``gathered``: all of them on one island of it.
+    """
     if not gathered:
         return held_of_kind(engine, kind, rows, MOST_A_ROW)
     held: IntArray = held_in_islands(engine, kind, rows).max(axis=0)

@@ -141,7 +141,8 @@ def frame_of(engine: Engine, party: Party, rung: Rung, nodes: BoolArray | None) 
     def ids(level: TopologyLevel) -> IntArray:
         return engine.domains.ids(around(level))
 
-    rows = ids(TopologyLevel.NODE) >= 0
+    view = engine.cluster.view
+    rows: BoolArray = view.alive[: view.n_rows].copy()
     if nodes is not None:
         rows &= nodes
     asked = [wish.level for wish in (gang.segment, gang.spread) if wish]

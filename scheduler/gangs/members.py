@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from bayplan.scheduler.errors import InvalidRequest
+from bayplan.scheduler.gangs.siblings import has_claim
 from bayplan.scheduler.gangs.types import Gang, Role
 from bayplan.scheduler.shape import Shape
 from bayplan.scheduler.types import Request, TopologyLevel
@@ -51,7 +52,7 @@ class Member(NamedTuple):
     @property
     def has_claim(self) -> bool:
         """Whether it may use an allocation together with other pods."""
-        return any(device.claim for device in self.request.devices)
+        return has_claim(self.request)
 
     @property
     def depends(self) -> bool:

@@ -13,6 +13,7 @@ from bayplan.scheduler.gangs.choosing import in_order, nearest
 from bayplan.scheduler.gangs.frame import Frame, frame_of, ladder, word
 from bayplan.scheduler.gangs.members import Party, muster
 from bayplan.scheduler.gangs.persisting import Persisting
+from bayplan.scheduler.gangs.proofs import may_hold
 from bayplan.scheduler.gangs.search import Budget, Search
 from bayplan.scheduler.gangs.topology import NOWHERE
 from bayplan.scheduler.gangs.types import Gang, GangPlan
@@ -56,7 +57,7 @@ def plan_gang(engine: Engine, gang: Gang, now_s: float, nodes: BoolArray | None)
             return _plan(engine, party, found, now_s)
         last = there, frame
     if last is not None:
-        closest = _closest(engine, Search(engine, *last, now_s))
+        closest = _closest(engine, *last, now_s)
         if isinstance(closest, list):
             return _plan(engine, party, closest, now_s)
         failure = closest
@@ -79,6 +80,9 @@ def _search(engine: Engine, search: Search) -> list[Decision] | None:
     least = bounds.holding(bounds.wanted(party.needed))
     whole = bounds.holding(bounds.counts)
     domains = list(in_order(engine, search.frame, room, whole, least))
+    may = may_hold(engine, party, search.frame)
+    if may is not None:
+        domains = [domain for domain in domains if may[domain]]
     found = _greedy(search, domains, BEST_FIT_STEPS)
     if isinstance(found, list):
         return found
@@ -102,16 +106,24 @@ def _greedy(search: Search, domains: list[int], steps: int) -> list[Decision] | 
     return len(domains)
 
 
-def _closest(engine: Engine, search: Search) -> Failure | list[Decision]:
+def _closest(engine: Engine, party: Party, frame: Frame, now_s: float) -> Failure | list[Decision]:
     """Return how near the gang came, or decisions where nobody had come to the nearest domain."""
-    party, frame, bounds = search.party, search.frame, search.bounds
-    wanted = bounds.wanted(party.needed)[:, None]
-    domain = nearest(engine, frame, np.minimum(bounds.table, wanted).sum(axis=0))
+    alike = bulk.applies(party) and party.gang.segment is None and not frame.spreads.size
+    search = None if alike else Search(engine, party, frame, now_s)
+    if search is None:
+        room = np.minimum(bulk.counted(engine, party, frame)[1], len(party.needed))
+    else:
+        wanted = search.bounds.wanted(party.needed)[:, None]
+        room = np.minimum(search.bounds.table, wanted).sum(axis=0)
+    domain = nearest(engine, frame, room)
     if domain == NOWHERE:
         level = frame.level
         assert level is not None
         return _nobody(party, f"no candidate node is in a {word(level)}")
-    placed, left, decision = search.place_most(domain)
+    if search is None:
+        placed, left, decision = bulk.place_most(engine, party, frame, domain, now_s)
+    else:
+        placed, left, decision = search.place_most(domain)
     needed = party.needed
     if left is None:
         return placed

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -13,7 +12,9 @@ from bayplan.scheduler.events import Bound
 from bayplan.scheduler.gangs.counts import Bounds, islands_for
 from bayplan.scheduler.gangs.frame import Frame, Room
 from bayplan.scheduler.gangs.joint import summed
-from bayplan.scheduler.gangs.members import Member, Party
+from bayplan.scheduler.gangs.members import Kind, Member, Party
+from bayplan.scheduler.gangs.orders import Unit, by_size, units_of
+from bayplan.scheduler.gangs.siblings import Suiting, are_independent
 from bayplan.scheduler.gangs.topology import NOWHERE
 from bayplan.scheduler.policies import PlacementPolicy
 from bayplan.scheduler.policies.best_fit import BestFit
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 _SEGMENT_TRIES = 8
 
-Unit: TypeAlias = list[Member]
-"""Members that are placed next to each other: a segment, or one member."""
+Question: TypeAlias = tuple[Kind, int]
+"""A kind of members, and the identity of their constraints."""
 
 
 class Budget:
@@ -53,6 +54,8 @@ class Search:
         self.frame = frame
         self.now_s = now_s
         self.bounds = Bounds(engine, frame, party.members, gathered=party.gathered)
+        requests = [member.request for member in party.members]
+        self._suiting = Suiting(engine) if are_independent(requests) else None
         self._others: dict[PlacementPolicy, Engine] = {}
 
     def greedy(self, domain: int, budget: Budget) -> list[Decision] | None:
@@ -99,11 +102,22 @@ class Search:
         self.commit(member, decision, room)
         return decision
 
-    def decided(self, engine: Engine, member: Member, room: Room, rows: BoolArray) -> Decision:
-        """Decide for one member where the gang's wishes let it be."""
-        request = room.request(member)
-        decision = engine.decide(request, self.now_s, room.allowed(member, rows))
-        return decision if request is member.request else decision._replace(request=member.request)
+    def decided(
+        self, engine: Engine, member: Member, room: Room, rows: BoolArray, *, why: bool = False
+    ) -> Decision:
+        """Decide for one member where the gang's wishes let it be; with ``why`` or say why not."""
+        request, nodes = room.request(member), room.allowed(member, rows)
+        if self._suiting is None or request.constraints is None:
+            decision = engine.decide(request, self.now_s, nodes, why=why)
+        else:
+            # What suits it is the same throughout: to work it out anew for each takes longest.
+            suits, free = self._suiting.rows(request, nodes), request._replace(constraints=None)
+            decision = engine.decide(free, self.now_s, suits, why=False)
+            if decision.placement is None and why:
+                decision = engine.decide(request, self.now_s, nodes)
+        if decision.request is not member.request:
+            decision = decision._replace(request=member.request)
+        return decision
 
     def commit(self, member: Member, decision: Decision, room: Room) -> None:
         """Apply a decision to the trial."""
@@ -120,17 +134,30 @@ class Search:
         placed: list[Decision] = []
         left, why = None, None
         room, rows = self.frame.room(), self.frame.within(domain)
+        refused: set[Question] = set()
         with self.engine.cluster.trial():
             for member in self.party.needed:
-                decision = self.decided(self.engine, member, room, rows)
+                question = self._question(member)
+                if question in refused:
+                    continue  # room only shrinks
+                decision = self.decided(self.engine, member, room, rows, why=left is None)
                 if decision.placement is not None:
                     self.commit(member, decision, room)
                     placed.append(decision)
-                elif left is None:
+                    continue
+                if question is not None:
+                    refused.add(question)
+                if left is None:
                     left, why = member, decision
             if left is None:
                 self.grow(room, rows, placed, Budget(len(self.party.growing)))
         return placed, left, why
+
+    def _question(self, member: Member) -> Question | None:
+        """Return what members that are alike share; None: siblings decide what it may take."""
+        if self._suiting is None or member.segment is not None:
+            return None
+        return member.kind, id(member.request.constraints)
 
     def under(self, policy: PlacementPolicy) -> Engine:
         """Return an engine for the same cluster under another policy."""
@@ -237,32 +264,3 @@ class Search:
         numbers = np.flatnonzero(bounds.holding(bounds.counts)[: present.size] & present)
         order = np.argsort(total[numbers], kind="stable")
         yield from numbers[order][:_SEGMENT_TRIES].tolist()
-
-
-def by_size(members: Sequence[Member]) -> list[Member]:
-    """Return members with the largest first; segments stay together, the largest first."""
-    return _sorted(members, _largeness)
-
-
-def by_cpu(members: Sequence[Member]) -> list[Member]:
-    """Return members with those of most CPU first; segments as in ``by_size``."""
-    return _sorted(members, lambda member: (-member.size[2], *_largeness(member)))
-
-
-def _sorted(members: Sequence[Member], key: Callable[[Member], tuple[int, ...]]) -> list[Member]:
-    units = [sorted(unit, key=key) for unit in units_of(members)]
-    units.sort(key=lambda unit: (-len(unit), *key(unit[0])))
-    return [member for unit in units for member in unit]
-
-
-def _largeness(member: Member) -> tuple[int, ...]:
-    return *(-n for n in member.size), member.order
-
-
-def units_of(members: Sequence[Member]) -> list[Unit]:
-    """Return segments together, and members without one alone, in order of their first."""
-    first: dict[object, int] = {}
-    for member in members:
-        first.setdefault(member.segment or member.order, len(first))
-    ordered = sorted(members, key=lambda m: first[m.segment or m.order])
-    return [list(unit) for _, unit in groupby(ordered, lambda m: first[m.segment or m.order])]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bayplan.scheduler.gangs.search import Budget, Search, Unit, by_size, units_of
+from bayplan.scheduler.gangs.orders import Unit, by_size, units_of
+from bayplan.scheduler.gangs.search import Budget, Search
 from bayplan.scheduler.policies import PlacementPolicy
 from bayplan.scheduler.policies.best_fit import BestFit
 from bayplan.scheduler.policies.dot_product import DotProduct

@@ -9,7 +9,8 @@ from bayplan.scheduler.gangs.choosing import in_order
 from bayplan.scheduler.gangs.counts import held_by_domain, held_by_row
 from bayplan.scheduler.gangs.frame import frame_of, ladder
 from bayplan.scheduler.gangs.members import Party
-from bayplan.scheduler.gangs.search import Budget, Search, by_size, units_of
+from bayplan.scheduler.gangs.orders import by_size, units_of
+from bayplan.scheduler.gangs.search import Budget, Search
 from bayplan.scheduler.policies.best_fit import BestFit
 from bayplan.scheduler.policies.worst_fit import WorstFit
 
@@ -44,7 +45,8 @@ class Fitting:
             return False
         if self.exact:
             n = len(party.needed)
-            held = held_by_row(self._engine, party.needed[0].kind[0], frame.rows, n)
+            rows = bulk.candidates(self._engine, party, frame)
+            held = held_by_row(self._engine, party.needed[0].kind[0], rows, n)
             room = held_by_domain(held, frame)
             enough = room >= n
             return next(in_order(self._engine, frame, room, enough, enough), None) is not None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 
@@ -30,6 +31,7 @@ async def until(what: Callable[[], object]) -> None:
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(telling, "SETTLE_S", 0.01)
+    monkeypatch.setattr(telling, "GROWS_S", 0.02)
     monkeypatch.setattr(telling, "LATE_S", 60.0)
 
 
@@ -105,6 +107,101 @@ def test_other_numbers_are_told_after_a_while_and_another_reason_at_once() -> No
         ask(service, pods[0])
         await until(lambda: len(api.told) == 3)
         assert "1 of 4 members find a place" in notes(api, "g-0")[2]
+
+    run(main())
+
+
+def test_who_was_told_that_members_are_missing_is_told_with_the_last_why_the_gang_waits() -> None:
+    async def main() -> None:
+        pods = gang(4)
+        busy = pod("x", 8, at="a"), pod("y", 4, at="b")
+        service, api, _ = service_of(node("a"), node("b"), pods=(*pods[:3], *busy))
+        ask(service, *pods[:3])
+        await until(lambda: len(api.told) == 3)
+        assert all("3 of 4 pods exist" in note for _, _, note in api.told)
+        service.changed("Pod", pods[3])
+        ask(service, pods[3])  # kube-scheduler asks for the others seconds later only
+        await until(lambda: len(api.told) == 7)
+        text = (await service.explain("default", "g"))["text"]
+        assert [notes(api, f"g-{k}")[-1] for k in range(4)] == [text] * 4
+        assert "1 of 4 members find a place" in text
+        ask(service, *pods)
+        await asyncio.sleep(0.1)
+        assert len(api.told) == 7
+
+    run(main())
+
+
+def test_while_a_gang_grows_nobody_is_told_that_members_are_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def main() -> None:
+        monkeypatch.setattr(telling, "GROWS_S", 60.0)
+        pods = gang(4)
+        busy = pod("x", 8, at="a"), pod("y", 4, at="b")
+        service, api, _ = service_of(node("a"), node("b"), pods=(*pods[:1], *busy))
+        ask(service, pods[0])
+        await asyncio.sleep(0.1)
+        for each in pods[1:]:
+            service.changed("Pod", each)
+            ask(service, each)
+        await until(lambda: len(api.told) == 4)
+        assert all("1 of 4 members find a place" in note for _, _, note in api.told)
+
+    run(main())
+
+
+def test_a_gang_that_grows_for_long_is_told_that_members_are_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def main() -> None:
+        monkeypatch.setattr(telling, "GROWS_S", 60.0)
+        monkeypatch.setattr(telling, "MOST_GROWS_S", 0.05)
+        pods = gang(4)
+        service, api, _ = service_of(node("a"), pods=pods[:2])
+        ask(service, *pods[:2])
+        await until(lambda: len(api.told) == 2)
+        assert all("2 of 4 pods exist" in note for _, _, note in api.told)
+
+    run(main())
+
+
+def test_a_reason_that_changes_while_the_one_before_is_worked_out_is_told() -> None:
+    async def main() -> None:
+        pods, wide = gang(4), pod("wide", 9)
+        service, api, _ = service_of(node("a"), pods=(*pods[:3], wide))
+        working, go_on = asyncio.Event(), asyncio.Event()
+        all_of = service.answering.all_of
+
+        async def slow(questions: Mapping[str, Any]) -> dict[str, Any]:
+            found = await all_of(questions)
+            working.set()
+            await go_on.wait()
+            return found
+
+        service.answering.all_of = slow  # type: ignore[method-assign]
+        ask(service, *pods[:3])
+        await working.wait()
+        service.changed("Pod", pods[3])
+        ask(service, pods[3])
+        go_on.set()
+        await until(lambda: all(len(notes(api, f"g-{k}")) for k in range(4)))
+        assert all("members find a place" in notes(api, f"g-{k}")[-1] for k in range(4))
+
+    run(main())
+
+
+def test_what_is_said_of_one_member_alone_is_not_told_the_others() -> None:
+    async def main() -> None:
+        pods = gang(2)
+        odd = gang_pod("g-2", "g", asks={"nvidia.com/gpu": "1", "nvidia.com/gpumem": "1"})
+        service, api, _ = service_of(node("a"), pods=(*pods, odd))
+        ask(service, *pods)
+        await until(lambda: len(api.told) == 2)
+        ask(service, odd)
+        await until(lambda: notes(api, "g-2"))
+        await asyncio.sleep(0.1)
+        assert len(api.told) == 3
 
     run(main())
 
