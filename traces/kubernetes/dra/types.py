@@ -45,8 +45,15 @@ class Amount:
     nano: int
 
 
-Attribute = bool | int | str | Version
-"""The value of an attribute; those of other types are left out."""
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A value whose meaning is not known here, such as a list: nothing but that it is there."""
+
+    text: str
+
+
+Attribute = bool | int | str | Version | Unread
+"""The value of an attribute."""
 
 
 @dataclass(frozen=True, slots=True)

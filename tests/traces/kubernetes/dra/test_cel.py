@@ -80,6 +80,17 @@ def test_an_expression_is_judged_or_left_open(
     assert takes([expression], device(name)) is judged
 
 
+@pytest.mark.parametrize("value", [{"version": "1.2.3-rc1"}, {"strings": ["a"]}])
+def test_an_attribute_that_cannot_be_read_is_there_all_the_same(value: dict[str, object]) -> None:
+    (thing,) = whole_gpus("h", 1)
+    thing["spec"]["devices"][0]["attributes"]["v"] = value
+    ((_, found),) = read_slice(thing).devices
+    assert takes((f"has({GPU}.v)",), found) is True
+    assert takes((f"'v' in {GPU}",), found) is True
+    assert takes((f"{GPU}.v == 'a'",), found) is None
+    assert takes((f"has({GPU}.w)",), found) is False
+
+
 def test_of_several_selectors_one_that_is_false_decides_and_all_must_be_true() -> None:
     unknown = "cel.bind(x, 1, x == 1)"
     assert takes([], device(WHOLE)) is True
