@@ -26,7 +26,9 @@ _FEW = 3
 Wishes = tuple[Wanted, ...]
 _Tag = tuple[Version, int, Wishes]
 _Key = tuple[Wishes, Plan, tuple[tuple[int, ...], ...], object]
-_Selected = dict[tuple[str, tuple[str, ...]], tuple[int, ...]]
+_Places = tuple[tuple[int, ...], bool]
+"""Devices that may match, and whether it is certain of all of them that they do."""
+_Selected = dict[tuple[str, tuple[str, ...]], _Places]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,10 @@ class Judge:
         room = self._inventory.room(node)
         if not promised and room.stock.plain and not any(map(_is_particular, wanted)):
             # Most nodes are like others.
-            chosen = tuple(self._matching(node, ask) for ask in _asks(wanted))
+            try:
+                chosen = tuple(self._matching(node, ask) for ask in _asks(wanted))
+            except Undecided:
+                return Verdict()
             key = wanted, room.stock.plan, chosen, room.state
             if key not in self._alike:
                 if len(self._alike) >= MOST_ALIKE:
@@ -174,6 +179,13 @@ class Judge:
         return allocate(room, wanted, lambda ask: self._matching(node, ask))
 
     def _matching(self, node: str, ask: Ask) -> tuple[int, ...]:
+        """Return the places of the devices that an ask may take.
+
+        Raises
+        ------
+        Undecided
+            It asks for all, and which these are cannot be told.
+        """
         stock, n = self._inventory.stock(node), self._inventory.n_class_changes
         known = self._known.get(node)
         if known is None or known.stock is not stock or known.n_class_changes != n:
@@ -181,16 +193,19 @@ class Judge:
         key = ask.device_class, ask.selectors
         if key not in known.selected:
             known.selected[key] = self._selected(stock, ask)
-        return known.selected[key]
+        places, certain = known.selected[key]
+        if not ask.count and not certain:  # one that is used might be none of all
+            raise Undecided
+        return places
 
-    def _selected(self, stock: Stock, ask: Ask) -> tuple[int, ...]:
+    def _selected(self, stock: Stock, ask: Ask) -> _Places:
         class_ = self._inventory.classes.get(ask.device_class)
         if class_ is None:
-            return ()
+            return (), True
         selectors = class_.selectors + ask.selectors
-        return tuple(
-            k for k, device in enumerate(stock.devices) if takes(selectors, device) is not False
-        )
+        told = [takes(selectors, device) for device in stock.devices]
+        places = tuple(k for k, taken in enumerate(told) if taken is not False)
+        return places, all(told[k] and not stock.devices[k].by_labels for k in places)
 
 
 def _asks(wanted: Wishes) -> Iterable[Ask]:

@@ -92,9 +92,10 @@ def read_slice(thing: Object) -> Slice:
     by_device = bool(spec.get("perDeviceNodeSelection"))
     node = str(spec.get("nodeName") or EVERYWHERE)
     devices = [
-        (str(each.get("nodeName") or EVERYWHERE) if by_device else node, _device(each, id_, index))
+        (str(each.get("nodeName") or EVERYWHERE) if by_device else node,
+         _device(each, id_, index, by_labels="nodeSelector" in (each if by_device else spec)))
         for index, each in enumerate(objects_in(spec.get("devices")))
-    ]
+    ]  # fmt: skip
     counters = [
         ((str(group.get("name") or ""), str(name)), nano)
         for index, group in enumerate(objects_in(spec.get("sharedCounters")))
@@ -185,7 +186,7 @@ def amounts(given: object, path: str, driver: str = "") -> Amounts:
     )
 
 
-def _device(thing: Object, pool: PoolId, index: int) -> Device:
+def _device(thing: Object, pool: PoolId, index: int, *, by_labels: bool) -> Device:
     path, driver = f"spec.devices[{index}]", pool.driver
     return Device(
         DeviceId(*pool, str(thing.get("name") or "")),
@@ -197,6 +198,7 @@ def _device(thing: Object, pool: PoolId, index: int) -> Device:
         _read_once(_consumes, thing.get("consumesCounters"), driver, path),
         tuple(_taints(thing)),
         bool(thing.get("allowMultipleAllocations")),
+        by_labels,
     )
 
 

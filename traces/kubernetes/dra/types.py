@@ -113,6 +113,8 @@ class Device:
         Those that keep new claims away.
     shared
         Whether several claims may have it, each with a part of its capacity.
+    by_labels
+        Whether labels of a node say if it can use it: only kube-scheduler looks at these.
     """
 
     id: DeviceId
@@ -121,6 +123,7 @@ class Device:
     consumes: tuple[tuple[tuple[str, str], int], ...] = ()
     taints: tuple[Taint, ...] = ()
     shared: bool = False
+    by_labels: bool = False
 
 
 @dataclass(frozen=True, slots=True)
