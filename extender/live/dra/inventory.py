@@ -128,6 +128,17 @@ class Inventory:
         return unread | set(self.templates if kind == RESOURCE_TEMPLATES else self.classes)
 
     # --- what is asked --------------------------------------------------------------------
+    def forget_node(self, node: str) -> None:
+        """Forget what was worked out of a node that is gone: devices of all nodes remain.
+
+        Parameters
+        ----------
+        node
+            The node.
+        """
+        for known in (self._stocks, self._rooms, self._counts):
+            known.pop(node, None)
+
 
     def version(self, node: str) -> Version:
         """Return what changes when something changes of what a node has or what is left there.

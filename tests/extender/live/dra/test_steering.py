@@ -407,3 +407,15 @@ def test_a_pod_whose_gpus_are_a_claim_by_now_has_them_once() -> None:
         "a": TOO_FEW.format(GPU_CLASS)
     }
     assert differences(snapshot(owner.mirror), 0.0) == []
+
+
+def test_nothing_is_remembered_of_nodes_that_are_gone() -> None:
+    (everywhere,) = whole_gpus("far", 1)
+    del everywhere["spec"]["nodeName"]
+    everywhere["spec"]["allNodes"] = True
+    owner = owner_of(nodes("a", "b"), [everywhere], claim("x", request()))
+    assert owner.filter(claiming(pod("p", 0), "x"), ["a", "b"], 0.0, holds=True).passed
+    inventory = owner.steering.inventory
+    assert inventory._rooms.keys() == inventory._stocks.keys() == {"a", "b"}
+    owner.deleted("Node", node("b", 0), 1.0)
+    assert inventory._rooms.keys() == inventory._stocks.keys() == {"a"}
