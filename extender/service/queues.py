@@ -76,7 +76,6 @@ class Queues:
         self._owner, self._quota, self._settings = owner, quota, settings
         self._calls, self._clock, self._numbers = calls, clock, numbers
         self._running: asyncio.Task[None] | None = None
-        self._asking: set[str] = set()
         self._next_s = 0.0
 
     def look_after(self) -> None:
@@ -167,7 +166,8 @@ class Queues:
                 size = None if thing is None else await size_of(self._calls, thing)
             except CallFailed as failed:
                 LOG.warning("the owner of a gang cannot be read", extra={"why": str(failed)})
-            self._owner.plans.sizes[seen.group] = size
+            if self._owner.mirror.pods.get(seen.uid, seen).api_uid == seen.api_uid:
+                self._owner.plans.learn(seen.group, size)
 
 
 def _name(seen: Seen) -> PodName:

@@ -230,6 +230,27 @@ def test_rounds_come_every_second_one_at_a_time_and_outlive_a_bug(
             await asyncio.sleep(0)
             await asyncio.sleep(0)
         assert begun == 1
+def test_the_size_of_a_gang_that_is_gone_by_then_is_not_kept() -> None:
+    """Another gang may come by its name."""
+    thing = waits("j-0", 2, "own", labels={"batch.kubernetes.io/job-name": "j"},
+                  annotations={"bayplan.io/gang": "job"})  # fmt: skip
+    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": "j", "controller": True}
+    thing["metadata"]["ownerReferences"] = [owner]
+    world = World(SHARED, thing)
+    job = {"kind": "Job", "metadata": {"name": "j"}, "spec": {"parallelism": 3, "completions": 3}}
+    read = world.api.read
+
+    async def slow(path: str) -> Object | None:
+        if "/jobs/" not in path:
+            return await read(path)
+        world.service.deleted("Pod", thing)
+        return job
+
+    world.api.read = slow  # type: ignore[method-assign]
+    world.round()
+    assert world.service.owner.plans.sizes == {}
+
+
         world.time.now_s += EVERY_S
         world.queues.look_after()
         await asyncio.sleep(0)
