@@ -443,6 +443,8 @@ class Owner:
         if not node and self._n_bound(group) >= self.plans.least(group):
             if holds:
                 self._drop_hold(seen.uid, now_s)  # who grows a gang comes alone
+            if self.quota is not None:
+                return self._filter_within(self.quota, seen, among, now_s, holds=False)
             return filtered(self.mirror, self.engine, seen, among)
         standing = self.plans.plans.get(group.name)
         if standing is not None and not holds:
