@@ -66,6 +66,23 @@ def unsized(owner: Owner, waiting: Iterable[Seen]) -> list[Seen]:
     return list(found.values())
 
 
+def is_as_before(owner: Owner, unit: Unit) -> bool:
+    """Whether all of a unit still wait, and ask for what they did when it was looked at.
+
+    Another pod may have come by the same name.
+    """
+    mirror = owner.mirror
+    for request in unit.requests:
+        seen = mirror.pods.get(request.uid)
+        if seen is None or seen.node or seen.leaving or seen.uid in mirror.assumed:
+            return False
+        now = mirror.reader.request(seen, seen.group)
+        # Which budgets protect a pod that waits is nothing that it asks for.
+        if now._replace(disruption_budgets=request.disruption_budgets) != request:
+            return False
+    return True
+
+
 def _of_pod(owner: Owner, seen: Seen) -> Unit:
     return Unit(
         seen.uid,
