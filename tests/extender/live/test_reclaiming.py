@@ -139,6 +139,14 @@ def test_a_node_of_a_claim_that_goes_meanwhile_is_no_mistake() -> None:
     assert turns.settle(outcome, 101.0).claims == ()
 
 
+def test_a_restart_does_not_make_those_new_who_run() -> None:
+    owner = owner_of(SHARED, waits("p", 2, "own"))
+    for each in borrowers():  # since second 0, and seen at second 90 for the first time
+        owner.changed("Pod", each, 90.0)
+    assert round_of(turns_of(owner, min_run_s=101.0, **EVICT)).claims == ()
+    assert len(round_of(turns_of(owner, min_run_s=100.0, **EVICT)).claims) == 1
+
+
 def test_so_many_are_evicted_in_a_minute_unless_one_unit_takes_more() -> None:
     pods = [waits(f"p{k}", 2, "own", float(k)) for k in range(3)]
     owner = owner_of(SHARED, *borrowers(), *pods)
