@@ -102,8 +102,13 @@ class Queues:
             self._calls.tell(_name(seen), QUEUED, f"waits: {why}", warning=False)
         for unit in actions.lifts:
             await asyncio.gather(*(self._lift(seen) for seen in unit))
+        evicts = self._settings.reclaim is Reclaim.EVICT
         for claim in actions.claims:
-            await self._take_back(claim)
+            # The API server may have taken its time for the others.
+            if evicts and not self.turns.claims.stands(claim, self._clock()):
+                self.turns.claims.withdraw(claim)
+            else:
+                await self._take_back(claim)
 
     async def _safely(self) -> None:
         try:

@@ -166,6 +166,24 @@ def test_an_eviction_that_is_refused_is_the_last_and_no_other_unit_suffers() -> 
     assert world.metric("bayplan_queue_reclaimed_pods_total", queue="other", result="failed") == 1
 
 
+def test_nobody_is_evicted_for_what_has_come_by_itself_while_gates_were_lifted() -> None:
+    there = [runs(f"b{k}", 2, "other") for k in range(3)]
+    world = World(
+        SHARED, *there, waits("p", 2, "own"), waits("q", 4, "own", 1.0), reclaim=Reclaim.EVICT
+    )
+    lift = world.api.lift
+
+    async def slow(pod: PodName, gate: str) -> None:
+        await lift(pod, gate)
+        for each in there[:2]:
+            world.service.deleted("Pod", each)
+
+    world.api.lift = slow  # type: ignore[method-assign]
+    world.round()
+    assert world.api.lifted == ["p"]
+    assert world.api.evicted == []
+
+
 def test_by_default_it_is_only_said_who_could_leave() -> None:
     there = [runs(f"b{k}", 2, "other") for k in range(4)]
     world = World(SHARED, *there, waits("p", 2, "own"))
@@ -212,24 +230,6 @@ def test_the_owner_of_a_gated_gang_is_asked_for_its_size() -> None:
     assert sorted(world.api.lifted) == ["j-0", "j-1", "j-2"]
 
 
-def test_rounds_come_every_second_one_at_a_time_and_outlive_a_bug(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def main() -> None:
-        world = World(SHARED, waits("p", 1, "own"))
-        begun = 0
-
-        async def failing() -> None:
-            nonlocal begun
-            begun += 1
-            raise RuntimeError("a bug")
-
-        monkeypatch.setattr(world.queues, "round", failing)
-        for _ in range(3):
-            world.queues.look_after()
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
-        assert begun == 1
 def test_the_size_of_a_gang_that_is_gone_by_then_is_not_kept() -> None:
     """Another gang may come by its name."""
     thing = waits("j-0", 2, "own", labels={"batch.kubernetes.io/job-name": "j"},
@@ -251,6 +251,24 @@ def test_the_size_of_a_gang_that_is_gone_by_then_is_not_kept() -> None:
     assert world.service.owner.plans.sizes == {}
 
 
+def test_rounds_come_every_second_one_at_a_time_and_outlive_a_bug(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        world = World(SHARED, waits("p", 1, "own"))
+        begun = 0
+
+        async def failing() -> None:
+            nonlocal begun
+            begun += 1
+            raise RuntimeError("a bug")
+
+        monkeypatch.setattr(world.queues, "round", failing)
+        for _ in range(3):
+            world.queues.look_after()
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        assert begun == 1
         world.time.now_s += EVERY_S
         world.queues.look_after()
         await asyncio.sleep(0)
