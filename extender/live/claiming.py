@@ -1,4 +1,4 @@
-"""What comes of claims: whether they still hold, how many are carried out, and for whom room is kept.
+"""What comes of claims: whether they still hold, how many are carried out, whose room is kept.
 
 A claim that is carried out is a promise, with an end: nobody else is evicted for the same pods, and
 what its victims leave is kept for them.
@@ -126,12 +126,15 @@ class Claims:
 
     def stands(self, claim: Claim, now_s: float) -> bool:
         """Whether the victims are there, owe what they have, and leave room that is enough."""
+        return (
+            is_as_before(self.owner, claim.unit)
+            and self._owe(claim)
+            and self._leave_enough(claim, now_s)
+        )
+
+    def _owe(self, claim: Claim) -> bool:
+        """Whether all victims run, and are beyond the guarantees of their queues."""
         mirror, cluster = self.owner.mirror, self.owner.mirror.cluster
-        if not is_as_before(self.owner, claim.unit):
-            return False
-        places = [each.placement for each in claim.decisions]
-        if any(place is None or place.node not in cluster.nodes for place in places):
-            return False
         victims = [(mirror.pods.get(uid), cluster.pods.get(uid)) for uid in claim.uids]
         if any(s is None or s.leaving or p is None or p.held_until_s for s, p in victims):
             return False
@@ -140,7 +143,13 @@ class Claims:
             if pod is not None and pod.request.queue != claim.unit.queue:
                 milli = sum(grant.milli for grants in pod.placement.grants for grant in grants)
                 excess[pod.request.queue] = excess.get(pod.request.queue, 0) - milli
-        if min(excess.values(), default=0) < 0:
+        return min(excess.values(), default=0) >= 0
+
+    def _leave_enough(self, claim: Claim, now_s: float) -> bool:
+        """Whether there is room for a unit without the victims, and its queue lets it in then."""
+        cluster = self.owner.mirror.cluster
+        places = [each.placement for each in claim.decisions]
+        if any(place is None or place.node not in cluster.nodes for place in places):
             return False
         if self.quota.over(claim.decisions, claim.uids):
             return False
