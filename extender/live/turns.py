@@ -8,7 +8,7 @@ watched.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 
 from bayplan.extender.live.claiming import Claims
@@ -18,7 +18,15 @@ from bayplan.extender.live.plans import Plan
 from bayplan.extender.live.quota import Quota
 from bayplan.extender.live.reading import Seen
 from bayplan.extender.live.rounds import Claim, Lift, Outcome, Queueing, Round, Unit
-from bayplan.extender.live.units import GATE, is_as_before, units_of, unsized, waiting_pods
+from bayplan.extender.live.units import (
+    GATE,
+    is_as_before,
+    is_ready,
+    still_there,
+    units_of,
+    unsized,
+    waiting_pods,
+)
 from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.errors import InvalidRequest, StateError
 
@@ -30,6 +38,9 @@ TOLD_S = 60.0
 
 MOST_WAITING = 5_000
 """So many pods that wait are looked at, those that came first."""
+
+AT_ONCE = 128
+"""So many pods that wait are looked at between two pauses: some 2 ms."""
 
 MOST_LIFTED = 100
 """So many pods are lifted in a round, or one gang."""
@@ -90,21 +101,47 @@ class Turns:
         self.claims = Claims(self.owner, self.quota, self.settings)
 
     def look(self, now_s: float) -> Round | None:
-        """Return what a round goes by; None: nothing is new, or nobody waits."""
+        """Return what a round goes by, looked for at once."""
+        looking = self.looking(now_s)
+        while True:
+            try:
+                next(looking)
+            except StopIteration as found:
+                round_: Round | None = found.value
+                return round_
+
+    def looking(self, now_s: float) -> Generator[None, None, Round | None]:
+        """Look for what a round goes by, with pauses in which the state may move on.
+
+        Returns
+        -------
+        Round or None
+            All of it as it is at the end; None: nothing is new, or nobody waits.
+        """
         owner, mirror = self.owner, self.owner.mirror
         if not mirror.started:
             return None
         self._forget_overdue(now_s)
-        waiting = [seen for seen in waiting_pods(mirror) if seen.uid not in self._lifted]
+        every, leaving = waiting_pods(mirror)
+        waiting = [seen for seen in every if seen.uid not in self._lifted]
         stamp = mirror.cluster.log.number, hash(tuple(map(id, waiting)))
         if stamp == self._stamp and now_s < self._next_s:
             return None
         self._stamp, self._next_s = stamp, now_s + AGAIN_S
         waiting = sorted(waiting, key=lambda seen: (bool(seen.created), seen.created))
-        units = units_of(owner, waiting[:MOST_WAITING], now_s)
+        made, n_pods = [], 0
+        for unit in units_of(owner, waiting[:MOST_WAITING], now_s):
+            made.append(unit)
+            n_pods += len(unit.requests)
+            if n_pods >= AT_ONCE:
+                n_pods = 0
+                yield
+        guards = self.claims.guards(now_s) if made else None  # pods learn of their budgets
+        yield
+        units = still_there(owner, made, waiting)
         self._units = {unit.key: unit for unit in units}
         self._count(units)
-        self.claims.forget(self._units.keys(), now_s)
+        self.claims.forget({unit.key for unit in made}, now_s)
         for unit in units:
             if unit.ready:
                 self.claims.done(unit.key)
@@ -114,7 +151,6 @@ class Turns:
         if not units:
             self.whys, self._told = {}, {}
             return None
-        guards = self.claims.guards(now_s)  # first: pods learn of their budgets
         cluster = mirror.cluster.copy()
         return Round(
             now_s,
@@ -123,7 +159,7 @@ class Turns:
             self.settings,
             dict(mirror.pods),
             tuple(self._units.values()),
-            tuple(uid for uid, seen in mirror.pods.items() if seen.leaving and seen.node),
+            tuple(leaving),
             self.claims.promised,
             guards,
             MOST_LIFTED,
@@ -160,17 +196,11 @@ class Turns:
         found = tuple(seen for seen in gated if seen is not None)
         if not found or not is_as_before(self.owner, lift.unit):
             return ()
-        if not (self._has_room(lift.unit) if lift.unit.ready else self._hold(lift, now_s)):
+        if not (is_ready(self.owner, lift.unit) if lift.unit.ready else self._hold(lift, now_s)):
             return ()
         for seen in found:
             self._lifted[seen.uid] = seen.api_uid, now_s + AGAIN_S
         return found
-
-    def _has_room(self, unit: Unit) -> bool:
-        """Whether room is held for a unit."""
-        if unit.gang is not None:
-            return unit.name in self.owner.plans.plans
-        return unit.requests[0].uid in self.owner.mirror.holds
 
     def _hold(self, lift: Lift, now_s: float) -> bool:
         owner = self.owner

@@ -11,7 +11,7 @@ from bayplan.extender.live.lifting import serve
 from bayplan.extender.live.owner import Owner
 from bayplan.extender.live.quota import Quota
 from bayplan.extender.live.reading import Seen
-from bayplan.extender.live.rounds import Claim, Queueing, Reclaim
+from bayplan.extender.live.rounds import Claim, Queueing, Reclaim, Round
 from bayplan.extender.live.turns import Turns
 from bayplan.extender.service.calls import CallFailed, Calls, PodName, pod_of
 from bayplan.extender.service.owners import size_of
@@ -88,9 +88,7 @@ class Queues:
 
     async def round(self) -> None:
         """Look, work out, settle, write."""
-        begun_s = self._clock()
-        round_ = self.turns.look(begun_s)
-        self._next_s = max(self._next_s, begun_s + APART * (self._clock() - begun_s))
+        round_ = await self._looked()
         if self._owner.mirror.started:
             self._numbers.look_at(self._quota, self.turns)
         if round_ is None:
@@ -109,6 +107,23 @@ class Queues:
                 self.turns.claims.withdraw(claim)
             else:
                 await self._take_back(claim)
+
+    async def _looked(self) -> Round | None:
+        """Look for what a round goes by; calls are answered in the pauses."""
+        busy_s, begun_s = 0.0, self._clock()
+        looking = self.turns.looking(begun_s)
+        while True:
+            step_s = self._clock()
+            try:
+                next(looking)
+            except StopIteration as found:
+                now_s = self._clock()
+                busy_s += now_s - step_s
+                self._next_s = max(self._next_s, now_s + APART * busy_s)
+                round_: Round | None = found.value
+                return round_
+            busy_s += self._clock() - step_s
+            await asyncio.sleep(0)
 
     async def _safely(self) -> None:
         try:

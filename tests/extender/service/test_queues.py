@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from bayplan.extender.live.rounds import Queueing, Reclaim
 from bayplan.extender.live.settings import Live
+from bayplan.extender.live.turns import AT_ONCE
 from bayplan.extender.service.calls import CallFailed, PodName
 from bayplan.extender.service.numbers import Numbers
 from bayplan.extender.service.queue_numbers import QueueNumbers
@@ -249,6 +250,23 @@ def test_the_size_of_a_gang_that_is_gone_by_then_is_not_kept() -> None:
     world.api.read = slow  # type: ignore[method-assign]
     world.round()
     assert world.service.owner.plans.sizes == {}
+
+
+def test_calls_are_answered_while_a_round_looks_at_many_who_wait() -> None:
+    async def main() -> None:
+        world = World(SHARED, *(waits(f"p{k:04}", 1, "own", float(k)) for k in range(1000)))
+        call = pod("call", 0)
+        begun = asyncio.create_task(world.queues.round())
+        pauses = 0
+        while not world.api.lifted and not begun.done():
+            await asyncio.sleep(0)
+            pauses += 1
+            assert world.service.filter(call, ["a"], holds=False).passed == ["a"]
+        await begun
+        assert pauses > 1000 // AT_ONCE
+        assert sorted(world.api.lifted) == [f"p{k:04}" for k in range(8)]
+
+    asyncio.run(main())
 
 
 def test_rounds_come_every_second_one_at_a_time_and_outlive_a_bug(
