@@ -282,6 +282,10 @@ class Inventory:
             self._forget_what_followed(node)
         if EVERYWHERE in touched:
             self._stocks.clear()
+        elif (
+            len(touched) == 1 and touched <= self._on_node.keys()
+        ):  # now, and not for a thousand nodes in the first call
+            self.stock(*touched)
         self._touch(touched)
 
     def _forget_what_followed(self, node: str) -> None:

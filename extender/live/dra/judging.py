@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from bayplan.extender.live.dra.inventory import Inventory, Version
 from bayplan.extender.verbs import Why
 from bayplan.traces.kubernetes.dra.allocating import Pick, Undecided, allocate
-from bayplan.traces.kubernetes.dra.cel import takes
+from bayplan.traces.kubernetes.dra.cel import takes_each
+from bayplan.traces.kubernetes.dra.columns import Columns
 from bayplan.traces.kubernetes.dra.keeping import Cost, cost_of
 from bayplan.traces.kubernetes.dra.room import Plan, Room, Stock
 from bayplan.traces.kubernetes.dra.types import Ask, Taint, Toleration, Wanted
@@ -45,6 +46,7 @@ class _Known:
 
     stock: Stock
     n_class_changes: int
+    columns: Columns
     selected: _Selected
 
 
@@ -189,23 +191,23 @@ class Judge:
         stock, n = self._inventory.stock(node), self._inventory.n_class_changes
         known = self._known.get(node)
         if known is None or known.stock is not stock or known.n_class_changes != n:
-            known = self._known[node] = _Known(stock, n, {})
+            columns = Columns(stock.devices)
+            known = self._known[node] = _Known(stock, n, columns, {})
         key = ask.device_class, ask.selectors
         if key not in known.selected:
-            known.selected[key] = self._selected(stock, ask)
+            known.selected[key] = self._selected(known.columns, ask)
         places, certain = known.selected[key]
         if not ask.count and not certain:  # one that is used might be none of all
             raise Undecided
         return places
 
-    def _selected(self, stock: Stock, ask: Ask) -> _Places:
+    def _selected(self, columns: Columns, ask: Ask) -> _Places:
         class_ = self._inventory.classes.get(ask.device_class)
         if class_ is None:
             return (), True
-        selectors = class_.selectors + ask.selectors
-        told = [takes(selectors, device) for device in stock.devices]
+        told = takes_each(class_.selectors + ask.selectors, columns)
         places = tuple(k for k, taken in enumerate(told) if taken is not False)
-        return places, all(told[k] and not stock.devices[k].by_labels for k in places)
+        return places, all(told[k] and not columns.devices[k].by_labels for k in places)
 
 
 def _asks(wanted: Wishes) -> Iterable[Ask]:
