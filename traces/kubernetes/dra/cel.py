@@ -108,7 +108,7 @@ def takes_each(selectors: Sequence[str], columns: Columns) -> Told:
     columns
         The devices.
     """
-    told = []
+    told: list[Told] = []
     for expression in selectors:
         selector = _selector(expression)
         if selector is None:
