@@ -42,7 +42,7 @@ def show(namespace: str, address: str, files: Files, *, as_json: bool) -> int:
     Raises
     ------
     InputError
-        The address is none, nobody answers there, or a file cannot be used.
+        The address is none, nobody answers there or somebody else, or a file cannot be used.
     """
     text = ask(namespace, address, files)
     if as_json:
@@ -50,8 +50,13 @@ def show(namespace: str, address: str, files: Files, *, as_json: bool) -> int:
         return 0
     from bayplan.traces.console import console
 
+    try:
+        parts = list(tables(json.loads(text)))
+    except (ValueError, LookupError, TypeError):
+        fix = "name the address of an extender of this version"
+        raise InputError(f"{address} answers with no page of quotas", fix=fix) from None
     screen = console()
-    for part in tables(json.loads(text)):
+    for part in parts:
         screen.print(part)
     return 0
 

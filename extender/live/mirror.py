@@ -26,6 +26,7 @@ from bayplan.traces.kubernetes.objects import Object
 from bayplan.traces.kubernetes.placing import Groups, bind_pod, squeeze_in
 from bayplan.traces.kubernetes.reader import hint_of
 from bayplan.traces.kubernetes.resources import BadField
+from bayplan.traces.kubernetes.times import seconds_of
 from bayplan.traces.kubernetes.types import NO_HINT, BoundPod, Hint
 
 _AS_IT_IS = nullcontext()
@@ -400,7 +401,7 @@ class Mirror:
             if seen.node
             else _unwishing(self.reader.held_form(seen, node, seen.group))
         )
-        pod = BoundPod(request, node, now_s, hint)
+        pod = BoundPod(request, node, _since_s(seen, now_s), hint)
         problem = self._bind(pod)
         if not problem:
             return
@@ -508,6 +509,12 @@ class Mirror:
 
     def _squeezed(self) -> set[str]:
         return {uid for pods in self._crowded.values() for uid in pods}
+
+
+def _since_s(seen: Seen, now_s: float) -> float:
+    """Return when a pod began to run, as its status says: it may have been there before us."""
+    started_s = seconds_of(seen.facts.start) if seen.node else None
+    return now_s if started_s is None else min(started_s, now_s)
 
 
 def _unwishing(request: Request) -> Request:

@@ -441,9 +441,7 @@ class Owner:
         if node and self._suits(node, seen) and self._is(node, among).any():
             return self._only(node, among)
         if not node and self._n_bound(group) >= self.plans.least(group):
-            if holds:
-                self._drop_hold(seen.uid, now_s)  # who grows a gang comes alone
-            return filtered(self.mirror, self.engine, seen, among)
+            return self._filter_growing(seen, among, now_s, holds=holds)
         standing = self.plans.plans.get(group.name)
         if standing is not None and not holds:
             return self._beside(standing, node, among)  # who only asks does not undo what stands
@@ -468,6 +466,16 @@ class Owner:
             why = again.why if isinstance(again, NoPlan) else "no room for this member"
             return FilterAnswer.nowhere(among.names, why)
         return self._beside(plan, "", among)
+
+    def _filter_growing(
+        self, seen: Seen, among: Candidates, now_s: float, *, holds: bool
+    ) -> FilterAnswer:
+        """Answer for a pod of a gang that runs already: it comes alone."""
+        if holds:
+            self._drop_hold(seen.uid, now_s)
+        if self.quota is not None:
+            return self._filter_within(self.quota, seen, among, now_s, holds=False)
+        return filtered(self.mirror, self.engine, seen, among)
 
     def _beside(self, plan: Plan, node: str, among: Candidates) -> FilterAnswer:
         """Return that a plan has a pod on a node that is no candidate, or nowhere."""

@@ -144,6 +144,14 @@ class Plans:
         """Whether the owner of a pod's gang is still to be asked how many members it has."""
         return seen.grouped_by in SIZED_BY_OWNER and seen.group not in self.sizes
 
+    def learn(self, name: str, size: int | None) -> None:
+        """Note the size of a gang as its owner says; None: it does not.
+
+        One whose pods are gone by now is not known any more: another may come by its name.
+        """
+        if name in self.mirror.groups:
+            self.sizes[name] = size
+
     def follow(self, seen: Seen, now_s: float) -> str:
         """Return the node that a plan that stands has for a pod; empty: there is none."""
         plan = self.plans.get(seen.group)

@@ -8,21 +8,27 @@ watched.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 
+from bayplan.extender.live.claiming import Claims
 from bayplan.extender.live.lifting import BEFORE
-from bayplan.extender.live.owner import NOMINATED_S, Owner
+from bayplan.extender.live.owner import Owner
 from bayplan.extender.live.plans import Plan
 from bayplan.extender.live.quota import Quota
 from bayplan.extender.live.reading import Seen
-from bayplan.extender.live.rounds import Claim, Lift, Outcome, Queueing, Reclaim, Round, Unit
-from bayplan.extender.live.units import GATE, units_of, unsized, waiting_pods
+from bayplan.extender.live.rounds import Claim, Lift, Outcome, Queueing, Round, Unit
+from bayplan.extender.live.units import (
+    GATE,
+    is_as_before,
+    is_ready,
+    still_there,
+    units_of,
+    unsized,
+    waiting_pods,
+)
 from bayplan.scheduler.engine import Engine
-from bayplan.scheduler.errors import StateError
-from bayplan.scheduler.events import Gone, Held
-from bayplan.scheduler.preemption.types import Guards
+from bayplan.scheduler.errors import InvalidRequest, StateError
 
 AGAIN_S = 10.0
 """A round is made at the latest after this time, whatever has changed, and a lift tried again."""
@@ -33,10 +39,11 @@ TOLD_S = 60.0
 MOST_WAITING = 5_000
 """So many pods that wait are looked at, those that came first."""
 
+AT_ONCE = 128
+"""So many pods that wait are looked at between two pauses: some 2 ms."""
+
 MOST_LIFTED = 100
 """So many pods are lifted in a round, or one gang."""
-
-MINUTE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +66,6 @@ class Actions:
 
 
 @dataclass(slots=True)
-class _Promise:
-    uids: tuple[str, ...]
-    until_s: float
-
-
-@dataclass(slots=True)
 class Turns:
     """Looks for whose turn it is.
 
@@ -78,6 +79,8 @@ class Turns:
         How many pods waited in each queue then.
     unsized
         A gated pod of each gang whose owner is to be asked for its size: no call will show it.
+    claims
+        What comes of claims.
     """
 
     owner: Owner
@@ -86,37 +89,68 @@ class Turns:
     whys: dict[str, str] = field(default_factory=dict)
     n_waiting: dict[str, int] = field(default_factory=dict)
     unsized: list[Seen] = field(default_factory=list)
+    claims: Claims = field(init=False)
     _stamp: tuple[int, int] = (-1, 0)
     _next_s: float = 0.0
     _units: dict[str, Unit] = field(default_factory=dict)
     _told: dict[str, tuple[str, float]] = field(default_factory=dict)
     _lifted: dict[str, tuple[str, float]] = field(default_factory=dict)
-    _reported: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    _promises: dict[str, _Promise] = field(default_factory=dict)
-    _evicted_s: deque[float] = field(default_factory=deque)
+
+    def __post_init__(self) -> None:
+        """Begin without promises."""
+        self.claims = Claims(self.owner, self.quota, self.settings)
 
     def look(self, now_s: float) -> Round | None:
-        """Return what a round goes by; None: nothing is new, or nobody waits."""
+        """Return what a round goes by, looked for at once."""
+        looking = self.looking(now_s)
+        while True:
+            try:
+                next(looking)
+            except StopIteration as found:
+                round_: Round | None = found.value
+                return round_
+
+    def looking(self, now_s: float) -> Generator[None, None, Round | None]:
+        """Look for what a round goes by, with pauses in which the state may move on.
+
+        Returns
+        -------
+        Round or None
+            All of it as it is at the end; None: nothing is new, or nobody waits.
+        """
         owner, mirror = self.owner, self.owner.mirror
         if not mirror.started:
             return None
         self._forget_overdue(now_s)
-        waiting = [seen for seen in waiting_pods(mirror) if seen.uid not in self._lifted]
+        every, leaving = waiting_pods(mirror)
+        waiting = [seen for seen in every if seen.uid not in self._lifted]
         stamp = mirror.cluster.log.number, hash(tuple(map(id, waiting)))
         if stamp == self._stamp and now_s < self._next_s:
             return None
         self._stamp, self._next_s = stamp, now_s + AGAIN_S
         waiting = sorted(waiting, key=lambda seen: (bool(seen.created), seen.created))
-        units = units_of(owner, waiting[:MOST_WAITING], now_s)
+        made, n_pods = [], 0
+        for unit in units_of(owner, waiting[:MOST_WAITING], now_s):
+            made.append(unit)
+            n_pods += len(unit.requests)
+            if n_pods >= AT_ONCE:
+                n_pods = 0
+                yield
+        guards = self.claims.guards(now_s) if made else None  # pods learn of their budgets
+        yield
+        units = still_there(owner, made, waiting)
         self._units = {unit.key: unit for unit in units}
         self._count(units)
-        self._reported = {k: uids for k, uids in self._reported.items() if k in self._units}
-        self._keep_promises(now_s)
+        self.claims.forget({unit.key for unit in made}, now_s)
+        for unit in units:
+            if unit.ready:
+                self.claims.done(unit.key)
+            elif self.claims.keep(unit, now_s):
+                self._units[unit.key] = replace(unit, ready=True)
         self.unsized = unsized(owner, [seen for seen in waiting if seen.facts.gates])
         if not units:
             self.whys, self._told = {}, {}
             return None
-        guards = self._guards(now_s)  # first: pods learn of their budgets
         cluster = mirror.cluster.copy()
         return Round(
             now_s,
@@ -125,8 +159,8 @@ class Turns:
             self.settings,
             dict(mirror.pods),
             tuple(self._units.values()),
-            tuple(uid for uid, seen in mirror.pods.items() if seen.leaving and seen.node),
-            {name: promise.uids for name, promise in self._promises.items()},
+            tuple(leaving),
+            self.claims.promised,
             guards,
             MOST_LIFTED,
         )
@@ -136,7 +170,7 @@ class Turns:
         self.whys = dict(outcome.whys)
         number = self.owner.mirror.cluster.log.number
         lifts = [seen for lift in outcome.lifts if (seen := self._lift(lift, now_s))]
-        claims = [claim for claim in outcome.claims if self._holds(claim, now_s)]
+        claims = [claim for claim in outcome.claims if self.claims.takes(claim, now_s)]
         if not lifts and self._stamp[0] == number:  # to look is no change
             self._stamp = self.owner.mirror.cluster.log.number, self._stamp[1]
         return Actions(tuple(lifts), self._news(now_s), tuple(claims))
@@ -160,112 +194,36 @@ class Turns:
         if any(seen is None or seen.facts.gates != (GATE,) or seen.leaving for seen in gated):
             return ()
         found = tuple(seen for seen in gated if seen is not None)
-        if not found or not (lift.unit.ready or self._hold(lift, found[0], now_s)):
+        if not found or not is_as_before(self.owner, lift.unit):
+            return ()
+        if not (is_ready(self.owner, lift.unit) if lift.unit.ready else self._hold(lift, now_s)):
             return ()
         for seen in found:
             self._lifted[seen.uid] = seen.api_uid, now_s + AGAIN_S
         return found
 
-    def _hold(self, lift: Lift, first: Seen, now_s: float) -> bool:
+    def _hold(self, lift: Lift, now_s: float) -> bool:
         owner = self.owner
-        if lift.unit.gang is not None:
-            group = owner.plans.group(lift.unit.name)
-            if group is None:
-                return False
-            nodes = owner.mirror.giving(first)  # there may be other nodes by now
-            made = owner.plans.make(first, group, now_s, nodes, holds=True, lifting=GATE)
-            return isinstance(made, Plan)
-        (decision,) = lift.decisions
-        if decision.placement is None or self.quota.over([decision]):
-            return False
-        node = decision.placement.node
-        if node not in owner.mirror.reader.nodes:
-            return False
-        request = owner.mirror.reader.held_form(first, node, first.group)
+        first = owner.mirror.pods[lift.unit.requests[0].uid]
         try:
-            owner.mirror.hold(decision._replace(request=request), now_s + owner.settings.hold_s)
-        except StateError:
-            return False
-        return True
-
-    # --- reclaim --------------------------------------------------------------------------
-
-    def _holds(self, claim: Claim, now_s: float) -> bool:
-        """Whether a claim still holds, and may be carried out now; then room is kept for it."""
-        if not self._stands(claim, now_s):
-            return False
-        if self.settings.reclaim is Reclaim.REPORT:
-            known = self._reported.get(claim.unit.key)
-            self._reported[claim.unit.key] = claim.uids
-            return known != claim.uids
-        while self._evicted_s and self._evicted_s[0] <= now_s - MINUTE_S:
-            self._evicted_s.popleft()
-        most = self.settings.evictions_a_minute
-        if self._evicted_s and len(self._evicted_s) + len(claim.uids) > most:
-            return False
-        self._evicted_s += [now_s] * len(claim.uids)
-        until_s = now_s + NOMINATED_S
-        self._promises[claim.unit.key] = _Promise(claim.uids, until_s)
-        if claim.unit.gang is None:
-            (decision,) = claim.decisions
-            assert decision.placement is not None
-            self.owner.nominate(decision.request.uid, decision.placement.node, until_s)
-        return True
-
-    def _stands(self, claim: Claim, now_s: float) -> bool:
-        """Whether the victims are there, owe what they have, and leave room that is enough."""
-        mirror, cluster = self.owner.mirror, self.owner.mirror.cluster
-        waits = [mirror.pods.get(request.uid) for request in claim.unit.requests]
-        if any(seen is None or seen.node or seen.leaving for seen in waits):
-            return False
-        victims = [(mirror.pods.get(uid), cluster.pods.get(uid)) for uid in claim.uids]
-        if any(s is None or s.leaving or p is None or p.held_until_s for s, p in victims):
-            return False
-        excess = dict(self.quota.admission.excess(claim.unit.requests))
-        for _, pod in victims:
-            if pod is not None and pod.request.queue != claim.unit.queue:
-                milli = sum(grant.milli for grants in pod.placement.grants for grant in grants)
-                excess[pod.request.queue] = excess.get(pod.request.queue, 0) - milli
-        if min(excess.values(), default=0) < 0:
-            return False
-        if self.quota.over(claim.decisions, claim.uids):
-            return False
-        try:
-            with cluster.trial():
-                for uid in claim.uids:
-                    cluster.apply(Gone(uid))
-                for decision in claim.decisions:
-                    cluster.apply(Held(decision, now_s))
-        except StateError:
-            return False
-        return True
-
-    def _keep_promises(self, now_s: float) -> None:
-        """Give a gang its room as soon as those have left who made it; nominees are the owner's."""
-        pods = self.owner.mirror.pods
-        for key, promise in list(self._promises.items()):
-            unit = self._units.get(key)
-            if unit is None or unit.ready:
-                del self._promises[key]
-            elif unit.gang is not None and not unit.held_back:
-                group = self.owner.plans.group(unit.name)
-                if group is None or any(uid in pods for uid in promise.uids):
-                    continue
-                first = pods[unit.requests[0].uid]
-                made = self.owner.plans.make(
-                    first, group, now_s, unit.nodes, holds=True, lifting=GATE
+            if lift.unit.gang is not None:
+                group = owner.plans.group(lift.unit.name)
+                nodes = owner.mirror.giving(first)  # there may be other nodes by now
+                return group is not None and isinstance(
+                    owner.plans.make(first, group, now_s, nodes, holds=True, lifting=GATE), Plan
                 )
-                if isinstance(made, Plan):
-                    del self._promises[key]
-                    self._units[key] = replace(unit, ready=True)
-
-    def _guards(self, now_s: float) -> Guards | None:
-        """Return what protects those who run; None where no queue is guaranteed anything."""
-        if not any(map(any, self.quota.tree.guaranteed.values())):
-            return None
-        self.owner.mirror.learn_budgets(now_s)
-        budgets = dict(self.owner.mirror.reader.budgets.allowed)
-        return Guards(budgets, self.owner.plans.least_of_running(), self.settings.min_run_s)
+            (decision,) = lift.decisions
+            node = "" if decision.placement is None else decision.placement.node
+            if node not in owner.mirror.cluster.nodes:
+                return False
+            request = owner.mirror.reader.held_form(first, node, first.group)
+            decision = decision._replace(request=request)
+            if self.quota.over([decision]):
+                return False
+            owner.mirror.hold(decision, now_s + owner.settings.hold_s)
+        except (InvalidRequest, StateError):
+            return False
+        return True
 
     # --- what is said ---------------------------------------------------------------------
 
@@ -300,6 +258,3 @@ class Turns:
             seen = pods.get(uid)
             if seen is None or seen.api_uid != api_uid or not seen.facts.gates or until_s <= now_s:
                 del self._lifted[uid]
-        for name, promise in list(self._promises.items()):
-            if promise.until_s <= now_s:
-                del self._promises[name]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from bayplan.extender.live.mirror import Mirror
 from bayplan.extender.live.owner import Owner
@@ -17,21 +18,26 @@ GATE = keys.QUEUE
 """The scheduling gate that is ours to lift; all others are somebody else's."""
 
 
-def waiting_pods(mirror: Mirror) -> list[Seen]:
-    """Return the pods that wait for kube-scheduler, or for us to lift their gate."""
-    bound = mirror.assumed
-    return [
-        seen
-        for seen in mirror.pods.values()
-        if not seen.facts.node
-        and not seen.leaving
-        and seen.uid not in bound
-        and (not seen.facts.gates or GATE in seen.facts.gates)
-    ]
+def waiting_pods(mirror: Mirror) -> tuple[list[Seen], list[str]]:
+    """Return the pods that wait for kube-scheduler, or for us to lift their gate.
+
+    The others are the uids of pods that run and are being deleted.
+    """
+    waiting, leaving, bound = [], [], mirror.assumed
+    for seen in mirror.pods.values():
+        facts = seen.facts
+        if seen.leaving:
+            if facts.node:
+                leaving.append(seen.uid)
+        elif not facts.node and seen.uid not in bound and (not facts.gates or GATE in facts.gates):
+            waiting.append(seen)
+    return waiting, leaving
 
 
-def units_of(owner: Owner, waiting: Sequence[Seen], now_s: float) -> list[Unit]:
-    """Return what is served at once, in the order of its first pods.
+def units_of(owner: Owner, waiting: Sequence[Seen], now_s: float) -> Iterator[Unit]:
+    """Yield what is served at once, in the order of its first pods.
+
+    Each is as its pods are when it is asked for: the state may move on in between.
 
     Parameters
     ----------
@@ -50,20 +56,65 @@ def units_of(owner: Owner, waiting: Sequence[Seen], now_s: float) -> list[Unit]:
             alone.setdefault(f"{seen.group}/", None)
         else:
             alone[seen.uid] = seen
-    found: list[Unit] = []
     for key, one in alone.items():
         if one is not None:
-            found.append(_of_pod(owner, one))
+            yield _of_pod(owner, one)
         else:
             name = key[:-1]
-            found += _of_group(owner, name, gangs[name], now_s)
-    return found
+            yield from _of_group(owner, name, gangs[name], now_s)
 
 
 def unsized(owner: Owner, waiting: Iterable[Seen]) -> list[Seen]:
     """Return a pod of each gang whose owner is to be asked how many members it has."""
     found = {seen.group: seen for seen in waiting if seen.group and owner.plans.unsized(seen)}
     return list(found.values())
+
+
+def is_ready(owner: Owner, unit: Unit) -> bool:
+    """Whether room is held for all of a unit."""
+    if unit.gang is not None:
+        return unit.name in owner.plans.plans
+    return unit.requests[0].uid in owner.mirror.holds
+
+
+def still_there(owner: Owner, units: Iterable[Unit], waiting: Iterable[Seen]) -> list[Unit]:
+    """Return the units none of whose pods has changed, those with room as ``ready``.
+
+    Parameters
+    ----------
+    owner
+        The state.
+    units
+        What was made of ``waiting``.
+    waiting
+        The pods as they were then.
+    """
+    pods, assumed = owner.mirror.pods, owner.mirror.assumed
+    changed = {s.uid for s in waiting if pods.get(s.uid) is not s or s.uid in assumed}
+    found = []
+    for unit in units:
+        if changed and any(request.uid in changed for request in unit.requests):
+            continue
+        ready = is_ready(owner, unit)
+        found.append(unit if unit.ready is ready else replace(unit, ready=ready))
+    return found
+
+
+def is_as_before(owner: Owner, unit: Unit) -> bool:
+    """Whether all of a unit still wait, and ask for what they did when it was looked at.
+
+    Another pod may have come by the same name.
+    """
+    mirror = owner.mirror
+    for request in unit.requests:
+        seen = mirror.pods.get(request.uid)
+        if seen is None or seen.node or seen.leaving or seen.uid in mirror.assumed:
+            return False
+        now = mirror.reader.request(seen, seen.group)
+        # Which budgets protect a pod that waits is nothing that it asks for.
+        if now._replace(disruption_budgets=request.disruption_budgets) != request:
+            return False
+    return True
 
 
 def _of_pod(owner: Owner, seen: Seen) -> Unit:

@@ -11,7 +11,7 @@ from bayplan.extender.live.lifting import serve
 from bayplan.extender.live.owner import Owner
 from bayplan.extender.live.quota import Quota
 from bayplan.extender.live.reading import Seen
-from bayplan.extender.live.rounds import Claim, Queueing, Reclaim
+from bayplan.extender.live.rounds import Claim, Queueing, Reclaim, Round
 from bayplan.extender.live.turns import Turns
 from bayplan.extender.service.calls import CallFailed, Calls, PodName, pod_of
 from bayplan.extender.service.owners import size_of
@@ -76,7 +76,6 @@ class Queues:
         self._owner, self._quota, self._settings = owner, quota, settings
         self._calls, self._clock, self._numbers = calls, clock, numbers
         self._running: asyncio.Task[None] | None = None
-        self._asking: set[str] = set()
         self._next_s = 0.0
 
     def look_after(self) -> None:
@@ -89,9 +88,7 @@ class Queues:
 
     async def round(self) -> None:
         """Look, work out, settle, write."""
-        begun_s = self._clock()
-        round_ = self.turns.look(begun_s)
-        self._next_s = max(self._next_s, begun_s + APART * (self._clock() - begun_s))
+        round_ = await self._looked()
         if self._owner.mirror.started:
             self._numbers.look_at(self._quota, self.turns)
         if round_ is None:
@@ -103,8 +100,30 @@ class Queues:
             self._calls.tell(_name(seen), QUEUED, f"waits: {why}", warning=False)
         for unit in actions.lifts:
             await asyncio.gather(*(self._lift(seen) for seen in unit))
+        evicts = self._settings.reclaim is Reclaim.EVICT
         for claim in actions.claims:
-            await self._take_back(claim)
+            # The API server may have taken its time for the others.
+            if evicts and not self.turns.claims.stands(claim, self._clock()):
+                self.turns.claims.withdraw(claim)
+            else:
+                await self._take_back(claim)
+
+    async def _looked(self) -> Round | None:
+        """Look for what a round goes by; calls are answered in the pauses."""
+        busy_s, begun_s = 0.0, self._clock()
+        looking = self.turns.looking(begun_s)
+        while True:
+            step_s = self._clock()
+            try:
+                next(looking)
+            except StopIteration as found:
+                now_s = self._clock()
+                busy_s += now_s - step_s
+                self._next_s = max(self._next_s, now_s + APART * busy_s)
+                round_: Round | None = found.value
+                return round_
+            busy_s += self._clock() - step_s
+            await asyncio.sleep(0)
 
     async def _safely(self) -> None:
         try:
@@ -167,7 +186,8 @@ class Queues:
                 size = None if thing is None else await size_of(self._calls, thing)
             except CallFailed as failed:
                 LOG.warning("the owner of a gang cannot be read", extra={"why": str(failed)})
-            self._owner.plans.sizes[seen.group] = size
+            if self._owner.mirror.pods.get(seen.uid, seen).api_uid == seen.api_uid:
+                self._owner.plans.learn(seen.group, size)
 
 
 def _name(seen: Seen) -> PodName:

@@ -261,7 +261,7 @@ class Service:
             size = None
         finally:
             self._asking.discard(group)
-        self.owner.plans.sizes[group] = size
+        self.owner.plans.learn(group, size)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)

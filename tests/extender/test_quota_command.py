@@ -89,6 +89,12 @@ def test_a_server_without_the_page_is_none_of_ours(served: Running) -> None:
         ask("a/b", address, NO_FILES)
 
 
+def test_an_answer_that_is_no_page_of_quotas_is_said_so(served: Running) -> None:
+    address = f"http://127.0.0.1:{served.server.port}"
+    with pytest.raises(InputError, match="answers with no page of quotas"):
+        show("vision", address, NO_FILES, as_json=False)
+
+
 @pytest.mark.parametrize("address", ["localhost:9443", "ftp://a", "http://", "http://a/quota"])
 def test_what_is_no_address_is_said_so(address: str) -> None:
     with pytest.raises(InputError, match=r"--address is .*; write it as http://HOST:PORT"):

@@ -61,6 +61,7 @@ class Inventory:
     problems: dict[tuple[str, str], str] = field(default_factory=dict)
     n_class_changes: int = 0
     gpu_nodes: set[str] = field(default_factory=set)
+    _gpu_slices: dict[str, set[str]] = field(default_factory=dict)
     _slices: dict[str, Slice] = field(default_factory=dict)
     _of_pool: dict[PoolId, dict[str, Slice]] = field(default_factory=dict)
     _pools: dict[PoolId, Pool] = field(default_factory=dict)
@@ -126,6 +127,17 @@ class Inventory:
         if kind == RESOURCE_CLAIMS:
             return unread | set(self.claims)
         return unread | set(self.templates if kind == RESOURCE_TEMPLATES else self.classes)
+
+    def forget_node(self, node: str) -> None:
+        """Forget what was worked out of a node that is gone: devices of all nodes remain.
+
+        Parameters
+        ----------
+        node
+            The node.
+        """
+        for known in (self._stocks, self._rooms, self._counts):
+            known.pop(node, None)
 
     # --- what is asked --------------------------------------------------------------------
 
@@ -235,8 +247,21 @@ class Inventory:
         if found is not None:
             self._slices[name] = found
             self._of_pool.setdefault(found.pool, {})[name] = found
+        self._count_gpus(name, before, found)
         for pool in sorted(pools):
             self._make_pool(pool)
+
+    def _count_gpus(self, name: str, before: Slice | None, found: Slice | None) -> None:
+        """Note whose GPUs are published: those of a pool that is being replaced are, too."""
+        had, has = _nodes_with_gpus(before), _nodes_with_gpus(found)
+        for node in had - has:
+            self._gpu_slices[node].discard(name)
+            if not self._gpu_slices[node]:
+                del self._gpu_slices[node]
+                self.gpu_nodes.discard(node)
+        for node in has:
+            self._gpu_slices.setdefault(node, set()).add(name)
+            self.gpu_nodes.add(node)
 
     def _make_pool(self, id_: PoolId) -> None:
         touched = self._nodes_of(id_)
@@ -257,17 +282,16 @@ class Inventory:
             self._forget_what_followed(node)
         if EVERYWHERE in touched:
             self._stocks.clear()
+        elif (
+            len(touched) == 1 and touched <= self._on_node.keys()
+        ):  # now, and not for a thousand nodes in the first call
+            self.stock(*touched)
         self._touch(touched)
 
     def _forget_what_followed(self, node: str) -> None:
         """Forget what was worked out of a node whose devices are others now."""
         self._stocks.pop(node, None)
-        pools = self._on_node.get(node, {})
-        if node != EVERYWHERE and any(pool.driver == NVIDIA for pool in pools):
-            self.gpu_nodes.add(node)
-        else:
-            self.gpu_nodes.discard(node)
-        if not pools:
+        if node not in self._on_node:
             self._rooms.pop(node, None)
             self._counts.pop(node, None)
 
@@ -304,6 +328,12 @@ class Inventory:
         self._n_changes += 1
         for node in nodes:
             self._changes[node] = self._n_changes
+
+
+def _nodes_with_gpus(of: Slice | None) -> set[str]:
+    if of is None or of.pool.driver != NVIDIA:
+        return set()
+    return {node for node, _ in of.devices} - {EVERYWHERE}
 
 
 def _counted(room: Room) -> Counts:

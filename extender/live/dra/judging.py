@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from bayplan.extender.live.dra.inventory import Inventory, Version
 from bayplan.extender.verbs import Why
 from bayplan.traces.kubernetes.dra.allocating import Pick, Undecided, allocate
-from bayplan.traces.kubernetes.dra.cel import takes
+from bayplan.traces.kubernetes.dra.cel import takes_each
+from bayplan.traces.kubernetes.dra.columns import Columns
 from bayplan.traces.kubernetes.dra.keeping import Cost, cost_of
 from bayplan.traces.kubernetes.dra.room import Plan, Room, Stock
 from bayplan.traces.kubernetes.dra.types import Ask, Taint, Toleration, Wanted
@@ -26,7 +27,9 @@ _FEW = 3
 Wishes = tuple[Wanted, ...]
 _Tag = tuple[Version, int, Wishes]
 _Key = tuple[Wishes, Plan, tuple[tuple[int, ...], ...], object]
-_Selected = dict[tuple[str, tuple[str, ...]], tuple[int, ...]]
+_Places = tuple[tuple[int, ...], bool]
+"""Devices that may match, and whether it is certain of all of them that they do."""
+_Selected = dict[tuple[str, tuple[str, ...]], _Places]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class _Known:
 
     stock: Stock
     n_class_changes: int
+    columns: Columns
     selected: _Selected
 
 
@@ -114,7 +118,10 @@ class Judge:
         room = self._inventory.room(node)
         if not promised and room.stock.plain and not any(map(_is_particular, wanted)):
             # Most nodes are like others.
-            chosen = tuple(self._matching(node, ask) for ask in _asks(wanted))
+            try:
+                chosen = tuple(self._matching(node, ask) for ask in _asks(wanted))
+            except Undecided:
+                return Verdict()
             key = wanted, room.stock.plan, chosen, room.state
             if key not in self._alike:
                 if len(self._alike) >= MOST_ALIKE:
@@ -174,23 +181,33 @@ class Judge:
         return allocate(room, wanted, lambda ask: self._matching(node, ask))
 
     def _matching(self, node: str, ask: Ask) -> tuple[int, ...]:
+        """Return the places of the devices that an ask may take.
+
+        Raises
+        ------
+        Undecided
+            It asks for all, and which these are cannot be told.
+        """
         stock, n = self._inventory.stock(node), self._inventory.n_class_changes
         known = self._known.get(node)
         if known is None or known.stock is not stock or known.n_class_changes != n:
-            known = self._known[node] = _Known(stock, n, {})
+            columns = Columns(stock.devices)
+            known = self._known[node] = _Known(stock, n, columns, {})
         key = ask.device_class, ask.selectors
         if key not in known.selected:
-            known.selected[key] = self._selected(stock, ask)
-        return known.selected[key]
+            known.selected[key] = self._selected(known.columns, ask)
+        places, certain = known.selected[key]
+        if not ask.count and not certain:  # one that is used might be none of all
+            raise Undecided
+        return places
 
-    def _selected(self, stock: Stock, ask: Ask) -> tuple[int, ...]:
+    def _selected(self, columns: Columns, ask: Ask) -> _Places:
         class_ = self._inventory.classes.get(ask.device_class)
         if class_ is None:
-            return ()
-        selectors = class_.selectors + ask.selectors
-        return tuple(
-            k for k, device in enumerate(stock.devices) if takes(selectors, device) is not False
-        )
+            return (), True
+        told = takes_each(class_.selectors + ask.selectors, columns)
+        places = tuple(k for k, taken in enumerate(told) if taken is not False)
+        return places, all(told[k] and not columns.devices[k].by_labels for k in places)
 
 
 def _asks(wanted: Wishes) -> Iterable[Ask]:

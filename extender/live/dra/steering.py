@@ -176,6 +176,7 @@ class Steering:
             The node.
         """
         self._judge.forget(name)
+        self.inventory.forget_node(name)
 
 
 def _cost(verdict: Verdict) -> Cost:

@@ -98,6 +98,23 @@ def test_a_gang_counts_whole_and_grows_one_by_one() -> None:
     assert "uses 4 of its limit of 5 GPUs; 2 asked, 1 left" in place(owner, extra)
 
 
+def test_a_limit_by_model_is_one_for_who_grows_a_gang_as_well() -> None:
+    other = node("b")
+    other["metadata"]["labels"]["nvidia.com/gpu.product"] = "NVIDIA-H100-80GB-HBM3"
+    running = [
+        gang_pod(f"g-{k}", "g", 1, labels={"bayplan.io/queue": "q"}, at="a") for k in range(2)
+    ]
+    more = gang_pod("g-2", "g", 1, labels={"bayplan.io/queue": "q"})
+    owner = owner_of(
+        tree(q={"limit": {"gpu:A100-80GB": 2000}}),
+        *running,
+        more,
+        nodes=(node("a"), other),
+        groups={"g": 2},
+    )
+    assert owner.filter(more, ["a", "b"], 0.0, holds=True).passed == ["b"]
+
+
 def test_a_limit_by_model_closes_the_nodes_with_that_model_alone() -> None:
     other = node("b")
     other["metadata"]["labels"]["nvidia.com/gpu.product"] = "NVIDIA-H100-80GB-HBM3"

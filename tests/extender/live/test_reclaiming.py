@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bayplan.extender.live.lifting import serve
 from bayplan.extender.live.rounds import Reclaim
 from extender_queues import (
     lifted,
@@ -21,6 +22,7 @@ from extender_things import node, pod
 Object = dict[str, Any]
 
 SHARED = tree(own={"guaranteed": 6}, other={"guaranteed": 2})
+SHARED_BY_TWO = tree(own={"guaranteed": 8}, other={"guaranteed": 2})
 EVICT = {"reclaim": Reclaim.EVICT}
 
 
@@ -103,6 +105,48 @@ def test_a_gang_takes_back_whole_and_has_its_room_when_all_have_left() -> None:
     assert lifted(round_of(turns, 110.0)) == ["g-0", "g-1"]
 
 
+def test_victims_that_come_anew_by_their_old_names_do_not_keep_the_room_from_the_gang() -> None:
+    """Pods of a StatefulSet, and of a Job with indices, do so."""
+    there = borrowers()
+    members = [member(f"g-{k}", "g", 4, "own", gates=[]) for k in range(2)]
+    owner = owner_of(tree(own={"guaranteed": 8}, other={}), *there, *members, groups={"g": 2})
+    turns = turns_of(owner, **EVICT)
+    (claim,) = round_of(turns).claims
+    assert len(claim.uids) == 4
+    for each in there:
+        name = each["metadata"]["name"]
+        again = ungated(waits(name, 2, "other", 101.0))
+        again["metadata"]["uid"] = f"again-{name}"
+        owner.deleted("Pod", each, 101.0)
+        owner.changed("Pod", again, 101.0)
+    round_of(turns, 102.0)
+    assert sorted(owner.mirror.holds) == ["default/g-0", "default/g-1"]
+
+
+def test_a_node_of_a_claim_that_goes_meanwhile_is_no_mistake() -> None:
+    there = borrowers()
+    members = [member(f"g-{k}", "g", 4, "own") for k in range(2)]
+    nodes = (node("a"), node("b", 4))
+    owner = owner_of(SHARED_BY_TWO, *there, *members, groups={"g": 2}, nodes=nodes)
+    turns = turns_of(owner, **EVICT)
+    looked = turns.look(100.0)
+    assert looked is not None
+    outcome = serve(looked)
+    (claim,) = outcome.claims
+    places = [each.placement.node for each in claim.decisions if each.placement is not None]
+    assert sorted(places) == ["a", "b"]
+    owner.deleted("Node", nodes[1], 100.5)
+    assert turns.settle(outcome, 101.0).claims == ()
+
+
+def test_a_restart_does_not_make_those_new_who_run() -> None:
+    owner = owner_of(SHARED, waits("p", 2, "own"))
+    for each in borrowers():  # since second 0, and seen at second 90 for the first time
+        owner.changed("Pod", each, 90.0)
+    assert round_of(turns_of(owner, min_run_s=101.0, **EVICT)).claims == ()
+    assert len(round_of(turns_of(owner, min_run_s=100.0, **EVICT)).claims) == 1
+
+
 def test_so_many_are_evicted_in_a_minute_unless_one_unit_takes_more() -> None:
     pods = [waits(f"p{k}", 2, "own", float(k)) for k in range(3)]
     owner = owner_of(SHARED, *borrowers(), *pods)
@@ -116,8 +160,6 @@ def test_so_many_are_evicted_in_a_minute_unless_one_unit_takes_more() -> None:
 
 
 def test_what_no_longer_holds_on_the_owner_is_not_done() -> None:
-    from bayplan.extender.live.lifting import serve
-
     there = borrowers()
     owner = owner_of(SHARED, *there, waits("p", 4, "own"))
     turns = turns_of(owner, **EVICT)

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bayplan.extender.live.lifting import columns_of
+from bayplan.extender.live.lifting import columns_of, serve
 from bayplan.scheduler.ordering import make_ordering
+from bayplan.scheduler.types import WholeGpus
 from extender_queues import (
     lifted,
     member,
@@ -222,6 +223,56 @@ def test_a_reason_is_told_once_a_minute_at_most() -> None:
     owner.changed("Pod", busy, 202.0)
     assert told(202.0) == []
     assert told(262.0) == ["there is no room"]
+
+
+# --- what changes while a round is worked out -----------------------------------------------
+
+
+def test_a_node_that_goes_while_a_round_is_worked_out_costs_nobody_else_the_turn() -> None:
+    owner = owner_of(
+        TWO, waits("p", 8, "red", 1.0), waits("q", 2, "red", 2.0), nodes=(node("a"), node("b", 2))
+    )
+    turns = turns_of(owner)
+    looked = turns.look(100.0)
+    assert looked is not None
+    outcome = serve(looked)
+    assert len(outcome.lifts) == 2
+    owner.deleted("Node", node("a"), 100.5)
+    assert lifted(turns.settle(outcome, 101.0)) == ["q"]
+    assert lifted(round_of(turns, 102.0)) == []
+    owner.changed("Node", node("a"), 103.0)
+    assert lifted(round_of(turns, 103.0)) == ["p"]
+
+
+def test_a_pod_that_came_anew_meanwhile_and_asks_for_something_else_waits_for_the_next_round() -> (
+    None
+):
+    owner = owner_of(TWO, waits("p", 2, "red"))
+    turns = turns_of(owner)
+    looked = turns.look(100.0)
+    assert looked is not None
+    outcome = serve(looked)
+    other = waits("p", 4, "red")
+    other["metadata"]["uid"] = "another"
+    owner.changed("Pod", other, 100.5)
+    assert lifted(turns.settle(outcome, 101.0)) == []
+    assert owner.mirror.holds == {}
+    assert lifted(round_of(turns, 102.0)) == ["p"]
+    (held,) = owner.mirror.holds
+    assert owner.mirror.cluster.pods[held].request.devices[0].ask == WholeGpus(4)
+
+
+def test_a_pod_whose_room_went_meanwhile_is_not_let_go_without_it() -> None:
+    owner = owner_of(TWO, waits("p", 8, "red"))
+    turns = turns_of(owner)
+    assert lifted(round_of(turns)) == ["p"]
+    turns.again("default/p")
+    looked = turns.look(101.0)
+    assert looked is not None
+    assert [unit.ready for unit in looked.units] == [True]
+    outcome = serve(looked)
+    owner.changed("Pod", runs("busy", 8), 101.5)
+    assert lifted(turns.settle(outcome, 102.0)) == []
 
 
 # --- whatever waits -----------------------------------------------------------------------

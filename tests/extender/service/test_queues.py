@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from bayplan.extender.live.rounds import Queueing, Reclaim
 from bayplan.extender.live.settings import Live
+from bayplan.extender.live.turns import AT_ONCE
 from bayplan.extender.service.calls import CallFailed, PodName
 from bayplan.extender.service.numbers import Numbers
 from bayplan.extender.service.queue_numbers import QueueNumbers
@@ -166,6 +167,24 @@ def test_an_eviction_that_is_refused_is_the_last_and_no_other_unit_suffers() -> 
     assert world.metric("bayplan_queue_reclaimed_pods_total", queue="other", result="failed") == 1
 
 
+def test_nobody_is_evicted_for_what_has_come_by_itself_while_gates_were_lifted() -> None:
+    there = [runs(f"b{k}", 2, "other") for k in range(3)]
+    world = World(
+        SHARED, *there, waits("p", 2, "own"), waits("q", 4, "own", 1.0), reclaim=Reclaim.EVICT
+    )
+    lift = world.api.lift
+
+    async def slow(pod: PodName, gate: str) -> None:
+        await lift(pod, gate)
+        for each in there[:2]:
+            world.service.deleted("Pod", each)
+
+    world.api.lift = slow  # type: ignore[method-assign]
+    world.round()
+    assert world.api.lifted == ["p"]
+    assert world.api.evicted == []
+
+
 def test_by_default_it_is_only_said_who_could_leave() -> None:
     there = [runs(f"b{k}", 2, "other") for k in range(4)]
     world = World(SHARED, *there, waits("p", 2, "own"))
@@ -210,6 +229,44 @@ def test_the_owner_of_a_gated_gang_is_asked_for_its_size() -> None:
     world.service.changed("Pod", third)
     world.round(1.0)
     assert sorted(world.api.lifted) == ["j-0", "j-1", "j-2"]
+
+
+def test_the_size_of_a_gang_that_is_gone_by_then_is_not_kept() -> None:
+    """Another gang may come by its name."""
+    thing = waits("j-0", 2, "own", labels={"batch.kubernetes.io/job-name": "j"},
+                  annotations={"bayplan.io/gang": "job"})  # fmt: skip
+    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": "j", "controller": True}
+    thing["metadata"]["ownerReferences"] = [owner]
+    world = World(SHARED, thing)
+    job = {"kind": "Job", "metadata": {"name": "j"}, "spec": {"parallelism": 3, "completions": 3}}
+    read = world.api.read
+
+    async def slow(path: str) -> Object | None:
+        if "/jobs/" not in path:
+            return await read(path)
+        world.service.deleted("Pod", thing)
+        return job
+
+    world.api.read = slow  # type: ignore[method-assign]
+    world.round()
+    assert world.service.owner.plans.sizes == {}
+
+
+def test_calls_are_answered_while_a_round_looks_at_many_who_wait() -> None:
+    async def main() -> None:
+        world = World(SHARED, *(waits(f"p{k:04}", 1, "own", float(k)) for k in range(1000)))
+        call = pod("call", 0)
+        begun = asyncio.create_task(world.queues.round())
+        pauses = 0
+        while not world.api.lifted and not begun.done():
+            await asyncio.sleep(0)
+            pauses += 1
+            assert world.service.filter(call, ["a"], holds=False).passed == ["a"]
+        await begun
+        assert pauses > 1000 // AT_ONCE
+        assert sorted(world.api.lifted) == [f"p{k:04}" for k in range(8)]
+
+    asyncio.run(main())
 
 
 def test_rounds_come_every_second_one_at_a_time_and_outlive_a_bug(

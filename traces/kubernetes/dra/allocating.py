@@ -14,7 +14,15 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from bayplan.traces.kubernetes.dra.room import Room, tolerates
-from bayplan.traces.kubernetes.dra.types import Alike, Amounts, Ask, Attribute, Device, Wanted
+from bayplan.traces.kubernetes.dra.types import (
+    Alike,
+    Amounts,
+    Ask,
+    Attribute,
+    Device,
+    Unread,
+    Wanted,
+)
 
 MOST_STEPS = 5_000
 """Devices that are tried for one node: some ten milliseconds. What takes longer is not judged."""
@@ -51,8 +59,11 @@ class _Kept:
         value = device.attributes.get(self.rule.attribute)
         if value is None:
             return False
-        known = [each for each in self.values if type(each) is type(value) and each == value]
-        return not known if self.rule.distinct else len(known) == len(self.values)
+        if isinstance(value, Unread):  # whether it is like others cannot be told
+            return True
+        read = [each for each in self.values if not isinstance(each, Unread)]
+        same = [each for each in read if type(each) is type(value) and each == value]
+        return not same if self.rule.distinct else len(same) == len(read)
 
     def concerns(self, name: str) -> bool:
         """Whether it is about a request: by its name, or that of the request it is an option of."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from bayplan.traces.kubernetes.dra.columns import Columns
 from bayplan.traces.kubernetes.dra.types import Device
 from bayplan.traces.kubernetes.dra.values import value_of
 from bayplan.traces.kubernetes.dra.words import (
@@ -25,6 +26,12 @@ _BY_DOMAIN = ("attributes", "capacity")
 MOST_LOOKS = 4096
 """Different devices, as far as an expression looks at them, whose answer is remembered."""
 
+MOST_STOCKS = 256
+"""Different devices of a node together, likewise."""
+
+Told = tuple[bool | None, ...]
+"""Of each of some devices whether it is taken; None: that cannot be told here."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Selector:
@@ -36,6 +43,18 @@ class _Selector:
     tree: Tree
     names: tuple[str, ...] | None
     known: dict[object, bool | None] = field(default_factory=dict)
+    of_columns: dict[tuple[int, ...], Told] = field(default_factory=dict)
+
+    def judge_each(self, columns: Columns) -> Told:
+        """Return of each device whether it takes it."""
+        if self.names is None:
+            return tuple(map(self._value, columns.devices))
+        look = (columns.own, *map(columns.number, self.names))
+        if look not in self.of_columns:
+            if len(self.of_columns) >= MOST_STOCKS:
+                self.of_columns.clear()
+            self.of_columns[look] = tuple(map(self.judge, columns.devices))
+        return self.of_columns[look]
 
     def judge(self, device: Device) -> bool | None:
         """Return whether it takes a device."""
@@ -77,6 +96,34 @@ def takes(selectors: Sequence[str], device: Device) -> bool | None:
             return False
         told = told and value is True
     return True if told else None
+
+
+def takes_each(selectors: Sequence[str], columns: Columns) -> Told:
+    """Return of each device as ``takes`` does.
+
+    Parameters
+    ----------
+    selectors
+        CEL expressions.
+    columns
+        The devices.
+    """
+    told: list[Told] = []
+    for expression in selectors:
+        selector = _selector(expression)
+        if selector is None:
+            told.append((None,) * len(columns.devices))
+        else:
+            told.append(selector.judge_each(columns))
+    return _together(tuple(told)) if told else (True,) * len(columns.devices)
+
+
+@lru_cache(maxsize=MOST_STOCKS)
+def _together(told: tuple[Told, ...]) -> Told:
+    return tuple(
+        False if False in each else None if None in each else True
+        for each in zip(*told, strict=True)
+    )
 
 
 @lru_cache(maxsize=1024)

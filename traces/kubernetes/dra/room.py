@@ -83,10 +83,10 @@ def stock_of(pools: Iterable[Pool], nodes: Sequence[str]) -> Stock:
         The node, and the one that stands for all.
     """
     ordered = sorted(pools, key=lambda each: each.id)
-    here = [tuple(device for at, device in pool.devices if at in nodes) for pool in ordered]
+    here = [tuple([device for at, device in pool.devices if at in nodes]) for pool in ordered]
     plan = _plan(
         tuple(
-            (pool.counters, tuple(device.consumes for device in own))
+            (pool.counters, tuple([device.consumes for device in own]))
             for pool, own in zip(ordered, here, strict=True)
         )
     )
@@ -97,7 +97,7 @@ def stock_of(pools: Iterable[Pool], nodes: Sequence[str]) -> Stock:
             if (number, group, name) in plan.places
         )
         for number, pool in enumerate(ordered)
-        for at, device in pool.devices
+        for at, device in (pool.devices if len(here[number]) < len(pool.devices) else ())
         if at not in nodes and device.consumes
     }
     devices = tuple(device for own in here for device in own)

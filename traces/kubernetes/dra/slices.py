@@ -23,6 +23,7 @@ from bayplan.traces.kubernetes.dra.types import (
     DeviceId,
     PoolId,
     Taint,
+    Unread,
     Version,
 )
 from bayplan.traces.kubernetes.objects import (
@@ -91,9 +92,10 @@ def read_slice(thing: Object) -> Slice:
     by_device = bool(spec.get("perDeviceNodeSelection"))
     node = str(spec.get("nodeName") or EVERYWHERE)
     devices = [
-        (str(each.get("nodeName") or EVERYWHERE) if by_device else node, _device(each, id_, index))
+        (str(each.get("nodeName") or EVERYWHERE) if by_device else node,
+         _device(each, id_, index, by_labels="nodeSelector" in (each if by_device else spec)))
         for index, each in enumerate(objects_in(spec.get("devices")))
-    ]
+    ]  # fmt: skip
     counters = [
         ((str(group.get("name") or ""), str(name)), nano)
         for index, group in enumerate(objects_in(spec.get("sharedCounters")))
@@ -184,20 +186,19 @@ def amounts(given: object, path: str, driver: str = "") -> Amounts:
     )
 
 
-def _device(thing: Object, pool: PoolId, index: int) -> Device:
+def _device(thing: Object, pool: PoolId, index: int, *, by_labels: bool) -> Device:
     path, driver = f"spec.devices[{index}]", pool.driver
-    attributes = {}
-    for name, given in dict_of(thing.get("attributes")).items():
-        value = _attribute(dict_of(given))
-        if value is not None:
-            attributes[qualified(str(name), driver)] = value
     return Device(
         DeviceId(*pool, str(thing.get("name") or "")),
-        attributes,
+        {
+            qualified(str(name), driver): _attribute(dict_of(given))
+            for name, given in dict_of(thing.get("attributes")).items()
+        },
         _read_once(_capacities, thing.get("capacity"), driver, path),
         _read_once(_consumes, thing.get("consumesCounters"), driver, path),
         tuple(_taints(thing)),
         bool(thing.get("allowMultipleAllocations")),
+        by_labels,
     )
 
 
@@ -229,14 +230,15 @@ def _consumes(given: str | bytes, driver: str) -> tuple[tuple[tuple[str, str], i
     )
 
 
-def _attribute(given: Object) -> Attribute | None:
+def _attribute(given: Object) -> Attribute:
     if isinstance(given.get("bool"), bool):
         return bool(given["bool"])
     if isinstance(given.get("int"), int):
         return int(given["int"])
     if isinstance(given.get("string"), str):
         return str(given["string"])
-    return version_of(str(given["version"])) if given.get("version") else None
+    version = version_of(str(given["version"])) if given.get("version") else None
+    return version or Unread(str(key_of(given)))
 
 
 @lru_cache(maxsize=1024)

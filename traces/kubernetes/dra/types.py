@@ -45,8 +45,15 @@ class Amount:
     nano: int
 
 
-Attribute = bool | int | str | Version
-"""The value of an attribute; those of other types are left out."""
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A value whose meaning is not known here, such as a list: nothing but that it is there."""
+
+    text: str
+
+
+Attribute = bool | int | str | Version | Unread
+"""The value of an attribute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +113,8 @@ class Device:
         Those that keep new claims away.
     shared
         Whether several claims may have it, each with a part of its capacity.
+    by_labels
+        Whether labels of a node say if it can use it: only kube-scheduler looks at these.
     """
 
     id: DeviceId
@@ -114,6 +123,7 @@ class Device:
     consumes: tuple[tuple[tuple[str, str], int], ...] = ()
     taints: tuple[Taint, ...] = ()
     shared: bool = False
+    by_labels: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bayplan.traces.kubernetes.dra.slices import version_of
-from bayplan.traces.kubernetes.dra.types import Amount, Attribute, Device, Version
+from bayplan.traces.kubernetes.dra.types import Amount, Attribute, Device, Unread, Version
 from bayplan.traces.kubernetes.dra.words import (
     Call,
     Constant,
@@ -140,7 +140,8 @@ def _keyed(of: Value, key: Value) -> Value:
     if isinstance(of, Domains):
         return Domain(of.of, key)
     if isinstance(of, Domain):
-        return of.of.get(f"{of.name}/{key}", UNKNOWN)
+        found = of.of.get(f"{of.name}/{key}", UNKNOWN)
+        return UNKNOWN if isinstance(found, Unread) else found
     return UNKNOWN
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -237,6 +238,45 @@ def test_what_cannot_be_judged_is_left_to_kube_scheduler() -> None:
     assert owner.filter(claiming(pod("p", 0), "x"), ["a"], 0.0, holds=True).passed == ["a"]
 
 
+@pytest.mark.parametrize("cel", ["cel.bind(x, 1, x == 1)", "device.driver == 'gpu.nvidia.com'"])
+def test_whoever_asks_for_all_is_refused_only_where_it_is_certain_which_these_are(cel: str) -> None:
+    every = request("g", GPU_CLASS, 1, cel, allocationMode="All")
+    del every["exactly"]["count"]
+    for ask in (every, {"name": "g", "firstAvailable": [{"name": "one", **every["exactly"]}]}):
+        used = allocated(claim("r", request()), "a", "gpu-1")
+        owner = owner_of(nodes("a"), whole_gpus("a", 2), used, claim("x", ask))
+        passed = owner.filter(claiming(pod("p", 0), "x"), ["a"], 0.0, holds=True).passed
+        assert passed == (["a"] if "bind" in cel else [])
+
+
+def test_all_devices_that_a_node_may_use_by_its_labels_are_kube_schedulers_to_tell() -> None:
+    """A device of another zone is used: on this node all may be free."""
+    (far,) = whole_gpus("far", 1)
+    del far["spec"]["nodeName"]
+    far["spec"]["nodeSelector"] = {"nodeSelectorTerms": []}
+    used = allocated(claim("r", request()), "far", "gpu-0")
+    every = request(allocationMode="All")
+    del every["exactly"]["count"]
+    owner = owner_of(nodes("a"), [far, *whole_gpus("a", 1)], used, claim("x", every))
+    assert owner.filter(claiming(pod("p", 0), "x"), ["a"], 0.0, holds=True).passed == ["a"]
+    far["spec"]["allNodes"] = True
+    del far["spec"]["nodeSelector"]
+    owner.changed("ResourceSlice", far, 0.0)
+    assert owner.filter(claiming(pod("p", 0), "x"), ["a"], 0.0, holds=True).passed == []
+
+
+def test_gpus_are_the_drivers_while_it_replaces_their_pool() -> None:
+    owner = owner_of([node("a")], whole_gpus("a", 8))
+    cluster = owner.mirror.cluster
+    assert cluster.nodes["a"].gpu_count == 0
+    (half,) = whole_gpus("a", 4)
+    half["spec"]["pool"] |= {"generation": 2, "resourceSliceCount": 2}
+    owner.changed("ResourceSlice", half, 1.0)
+    assert cluster.nodes["a"].gpu_count == 0
+    owner.deleted("ResourceSlice", half, 2.0)
+    assert cluster.nodes["a"].gpu_count == 8
+
+
 def test_gpus_that_a_driver_publishes_are_not_those_of_the_device_plugin_as_well() -> None:
     owner = owner_of([node("a"), node("b")], whole_gpus("a"), claim("x", request()))
     view = owner.mirror.cluster.view
@@ -367,3 +407,15 @@ def test_a_pod_whose_gpus_are_a_claim_by_now_has_them_once() -> None:
         "a": TOO_FEW.format(GPU_CLASS)
     }
     assert differences(snapshot(owner.mirror), 0.0) == []
+
+
+def test_nothing_is_remembered_of_nodes_that_are_gone() -> None:
+    (everywhere,) = whole_gpus("far", 1)
+    del everywhere["spec"]["nodeName"]
+    everywhere["spec"]["allNodes"] = True
+    owner = owner_of(nodes("a", "b"), [everywhere], claim("x", request()))
+    assert owner.filter(claiming(pod("p", 0), "x"), ["a", "b"], 0.0, holds=True).passed
+    inventory = owner.steering.inventory
+    assert inventory._rooms.keys() == inventory._stocks.keys() == {"a", "b"}
+    owner.deleted("Node", node("b", 0), 1.0)
+    assert inventory._rooms.keys() == inventory._stocks.keys() == {"a"}

@@ -122,6 +122,19 @@ def test_devices_of_a_claim_are_alike_or_differ_where_it_says_so() -> None:
     assert names(room, wanting(ask, alike=(of_another,))) is not None
 
 
+@pytest.mark.parametrize("value", [{"version": "1.2.3-rc1"}, {"strings": ["a", "b"]}])
+@pytest.mark.parametrize("distinct", [False, True])
+def test_a_value_that_cannot_be_read_keeps_no_devices_apart(
+    value: dict[str, object], distinct: bool
+) -> None:
+    (thing,) = whole_gpus("n", 3)
+    for device in thing["spec"]["devices"][:2]:
+        device["attributes"]["v"] = value
+    thing["spec"]["devices"][2]["attributes"]["v"] = {"int": 1}
+    rule = Alike((), "gpu.nvidia.com/v", distinct=distinct)
+    assert names(room_of([thing]), wanting(gpus(3), alike=(rule,))) == ["gpu-0", "gpu-1", "gpu-2"]
+
+
 def test_the_first_of_several_wishes_that_can_be_had_is_taken() -> None:
     either = Wanted((Wish("w", (gpus(2, "w/a"), parts("3g.20gb", 1, "w/b"))),))
     assert names(room_of(partitionable("n", gpus=2)), either) == ["gpu-0", "gpu-1"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bayplan.traces.kubernetes.dra.cel import takes
+from bayplan.traces.kubernetes.dra.cel import takes, takes_each
+from bayplan.traces.kubernetes.dra.columns import Columns
 from bayplan.traces.kubernetes.dra.slices import read_slice
 from bayplan.traces.kubernetes.dra.types import Device
 from bayplan.traces.kubernetes.dra.values import value_of
@@ -80,6 +81,17 @@ def test_an_expression_is_judged_or_left_open(
     assert takes([expression], device(name)) is judged
 
 
+@pytest.mark.parametrize("value", [{"version": "1.2.3-rc1"}, {"strings": ["a"]}])
+def test_an_attribute_that_cannot_be_read_is_there_all_the_same(value: dict[str, object]) -> None:
+    (thing,) = whole_gpus("h", 1)
+    thing["spec"]["devices"][0]["attributes"]["v"] = value
+    ((_, found),) = read_slice(thing).devices
+    assert takes((f"has({GPU}.v)",), found) is True
+    assert takes((f"'v' in {GPU}",), found) is True
+    assert takes((f"{GPU}.v == 'a'",), found) is None
+    assert takes((f"has({GPU}.w)",), found) is False
+
+
 def test_of_several_selectors_one_that_is_false_decides_and_all_must_be_true() -> None:
     unknown = "cel.bind(x, 1, x == 1)"
     assert takes([], device(WHOLE)) is True
@@ -107,3 +119,43 @@ def _value(expression: str, found: Device) -> object:
         return value_of(parsed(expression), found)
     except NotRead:
         return None
+
+
+def odd(values: list[dict[str, object] | None], **more: object) -> tuple[Device, ...]:
+    """Return GPUs with a value of ``v`` each; None: without one."""
+    (thing,) = whole_gpus("h", len(values))
+    for gpu, value in zip(thing["spec"]["devices"], values, strict=True):
+        gpu["attributes"] |= {} if value is None else {"v": value}
+        gpu |= more
+    return tuple(found for _, found in read_slice(thing).devices)
+
+
+STOCKS = (
+    (),
+    tuple(found for thing in partitionable("n", 2) for _, found in read_slice(thing).devices),
+    tuple(found for thing in partitionable("m", 2) for _, found in read_slice(thing).devices),
+    odd([None, {"int": 1}]),
+    odd([None, {"bool": True}]),
+    odd([{"int": 1}, None]),
+    odd([None, {"int": 1}], allowMultipleAllocations=True),
+    odd([None, {"strings": ["a"]}]),
+    odd([None, {"version": "1.0.0-rc1"}]),
+)
+LOOKING = (
+    *(expression for _, expression, _ in JUDGED),
+    f"{GPU}.v == 1",
+    f"{GPU}.v == true",
+    f"has({GPU}.v)",
+    f"{GPU}.uuid.endsWith('n-1')",
+    f"{GPU}['v'] != 'w'",
+    f"{GPU}[device.driver] == 1",
+)
+
+
+@pytest.mark.parametrize("expression", LOOKING)
+def test_devices_are_judged_together_as_each_is_by_itself(expression: str) -> None:
+    for devices in STOCKS * 2:
+        both = (expression, f"{GPU}.type == 'gpu'")
+        for selectors in ((), (expression,), both):
+            told = takes_each(selectors, Columns(devices))
+            assert told == tuple(takes(selectors, each) for each in devices)
