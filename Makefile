@@ -105,6 +105,7 @@ bench: $(READY) ## measure; writes bench/results/ and the tables in README.md
 	$(BIN)/python bench/plan.py
 	$(BIN)/python bench/extender.py
 	$(BIN)/python bench/rpc.py
+	$(BIN)/python bench/simulate_remote.py
 	-$(BIN)/python bench/optimal.py
 	$(BIN)/python bench/jobs.py
 	$(BIN)/python bench/simulate.py

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 from prometheus_client import CollectorRegistry
@@ -19,18 +20,18 @@ from bayplan.traces.kubernetes.objects import Object
 
 
 class Decides(Service):
-    """The service over a cluster of which half is in use; nothing is ever bound.
+    """The service over a cluster of which half is in use, or nothing; nothing is ever bound.
 
     After each pod its time goes on by more than a hold lasts, so that the cluster stays as it is.
     """
 
-    def __init__(self, n_nodes: int) -> None:
+    def __init__(self, n_nodes: int, *, empty: bool = False) -> None:
         super().__init__(Settings(), Nobody(), lambda: self.now_s, Numbers(CollectorRegistry()))
         self.now_s, self.warm = 0.0, True
         rng = np.random.default_rng(5)
         used = rng.integers(0, 9, n_nodes).tolist()
         nodes = [_node(name_of(i)) for i in range(n_nodes)]
-        pods = [_running(i, name_of(i), n) for i, n in enumerate(used) if n]
+        pods = [_running(i, name_of(i), n) for i, n in enumerate(used) if n and not empty]
         for kind, things in (("Node", nodes), ("Pod", pods)):
             self.replacing(kind)
             self.page(kind, things)
@@ -88,6 +89,15 @@ def _running(k: int, node: str, gpus: int) -> Object:
         },
         "status": {"phase": "Running"},
     }
+
+
+def cpu_s(pid: int) -> float:
+    """Return what all threads of a process have run, in seconds."""
+    total = 0.0
+    for each in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with suppress(OSError):
+            total += int(each.read_text(encoding="ascii").split()[0]) / 1e9
+    return total
 
 
 def pin(core: int) -> None:

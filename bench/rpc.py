@@ -16,9 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -31,7 +29,7 @@ from bayplan.extender.remote.pb import bayplan_v1_pb2 as pb
 from bayplan.extender.rpc.server import RpcServer
 from bayplan.extender.rpc.settings import RpcSettings
 from bayplan.extender.warming import warm
-from half_used import Decides, pin
+from half_used import Decides, cpu_s, pin
 from measure import percentiles, write_result
 
 SIZES = (100, 1_000, 5_000)
@@ -98,18 +96,18 @@ async def _measured(n_nodes: int, port: int, pid: int) -> list[dict[str, Any]]:
             for _ in range(500):
                 await call()
         taken: dict[str, list[float]] = {kind: [] for kind in calls}
-        cpu_s: dict[str, float] = dict.fromkeys(calls, 0.0)
+        run_s: dict[str, float] = dict.fromkeys(calls, 0.0)
         for _ in range(TURNS):
             for kind, call in calls.items():
-                before_s = _cpu_s(pid)
+                before_s = cpu_s(pid)
                 taken[kind] += await _paced(call)
-                cpu_s[kind] += _cpu_s(pid) - before_s
+                run_s[kind] += cpu_s(pid) - before_s
         rows = []
         for kind, call in calls.items():
             row: dict[str, Any] = {"nodes": n_nodes, "call": kind, "rate": RATE}
             for name, value in percentiles(taken[kind]).items():
                 row[name.replace("_us", "_ms")] = round(value / 1000, 3)
-            row["cpu_ms"] = round(1000 * cpu_s[kind] / len(taken[kind]), 3)
+            row["cpu_ms"] = round(1000 * run_s[kind] / len(taken[kind]), 3)
             row["most_a_s"] = round(await _most(call))
             rows.append(row)
         return rows
@@ -184,15 +182,6 @@ async def _most(call: Call) -> float:
     start_s = time.perf_counter()
     await asyncio.gather(*(again() for _ in range(UNDER_WAY)))
     return n / (time.perf_counter() - start_s)
-
-
-def _cpu_s(pid: int) -> float:
-    """Return what all threads of a process have run, in seconds."""
-    total = 0.0
-    for each in Path(f"/proc/{pid}/task").glob("*/schedstat"):
-        with suppress(OSError):
-            total += int(each.read_text(encoding="ascii").split()[0]) / 1e9
-    return total
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import grpc
 from prometheus_client import CollectorRegistry
 
 from bayplan.extender import loop
+from bayplan.extender.live.settings import Live
 from bayplan.extender.remote import Client
 from bayplan.extender.rpc.server import RpcServer
 from bayplan.extender.rpc.settings import RpcSettings
@@ -67,7 +68,11 @@ class Serving:
 
 @contextmanager
 def serving(
-    *nodes: Object, pods: tuple[Object, ...] = (), warm: bool = True, **settings: Any
+    *nodes: Object,
+    pods: tuple[Object, ...] = (),
+    warm: bool = True,
+    placement: str = "best-fit",
+    **settings: Any,
 ) -> Iterator[Serving]:
     """Serve a cluster until the end; ``settings`` are those of the server."""
     found: list[Serving] = []
@@ -76,7 +81,8 @@ def serving(
     async def main() -> None:
         now_s = [1000.0]
         registry = CollectorRegistry()
-        service = Service(Settings(), NoApi(), lambda: now_s[0], Numbers(registry))
+        live = Live(placement=placement)
+        service = Service(Settings(live), NoApi(), lambda: now_s[0], Numbers(registry))
         listed(service, "Node", nodes)
         listed(service, "Pod", pods)
         service.warm = warm

@@ -15,7 +15,7 @@ from bayplan.traces.builtin import BUILTIN, builtin_nodes, builtin_pods
 from bayplan.traces.canonical import write_nodes, write_pods
 from bayplan.traces.info import describe
 from bayplan.traces.registry import FORMATS, known, read_nodes, read_pods
-from bayplan.traces.requests import nodes_from, requests_from
+from bayplan.traces.requests import node_table, nodes_from, requests_from
 from bayplan.traces.schema import NodeTable, PodTable
 from bayplan.traces.synth import synthesize
 from bayplan.traces.synth_settings import SynthSettings
@@ -30,6 +30,7 @@ __all__ = [
     "builtin_pods",
     "describe",
     "known",
+    "node_table",
     "nodes_from",
     "read_nodes",
     "read_pods",

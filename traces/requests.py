@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from bayplan.scheduler.types import (
     GPU_MILLI,
@@ -89,6 +90,26 @@ def nodes_from(table: NodeTable) -> list[Node]:
         )
         for row in range(len(table))
     ]
+
+
+def node_table(nodes: Sequence[Node]) -> NodeTable:
+    """Turn nodes into the node table, in their order: what ``nodes_from`` takes.
+
+    Of labels those of places are kept; how GPUs are shared is in no table.
+
+    Parameters
+    ----------
+    nodes
+        The nodes.
+    """
+    labels = [dict(node.labels) for node in nodes]
+    columns = ("name", "cpu_milli", "memory_mib", "gpu_count", "gpu_model", "gpu_memory_mib")
+    places = {column: [each.get(label, "") for each in labels] for label, column in PLACE_LABELS}
+    return NodeTable.of(
+        **{column: [getattr(node, column) for node in nodes] for column in columns},
+        **places,
+        gpu_island=[node.gpu_island for node in nodes],
+    )
 
 
 def models_of(text: str) -> tuple[str, ...]:

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 from bayplan.extender.remote.decisions import placement_of, slot_of
 from bayplan.extender.remote.pb import bayplan_v1_pb2 as pb
+from bayplan.extender.remote.requests import isolation_or_none
 from bayplan.extender.remote.types import Event, NodeState, PodState, SlotState, Snapshot, Standing
+from bayplan.scheduler.constraints.types import Effect, Taint
 
 _STANDINGS = {pb.Standing.Value(each.name): each for each in Standing}
 
@@ -21,12 +23,12 @@ def snapshot_of(parts: Iterable[pb.SnapshotPart]) -> Snapshot:
     """
     nodes: list[NodeState] = []
     pods: list[PodState] = []
-    now_s = 0.0
+    now_s, placement = 0.0, ""
     for part in parts:
-        now_s = part.now_s
+        now_s, placement = part.now_s, part.placement
         nodes += map(_node_of, part.nodes)
         pods += map(_pod_of, part.pods)
-    return Snapshot(now_s, tuple(nodes), tuple(pods))
+    return Snapshot(now_s, tuple(nodes), tuple(pods), placement)
 
 
 def event_of(message: pb.DecisionEvent) -> Event:
@@ -61,11 +63,22 @@ def _node_of(message: pb.NodeState) -> NodeState:
         message.gpu_model,
         message.gpu_memory_mib,
         message.anonymous_gpus,
-        tuple(
-            SlotState(slot_of(each.slot), each.free_milli, each.free_memory_mib)
-            for each in message.slots
-        ),
+        tuple(map(_slot_state_of, message.slots)),
         tuple(sorted(message.labels.items())),
+        message.row,
+        tuple([Taint(each.key, each.value, Effect(each.effect)) for each in message.taints]),
+    )
+
+
+def _slot_state_of(message: pb.SlotState) -> SlotState:
+    return SlotState(
+        slot_of(message.slot),
+        message.free_milli,
+        message.free_memory_mib,
+        message.milli,
+        message.memory_mib,
+        isolation_or_none(message.isolation),
+        message.clients or None,
     )
 
 

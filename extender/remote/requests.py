@@ -176,6 +176,28 @@ def gang_of(message: pb.Gang) -> Gang:
     )
 
 
+def isolation_number(isolation: Isolation | None) -> Any:
+    """Return the number of an isolation, that of none for None.
+
+    Parameters
+    ----------
+    isolation
+        The isolation.
+    """
+    return pb.ISOLATION_UNSPECIFIED if isolation is None else _ISOLATIONS[isolation]
+
+
+def isolation_or_none(number: int) -> Isolation | None:
+    """Return the isolation of a number; None for that of none, and for one that is unknown here.
+
+    Parameters
+    ----------
+    number
+        The number.
+    """
+    return _ISOLATION_OF.get(number)
+
+
 def _not_carried(request: Request) -> str:
     if request.constraints is not None:
         others = request.constraints

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from bayplan.scheduler.types import Placement, Slot
+from bayplan.scheduler.constraints.types import Taint
+from bayplan.scheduler.types import Isolation, Placement, Slot
 
 
 class Standing(Enum):
@@ -18,11 +19,19 @@ class Standing(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SlotState:
-    """A GPU or a MIG instance, and what of it is free (milli-GPU, MiB)."""
+    """A GPU or a MIG instance, and what of it is free (milli-GPU, MiB).
+
+    ``milli`` and ``memory_mib`` are what it has while nobody has any of it. ``isolation`` keeps
+    shares of it apart, of ``clients`` at most; None: nothing does, or there is no limit.
+    """
 
     slot: Slot
     free_milli: int
     free_memory_mib: int
+    milli: int
+    memory_mib: int
+    isolation: Isolation | None
+    clients: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +39,7 @@ class NodeState:
     """A node: what it has, and what of it is free (millicores, MiB).
 
     ``version`` grows with every change of the node or of what is on it, and is never used twice.
+    Of nodes that are scored alike the one with the lowest ``row`` is chosen.
     """
 
     name: str
@@ -44,6 +54,8 @@ class NodeState:
     anonymous_gpus: bool
     slots: tuple[SlotState, ...]
     labels: tuple[tuple[str, str], ...]
+    row: int
+    taints: tuple[Taint, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +72,15 @@ class PodState:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The whole state at ``now_s``, nodes and pods sorted by name."""
+    """The whole state at ``now_s``, nodes and pods sorted by name.
+
+    ``placement`` is the policy that decides.
+    """
 
     now_s: float
     nodes: tuple[NodeState, ...]
     pods: tuple[PodState, ...]
+    placement: str
 
 
 @dataclass(frozen=True, slots=True)

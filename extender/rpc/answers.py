@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,10 +19,12 @@ from bayplan.extender.remote.pb import bayplan_v1_pb2 as pb
 from bayplan.extender.remote.requests import gang_of, request_of
 from bayplan.extender.rpc.rooms import PREFIX, Room, gang_inside, inside
 from bayplan.scheduler.arrays import BoolArray
+from bayplan.scheduler.constraints.masks import constraint_reasons
 from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.errors import InvalidRequest, Unknown
 from bayplan.scheduler.explaining.pods import explain_pod
 from bayplan.scheduler.preemption.types import Guards
+from bayplan.scheduler.types import Request
 from bayplan.traces.kubernetes.objects import Object
 
 
@@ -54,15 +57,22 @@ class Answers:
 
     def decide(self, asked: pb.DecideRequest) -> pb.Decision:
         """Return where a request would go now, or why nowhere."""
-        request, nodes = inside(request_of(asked.request)), self._mask(asked.nodes)
+        nodes = self._mask(asked.nodes)
+        (request,) = self._unbound([inside(request_of(asked.request))], nodes)
         decision = self._owner.engine.decide(request, self._clock(), nodes)
         return decision_message(decision, asked.request, self._since)
 
     def decide_gang(self, asked: pb.DecideGangRequest) -> pb.GangPlan:
         """Return where a gang would go now, or why nowhere."""
-        gang, nodes = gang_inside(gang_of(asked.gang)), self._mask(asked.nodes)
-        plan = self._owner.engine.decide_gang(gang, self._clock(), nodes)
-        return plan_message(plan, _members(asked.gang), self._since)
+        nodes = self._mask(asked.nodes)
+        gang = gang_inside(gang_of(asked.gang))
+        roles = tuple(
+            replace(role, members=self._unbound(role.members, nodes)) for role in gang.roles
+        )
+        plan = self._owner.engine.decide_gang(replace(gang, roles=roles), self._clock(), nodes)
+        message = plan_message(plan, _members(asked.gang), self._since)
+        message.why = plan.why.replace(PREFIX, "")
+        return message
 
     async def preempt(self, asked: pb.PreemptRequest) -> pb.Preemption:
         """Return whom to evict for a request or a gang."""
@@ -110,6 +120,22 @@ class Answers:
         request, engine = inside(request_of(asked.request)), self._aside()
         found = await asyncio.to_thread(explain_pod, engine, request, now_s)
         return pb.Explanation(text=found.text.replace(PREFIX, ""))
+
+    def _unbound(self, requests: Sequence[Request], nodes: BoolArray | None) -> tuple[Request, ...]:
+        """Return requests without those constraints that keep them off no candidate.
+
+        They are then decided as those that have none: gangs of equals the quick way.
+        """
+        cluster = self._owner.mirror.cluster
+        idle: dict[object, bool] = {}
+        found = []
+        for each in requests:
+            key = id(each.constraints), each.node_labels
+            if key not in idle:
+                off = constraint_reasons(cluster, each) > 0
+                idle[key] = not (off if nodes is None else off & nodes).any()
+            found.append(each._replace(constraints=None) if idle[key] else each)
+        return tuple(found)
 
     def _aside(self) -> Engine:
         """Return an engine for a copy of the live state."""

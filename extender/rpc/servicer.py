@@ -103,7 +103,9 @@ class Servicer:
         """Return the whole state in parts."""
         self._check_ready()
         mirror, now_s = self._service.owner.mirror, self._service.clock()
-        for part in parts(mirror.cluster.copy(), dict(mirror.holds), now_s, self._since):
+        placement = self._service.settings.live.placement
+        cluster, holds = mirror.cluster.copy(), dict(mirror.holds)
+        for part in parts(cluster, holds, now_s, self._since, placement):
             yield part
             await asyncio.sleep(0)
 

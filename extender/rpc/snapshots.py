@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping
 
 from bayplan.extender.remote.decisions import placement_message, slot_message
 from bayplan.extender.remote.pb import bayplan_v1_pb2 as pb
+from bayplan.extender.remote.requests import isolation_number
 from bayplan.extender.rpc.rooms import PREFIX
 from bayplan.scheduler.cluster import Cluster
+from bayplan.scheduler.sharing import isolation_of
 from bayplan.scheduler.types import ANONYMOUS, Node, Pod, Slot
 
 PART = 200
@@ -16,7 +18,7 @@ PART = 200
 
 
 def parts(
-    cluster: Cluster, holds: Mapping[str, float], now_s: float, since: int
+    cluster: Cluster, holds: Mapping[str, float], now_s: float, since: int, placement: str
 ) -> Iterator[pb.SnapshotPart]:
     """Yield a cluster that nobody changes meanwhile: its nodes, then its pods, by name.
 
@@ -30,18 +32,20 @@ def parts(
         The time.
     since
         What is added to versions.
+    placement
+        The policy that decides.
     """
-    part = pb.SnapshotPart(now_s=now_s)
+    part = pb.SnapshotPart(now_s=now_s, placement=placement)
     for name in sorted(cluster.nodes):
         part.nodes.append(_node(cluster, cluster.nodes[name], since))
         if len(part.nodes) == PART:
             yield part
-            part = pb.SnapshotPart(now_s=now_s)
+            part = pb.SnapshotPart(now_s=now_s, placement=placement)
     for uid in sorted(cluster.pods, key=lambda each: each.removeprefix(PREFIX)):
         part.pods.append(_pod(cluster.pods[uid], holds.get(uid)))
         if len(part.pods) == PART:
             yield part
-            part = pb.SnapshotPart(now_s=now_s)
+            part = pb.SnapshotPart(now_s=now_s, placement=placement)
     yield part
 
 
@@ -59,6 +63,11 @@ def _node(cluster: Cluster, node: Node, since: int) -> pb.NodeState:
         gpu_memory_mib=node.gpu_memory_mib,
         anonymous_gpus=node.anonymous_gpus,
         labels=dict(node.labels),
+        row=row,
+        taints=[
+            pb.Taint(key=each.key, value=each.value, effect=each.effect.value)
+            for each in node.taints
+        ],
     )
     start, count = view.slot_start.item(row), view.slot_count.item(row)
     for flat in range(start, start + count):
@@ -73,6 +82,10 @@ def _node(cluster: Cluster, node: Node, since: int) -> pb.NodeState:
             slot=slot_message(slot),
             free_milli=view.slot_free_milli.item(flat),
             free_memory_mib=view.slot_free_mib.item(flat),
+            milli=kind.capacity_milli,
+            memory_mib=kind.memory_mib,
+            isolation=isolation_number(isolation_of(kind.sharing)),
+            clients=max(0, kind.seats),
         )
     return message
 

@@ -16,6 +16,7 @@ from bayplan.scheduler.types import GPU_MILLI, Decision, MigInstances, Node, Pla
 from bayplan.simulator.core.book import Book, State
 from bayplan.simulator.core.calendar import Calendar
 from bayplan.simulator.core.columns import Columns
+from bayplan.simulator.core.deciding import Decider, Decides, bind_decided
 from bayplan.simulator.core.elastic.change import Change
 from bayplan.simulator.core.elastic.sizes import Sizes
 from bayplan.simulator.core.energy import Energy
@@ -76,6 +77,8 @@ class Floor:
         How often a node came, left, or began or ceased to take pods.
     stints
         Takes down who has which GPU when; None: nobody does.
+    decider
+        Decides in place of the engine, for a cluster elsewhere; None: the engine does.
     chooser
         Decides for jobs in place of the engine alone, such as zone by zone; None: nobody does.
     again_s
@@ -131,6 +134,7 @@ class Floor:
         self.capacity_milli = 0
         self.draining: set[str] = set()
         self.node_changes = 0
+        self.decider: Decider | None = None
         self.chooser: Callable[[int], tuple[Decision, ...] | None] | None = None
         self.again_s = math.inf
         self.sizes: Sizes | None = None
@@ -162,7 +166,7 @@ class Floor:
         return True
 
     def decide(
-        self, job: int, engine: Engine | None = None, nodes: BoolArray | None = None
+        self, job: int, engine: Decides | None = None, nodes: BoolArray | None = None
     ) -> tuple[Decision, ...] | None:
         """Return where the pods of a job go together now, None when they do not fit.
 
@@ -172,7 +176,7 @@ class Floor:
         if self.chooser is not None and engine is None:
             return self.chooser(job)
         self.decisions += 1
-        engine = engine or self.engine
+        engine = engine or self.decider or self.engine
         kind = self._classes[self._class_of[job]]
         if kind.n_pods == 1:
             decision = engine.decide(self.pods.request(job), self.now_s, nodes, why=False)
@@ -180,7 +184,7 @@ class Floor:
         plan = engine.decide_gang(self.pods.gang(job), self.now_s, nodes)
         return plan.decisions or None
 
-    def why_not(self, job: int, engine: Engine) -> str:
+    def why_not(self, job: int, engine: Decides) -> str:
         """Return why a job fits nowhere now, in words."""
         kind = self._classes[self._class_of[job]]
         if kind.n_pods > 1:
@@ -191,11 +195,15 @@ class Floor:
 
     def start(self, job: int, decisions: tuple[Decision, ...]) -> None:
         """Start a waiting job where the engine decided."""
-        placements = []
-        for decision in decisions:
-            assert decision.placement is not None
-            self.cluster.apply(Bound(decision, self.now_s))
-            placements.append(decision.placement)
+        if self.decider is not None:
+            self.decider.commit(decisions)
+            placements = [bind_decided(self.cluster, each, self.now_s) for each in decisions]
+        else:
+            placements = []
+            for decision in decisions:
+                assert decision.placement is not None
+                self.cluster.apply(Bound(decision, self.now_s))
+                placements.append(decision.placement)
         self.waiting.remove(job)
         if self.sizes is not None:
             self.sizes.began_s[job] = self.now_s
@@ -543,7 +551,10 @@ class Floor:
             self.stints.end(job, now)
 
     def _remove_pods(self, job: int, placements: tuple[Placement, ...]) -> None:
-        for uid in self.pods.uids(job):
+        uids = self.pods.uids(job)
+        if self.decider is not None:
+            self.decider.release(uids)
+        for uid in uids:
             self.cluster.apply(Gone(uid))
         for placement in placements:
             self._freed.append(self.cluster.row(placement.node))

@@ -19,6 +19,7 @@ from bayplan.scheduler.types import Node
 from bayplan.scheduler.workload import Workload
 from bayplan.simulator.core.book import Book
 from bayplan.simulator.core.columns import Columns
+from bayplan.simulator.core.deciding import Decider
 from bayplan.simulator.core.deferral import DEFERRALS, DeferralPolicy
 from bayplan.simulator.core.deferral.holding import Holding
 from bayplan.simulator.core.deferral.sites import Sites
@@ -53,7 +54,7 @@ class Parts:
     Each serves one simulation alone. ``preemption`` is a pass, ``workload`` the target of policies
     that aim at one (None: that of the trace). ``sources`` are what happens to the cluster by
     itself, ``groups`` what nodes cost, ``hazards`` how often it is to be expected that they fail,
-    ``services`` what runs beside the jobs.
+    ``services`` what runs beside the jobs. ``decider`` decides in place of the engine.
     """
 
     placement: PlacementPolicy | None = None
@@ -69,6 +70,7 @@ class Parts:
     groups: Sequence[Group] = ()
     hazards: Hazards | None = None
     services: Sequence[Service] = ()
+    decider: Decider | None = None
 
 
 class Assembly(NamedTuple):
@@ -134,6 +136,7 @@ def assemble(
         parts.progress or PROGRESS.make(settings.progress, settings),
         settings,
     )
+    floor.decider = parts.decider
     scheme = parts.preemption or PASSES.make(settings.preemption, settings)
     if elasticity is not None and sizes is not None:
         scheme = _elastic(floor, sizes, elasticity, scheme)

@@ -20,6 +20,7 @@ from bayplan.scheduler.types import GPU_MILLI, Node
 from bayplan.simulator.collecting import no_collection
 from bayplan.simulator.core.book import State
 from bayplan.simulator.core.clock import Clock, Turn
+from bayplan.simulator.core.deciding import Decides
 from bayplan.simulator.core.deferral.holding import Holding
 from bayplan.simulator.core.floor import Floor
 from bayplan.simulator.core.gpus import Gpus
@@ -255,9 +256,11 @@ class Simulation:
             self._rejected = [(job, why[book.class_of.item(job)]) for job in found]
         return self._rejected
 
-    def _engine_of_all(self) -> Engine:
-        """Return an engine that decides for all nodes that may ever be there."""
+    def _engine_of_all(self) -> Decides:
+        """Return who decides for all nodes that may ever be there, while they are empty."""
         engine, known = self.floor.engine, self.machines.known
+        if self.floor.decider is not None:
+            return self.floor.decider
         if len(known) == len(engine.cluster.nodes):
             return engine
         every = Cluster(known.values())

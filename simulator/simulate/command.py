@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bayplan.scheduler.errors import InputError
 from bayplan.simulator.compiling import compile_kernels
+from bayplan.simulator.core.deciding import Decider
 from bayplan.simulator.core.results import Outcome, Status
 from bayplan.simulator.metrics import summarise
 from bayplan.simulator.outputs import write_outputs
@@ -21,6 +23,7 @@ from bayplan.simulator.scenario.keys import FILE_KEYS, NO_FILES
 from bayplan.simulator.scenario.reading import read_scenario
 from bayplan.simulator.scenario.ready import Ready, made_ready, refuse, wrong_with
 from bayplan.simulator.scenario.scenario import Scenario
+from bayplan.simulator.simulate.elsewhere import check_elsewhere
 from bayplan.simulator.simulate.files import (
     MOST_STINTS,
     REPORT,
@@ -45,7 +48,10 @@ from bayplan.traces.files import display, write_text
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The flags of ``bayplan simulate``; see its help."""
+    """The flags of ``bayplan simulate``; see its help.
+
+    ``elsewhere`` lets somebody else decide for a while; None: the engine of the run does.
+    """
 
     scenario: Path | None
     settings: Sequence[tuple[str, str]] = ()
@@ -54,6 +60,7 @@ class Options:
     trace_events: int | None = None
     force: bool = False
     quiet: bool = False
+    elsewhere: Callable[[], AbstractContextManager[Decider]] | None = None
 
     @property
     def most_events(self) -> int:
@@ -75,11 +82,18 @@ def simulate(options: Options) -> int:
     ready = made_ready(scenario)
     if options.out is not None and ready.settings.stints is None:
         ready = replace(ready, settings=replace(ready.settings, stints=MOST_STINTS))
-    compile_kernels(kernel_groups(ready), quiet=options.quiet)
-    with progress_bar("simulating", len(ready.jobs), quiet=options.quiet) as told:
-        outcome, complete = run(ready, told)
-    notes = _write(outcome, ready, described(scenario) | {"complete": complete}, options)
+    how = described(scenario)
+    with nullcontext() if options.elsewhere is None else options.elsewhere() as decider:
+        if decider is not None:
+            check_elsewhere(scenario, ready, decider)
+            how |= {"decided_by": decider.where}
+        compile_kernels(kernel_groups(ready), quiet=options.quiet)
+        with progress_bar("simulating", len(ready.jobs), quiet=options.quiet) as told:
+            outcome, complete = run(ready, told, decider)
+    notes = _write(outcome, ready, how | {"complete": complete}, options)
     _show(outcome, ready, options, notes)
+    if decider is not None and not options.quiet:
+        print(decider.about())
     if not complete:
         _say_interrupted(outcome)
         return 1

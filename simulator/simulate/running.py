@@ -6,6 +6,7 @@ from typing import Any
 
 from bayplan import __version__
 from bayplan.simulator.compiling import groups_of
+from bayplan.simulator.core.deciding import Decider
 from bayplan.simulator.core.parts import Parts
 from bayplan.simulator.core.results import Outcome
 from bayplan.simulator.core.simulation import Simulation
@@ -17,7 +18,9 @@ from bayplan.simulator.simulate.progress import Told
 from bayplan.simulator.simulate.sources import hazards_of, sources_of
 
 
-def run(ready: Ready, told: Told | None = None) -> tuple[Outcome, bool]:
+def run(
+    ready: Ready, told: Told | None = None, decider: Decider | None = None
+) -> tuple[Outcome, bool]:
     """Simulate, and say whether it came to its end.
 
     Ctrl-C ends it between two events: the outcome is then what was done until there.
@@ -28,8 +31,10 @@ def run(ready: Ready, told: Told | None = None) -> tuple[Outcome, bool]:
         What to simulate.
     told
         Called now and then with the simulated time and the number of jobs that ended.
+    decider
+        Decides in place of the run's own engine.
     """
-    simulation = simulation_of(ready)
+    simulation = simulation_of(ready, decider)
     with patient() as interrupts:
 
         def progress(now_s: float, done: int) -> None:
@@ -43,13 +48,14 @@ def run(ready: Ready, told: Told | None = None) -> tuple[Outcome, bool]:
             return simulation.outcome(), False
 
 
-def simulation_of(ready: Ready) -> Simulation:
+def simulation_of(ready: Ready, decider: Decider | None = None) -> Simulation:
     """Return the simulation of a scenario that was made ready."""
     parts = Parts(
         sources=sources_of(ready),
         groups=ready.groups,
         hazards=hazards_of(ready),
         services=ready.services,
+        decider=decider,
     )
     return Simulation(ready.nodes, ready.jobs, ready.settings, parts, spare=ready.spare)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter, Token
+
+from bayplan.cli_connecting import client_of
 
 if TYPE_CHECKING:
     from bayplan.extender.remote import Client
@@ -196,19 +197,32 @@ def explain(what: str, *, where: Where = HERE) -> None:
 
 
 @remote.command
-def snapshot(*, where: Where = HERE, json: bool = False) -> None:
+def snapshot(*, where: Where = HERE, json: bool = False, nodes: Path | None = None) -> None:
     """Print the state: nodes with what is free, and who has room.
 
     Parameters
     ----------
     json
         Print all of it, as JSON.
+    nodes
+        Write what is free of the nodes into this file instead, as a node list (CSV) for
+        `bayplan simulate --cluster.file`. Nodes that take no pods without a toleration are left
+        out.
     """
     from bayplan.extender.remote import showing
 
     with _client(where) as client:
         state = client.snapshot()
-    print(showing.as_json(state) if json else showing.snapshot_text(state))
+    if nodes is None:
+        print(showing.as_json(state) if json else showing.snapshot_text(state))
+        return
+    from bayplan.extender.remote.nodes import free_nodes, is_open
+    from bayplan.traces import node_table, write_nodes
+
+    every = free_nodes(state)
+    usable = [node for node in every if is_open(node)]
+    write_nodes(node_table(usable), nodes)
+    print(f"{nodes}: {len(usable):,} of {len(every):,} nodes")
 
 
 @remote.command
@@ -229,16 +243,7 @@ def watch(*, where: Where = HERE, json: bool = False) -> None:
 
 
 def _client(where: Where) -> Client:
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what goes wrong is said once, by us
-    from bayplan.extender.remote import Client, Tls
-    from bayplan.scheduler.errors import InputError
-
-    tls = None
-    if where.ca is not None:
-        tls = Tls(where.ca, where.certificate, where.key, where.server_name)
-    elif where.certificate or where.key or where.server_name:
-        raise InputError("certificates without --ca", fix="name what the server's is signed by")
-    return Client(where.at, tls)
+    return client_of(where.at, where.ca, where.certificate, where.key, where.server_name)
 
 
 def _request(asks: Asks) -> Request:

@@ -7,17 +7,50 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, Group, Parameter
 
+from bayplan.cli_connecting import decided_at
 from bayplan.simulator.scenario.key import NESTED, Key
 from bayplan.simulator.scenario.keys import KEYS, TABLES
 
 Set = Annotated[tuple[str, ...], Parameter(name="--set", show_default=False)]
 Stdout = Annotated[str | None, Parameter(allow_leading_hyphen=True)]
 Flag = str | bool | None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Elsewhere:
+    """Who decides in place of the engine of the run.
+
+    Parameters
+    ----------
+    remote
+        Let the extender decide whose gRPC service is at this host and port. Its nodes must be those
+        of the scenario, with nobody on them: `bayplan remote snapshot --nodes` writes them.
+    ca
+        File of what that server's certificate must be signed by; without it plain HTTP/2 is spoken.
+    certificate
+        File of this client's certificate.
+    key
+        File of its private key.
+    server_name
+        Name in the server's certificate, where it is not the host.
+    """
+
+    remote: str = ""
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    server_name: str = ""
+
+
+HERE = Elsewhere()
 
 sweep = App(name="sweep")
 scenario = App(name="scenario", help="Write, check and show scenarios: cluster, jobs, policies.")
@@ -53,6 +86,7 @@ def simulate(
     trace_events: int | None = None,
     force: bool = False,
     quiet: bool = False,
+    elsewhere: Elsewhere = HERE,
     **keys: Flag,
 ) -> int:
     """Run jobs through a cluster in simulated time, and say how they fared.
@@ -82,7 +116,9 @@ def simulate(
     from bayplan.simulator.simulate import command
 
     settings = _settings(set_, keys)
-    options = command.Options(scenario, settings, out, plot, trace_events, force, quiet)
+    options = command.Options(
+        scenario, settings, out, plot, trace_events, force, quiet, _decider(elsewhere)
+    )
     return command.simulate(options)
 
 
@@ -270,6 +306,17 @@ def show(file: Path | None = None, *, set_: Set = ()) -> int:
     from bayplan.simulator.scenario import command
 
     return command.show(file, _settings(set_, {}))
+
+
+def _decider(elsewhere: Elsewhere) -> Callable[[], Any] | None:
+    where = elsewhere.ca, elsewhere.certificate, elsewhere.key, elsewhere.server_name
+    if elsewhere.remote:
+        return partial(decided_at, elsewhere.remote, *where)
+    if any(where):
+        from bayplan.scheduler.errors import InputError
+
+        raise InputError("certificates without --remote", fix="name host and port of the service")
+    return None
 
 
 def _settings(texts: tuple[str, ...], keys: dict[str, Flag]) -> list[tuple[str, str]]:

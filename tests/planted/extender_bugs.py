@@ -5,6 +5,7 @@ from __future__ import annotations
 from .bugs import Bug
 
 APP = "tests/extender/http/test_app.py::test_"
+DECIDER = "tests/extender/remote/test_decider.py::test_"
 DECODING = "tests/extender/wire/test_decoding.py::test_"
 ENCODING = "tests/extender/wire/test_encoding.py::test_"
 NAMES = "tests/kernels/test_names.py::test_"
@@ -147,5 +148,26 @@ EXTENDER_BUGS = (
         "        if plan is not None and not plan.told:\n",
         "        if plan is not None and plan.told:\n",
         (SERVICE + "members_that_were_refused_are_woken_when_their_gang_has_a_plan",),
+    ),
+    Bug(
+        "constraints that keep a client's gang off no node make it spread",
+        "extender/rpc/answers.py",
+        "if idle[key] else each",
+        "if False else each",
+        (DECIDER + "a_gang_of_equals_is_put_where_the_own_engine_puts_it",),
+    ),
+    Bug(
+        "the room of a run ends while it goes on",
+        "extender/remote/decider.py",
+        "        if monotonic() < self._again_s:\n",
+        "        if monotonic() <= self._again_s:\n",
+        (DECIDER + "room_is_kept_while_the_run_goes_on_and_no_longer",),
+    ),
+    Bug(
+        "nodes are written in another order than that of ties",
+        "extender/remote/nodes.py",
+        "key=lambda each: each.row",
+        "key=lambda each: each.name",
+        (DECIDER + "nodes_have_what_is_free_in_the_order_of_ties",),
     ),
 )

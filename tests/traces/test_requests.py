@@ -10,7 +10,7 @@ from bayplan.scheduler.types import (
     Request,
     WholeGpus,
 )
-from bayplan.traces.requests import models_of, nodes_from, requests_from
+from bayplan.traces.requests import models_of, node_table, nodes_from, requests_from
 from bayplan.traces.schema import NodeTable, PodTable
 
 
@@ -115,3 +115,23 @@ def test_nodes_carry_their_place_and_model_as_labels() -> None:
 def test_models_are_sorted_and_each_there_once() -> None:
     assert models_of("") == ()
     assert models_of("b|a|b") == ("b", "a", "b")
+
+
+def test_nodes_and_their_table_are_the_same_thing() -> None:
+    table = NodeTable.of(
+        name=["b", "a"],
+        cpu_milli=[1, 2],
+        memory_mib=[3, 4],
+        gpu_count=[8, 0],
+        gpu_model=["T4", ""],
+        gpu_memory_mib=[15_360, 0],
+        zone=["z", ""],
+        rack=["r", ""],
+        block=["", "k"],
+        nvlink_domain=["d", ""],
+        gpu_island=[4, 0],
+    )
+    nodes = nodes_from(table)
+    assert nodes_from(node_table(nodes)) == nodes
+    again = node_table(nodes)
+    assert (again.name, again.rack, again.gpu_island.tolist()) == (("b", "a"), ("r", ""), [4, 0])

@@ -418,17 +418,35 @@ class SnapshotRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class SlotState(_message.Message):
-    __slots__ = ("slot", "free_milli", "free_memory_mib")
+    __slots__ = ("slot", "free_milli", "free_memory_mib", "milli", "memory_mib", "isolation", "clients")
     SLOT_FIELD_NUMBER: _ClassVar[int]
     FREE_MILLI_FIELD_NUMBER: _ClassVar[int]
     FREE_MEMORY_MIB_FIELD_NUMBER: _ClassVar[int]
+    MILLI_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_MIB_FIELD_NUMBER: _ClassVar[int]
+    ISOLATION_FIELD_NUMBER: _ClassVar[int]
+    CLIENTS_FIELD_NUMBER: _ClassVar[int]
     slot: Slot
     free_milli: int
     free_memory_mib: int
-    def __init__(self, slot: _Optional[_Union[Slot, _Mapping]] = ..., free_milli: _Optional[int] = ..., free_memory_mib: _Optional[int] = ...) -> None: ...
+    milli: int
+    memory_mib: int
+    isolation: Isolation
+    clients: int
+    def __init__(self, slot: _Optional[_Union[Slot, _Mapping]] = ..., free_milli: _Optional[int] = ..., free_memory_mib: _Optional[int] = ..., milli: _Optional[int] = ..., memory_mib: _Optional[int] = ..., isolation: _Optional[_Union[Isolation, str]] = ..., clients: _Optional[int] = ...) -> None: ...
+
+class Taint(_message.Message):
+    __slots__ = ("key", "value", "effect")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    EFFECT_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    value: str
+    effect: str
+    def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ..., effect: _Optional[str] = ...) -> None: ...
 
 class NodeState(_message.Message):
-    __slots__ = ("name", "version", "schedulable", "cpu_milli", "free_cpu_milli", "memory_mib", "free_memory_mib", "gpu_model", "gpu_memory_mib", "anonymous_gpus", "slots", "labels")
+    __slots__ = ("name", "version", "schedulable", "cpu_milli", "free_cpu_milli", "memory_mib", "free_memory_mib", "gpu_model", "gpu_memory_mib", "anonymous_gpus", "slots", "labels", "row", "taints")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -448,6 +466,8 @@ class NodeState(_message.Message):
     ANONYMOUS_GPUS_FIELD_NUMBER: _ClassVar[int]
     SLOTS_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
+    ROW_FIELD_NUMBER: _ClassVar[int]
+    TAINTS_FIELD_NUMBER: _ClassVar[int]
     name: str
     version: int
     schedulable: bool
@@ -460,7 +480,9 @@ class NodeState(_message.Message):
     anonymous_gpus: bool
     slots: _containers.RepeatedCompositeFieldContainer[SlotState]
     labels: _containers.ScalarMap[str, str]
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., schedulable: _Optional[bool] = ..., cpu_milli: _Optional[int] = ..., free_cpu_milli: _Optional[int] = ..., memory_mib: _Optional[int] = ..., free_memory_mib: _Optional[int] = ..., gpu_model: _Optional[str] = ..., gpu_memory_mib: _Optional[int] = ..., anonymous_gpus: _Optional[bool] = ..., slots: _Optional[_Iterable[_Union[SlotState, _Mapping]]] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    row: int
+    taints: _containers.RepeatedCompositeFieldContainer[Taint]
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., schedulable: _Optional[bool] = ..., cpu_milli: _Optional[int] = ..., free_cpu_milli: _Optional[int] = ..., memory_mib: _Optional[int] = ..., free_memory_mib: _Optional[int] = ..., gpu_model: _Optional[str] = ..., gpu_memory_mib: _Optional[int] = ..., anonymous_gpus: _Optional[bool] = ..., slots: _Optional[_Iterable[_Union[SlotState, _Mapping]]] = ..., labels: _Optional[_Mapping[str, str]] = ..., row: _Optional[int] = ..., taints: _Optional[_Iterable[_Union[Taint, _Mapping]]] = ...) -> None: ...
 
 class PodState(_message.Message):
     __slots__ = ("uid", "standing", "placement", "priority", "gang", "until_s")
@@ -479,14 +501,16 @@ class PodState(_message.Message):
     def __init__(self, uid: _Optional[str] = ..., standing: _Optional[_Union[Standing, str]] = ..., placement: _Optional[_Union[Placement, _Mapping]] = ..., priority: _Optional[int] = ..., gang: _Optional[str] = ..., until_s: _Optional[float] = ...) -> None: ...
 
 class SnapshotPart(_message.Message):
-    __slots__ = ("now_s", "nodes", "pods")
+    __slots__ = ("now_s", "nodes", "pods", "placement")
     NOW_S_FIELD_NUMBER: _ClassVar[int]
     NODES_FIELD_NUMBER: _ClassVar[int]
     PODS_FIELD_NUMBER: _ClassVar[int]
+    PLACEMENT_FIELD_NUMBER: _ClassVar[int]
     now_s: float
     nodes: _containers.RepeatedCompositeFieldContainer[NodeState]
     pods: _containers.RepeatedCompositeFieldContainer[PodState]
-    def __init__(self, now_s: _Optional[float] = ..., nodes: _Optional[_Iterable[_Union[NodeState, _Mapping]]] = ..., pods: _Optional[_Iterable[_Union[PodState, _Mapping]]] = ...) -> None: ...
+    placement: str
+    def __init__(self, now_s: _Optional[float] = ..., nodes: _Optional[_Iterable[_Union[NodeState, _Mapping]]] = ..., pods: _Optional[_Iterable[_Union[PodState, _Mapping]]] = ..., placement: _Optional[str] = ...) -> None: ...
 
 class WatchRequest(_message.Message):
     __slots__ = ()

@@ -8,8 +8,8 @@ from dataclasses import fields
 
 import numpy as np
 
-from bayplan.scheduler.engine import Engine
 from bayplan.simulator.core.book import Book
+from bayplan.simulator.core.deciding import Decides
 from bayplan.simulator.core.floor import Floor
 from bayplan.simulator.core.groups import Group
 from bayplan.simulator.core.services.crew import Crew
@@ -61,7 +61,7 @@ class Fleet:
         """What replicas have done, in seconds alone on whole reference GPUs × GPUs."""
         return math.fsum(crew.holding.work_gpu_s for crew in self.crews)
 
-    def check(self, floor: Floor, engine: Engine) -> None:
+    def check(self, floor: Floor, engine: Decides) -> None:
         """Leave out alternatives that not even all nodes, empty, could hold."""
         book = floor.book
         for crew in self.crews:
