@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bayplan.extender.health.entries import QUARANTINED, Entry, write_entries
@@ -81,8 +81,10 @@ def koordinator_node(name: str, gpus: int = 2) -> Object:
     return node(name, 0, amounts=amounts, labels=labels)
 
 
-def device(name: str, *minors: int, sick: Iterable[int] = (), **labels: str) -> Object:
-    """Return the Device of a node, with GPUs by minor number."""
+def device(
+    name: str, *minors: int, sick: Iterable[int] = (), labels: Mapping[str, str] | None = None
+) -> Object:
+    """Return the Device of a node, with GPUs by minor number, and labels of the GPUs."""
     resources = {
         "koordinator.sh/gpu-core": "100",
         "koordinator.sh/gpu-memory": "80Gi",
@@ -94,7 +96,7 @@ def device(name: str, *minors: int, sick: Iterable[int] = (), **labels: str) -> 
         "kind": "Device",
         "metadata": {
             "name": name,
-            "labels": said | {f"node.koordinator.sh/gpu-{k}": text for k, text in labels.items()},
+            "labels": said | {f"node.koordinator.sh/gpu-{k}": v for k, v in (labels or {}).items()},
         },
         "spec": {
             "devices": [

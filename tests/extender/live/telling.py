@@ -17,7 +17,7 @@ Used = dict[tuple[str, str], tuple[int, int, int]]
 
 
 def owner_of(
-    nodes: Iterable[Object], devices: Iterable[Object] = (), pods: Iterable[Object] = (), **on: bool
+    nodes: Iterable[Object], devices: Iterable[Object] = (), pods: Iterable[Object] = (), **on: Any
 ) -> Owner:
     """Return an owner that has seen these objects, with some ``devices.*`` on."""
     owner = Owner(Live(**on))

@@ -126,7 +126,8 @@ def test_devices_that_are_listed_no_more_are_forgotten() -> None:
 
 
 def test_gpus_of_another_vendor_or_with_partitions_are_not_ours_to_choose() -> None:
-    devices = [device("h", 0, vendor="huawei"), device("p", 0, **{"partition-policy": "Honor"})]
+    said = {"h": {"vendor": "huawei"}, "p": {"partition-policy": "Honor"}}
+    devices = [device(name, 0, labels=labels) for name, labels in said.items()]
     owner = owner_of(
         [koordinator_node("h", 1), koordinator_node("p", 1)], devices, koordinator=True
     )
