@@ -1,9 +1,10 @@
 """The choice of GPUs as Koordinator's koordlet reads it: an annotation of the pod, in JSON.
 
-Koordinator 1.6 (``apis/extension/device_share.go``): by GPU its minor number and what of it the pod
-has. koordlet's hook ``gpu`` shows the pod's containers these GPUs (``NVIDIA_VISIBLE_DEVICES``),
-and with the label ``koordinator.sh/gpu-isolation-provider=HAMi-core`` limits them to it. The other
-annotations are those by which pods and device plugins are told besides (``deviceshare``).
+Koordinator (``apis/extension/device_share.go``, 0cbedd6): by GPU its minor number and what of it
+the pod has. koordlet's hook (``pkg/koordlet/runtimehooks/hooks/gpu``, 39d7596) shows the pod's
+containers these GPUs (``NVIDIA_VISIBLE_DEVICES``), and with the label
+``koordinator.sh/gpu-isolation-provider=HAMi-core`` limits them to it. The other annotations are
+those by which pods and device plugins are told besides (``device_plugin_adapter.go``, 09cc5f5).
 """
 
 from __future__ import annotations

@@ -109,7 +109,10 @@ class Mirror:
             return self.enforcing(seen.way)
         if not seen.asking or not self.reserved:
             return None
-        shares = np.logical_or.reduce([self.enforcing(way) for way in self.reserved])
+        first, *others = self.reserved
+        shares = self.enforcing(first)
+        for way in others:
+            shares = shares | self.enforcing(way)
         return ~shares if shares.any() else None
 
     def is_bound(self, uid: str) -> bool:

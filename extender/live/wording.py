@@ -1,9 +1,9 @@
 """What Volcano's and Koordinator's words may not say: what no component of a node keeps to.
 
-Sources: volcano-vgpu-device-plugin 1.11 (``Allocate`` hands a pod's GPUs out for
-``volcano.sh/vgpu-number`` alone, by the place of the container) and Volcano 1.13
-(``pkg/scheduler/api/devices/nvidia/vgpu``); Koordinator 1.6 (``deviceshare``, which resources go
-together, and koordlet's hook ``gpu``).
+Sources: volcano-vgpu-device-plugin (``pkg/plugin/server.go``, bafde93: ``Allocate`` hands a pod's
+GPUs out for ``volcano.sh/vgpu-number`` alone, by the place of the container) and Volcano
+(``pkg/scheduler/api/devices/nvidia/vgpu``, 00a7133); Koordinator
+(``pkg/scheduler/plugins/deviceshare/utils.go``, 138d457: which resources go together).
 """
 
 from __future__ import annotations

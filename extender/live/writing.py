@@ -1,8 +1,9 @@
 """The choice of GPUs as components of other projects read it on nodes: annotations of the pod.
 
-Formats: HAMi 2.10 (``pkg/device``) and Volcano 1.13 (``pkg/scheduler/api/devices/nvidia/vgpu``):
-uuid, vendor, MiB and percent of cores by device, a colon after each device, a semicolon after or
-between the containers; gpushare (``ALIYUN_COM_GPU_MEM_*``). Koordinator's is ``koordinating``'s.
+Formats: HAMi 2.10 (``pkg/device``) and Volcano (``pkg/scheduler/api/devices/nvidia/vgpu``,
+00a7133; its device plugin's ``pkg/util/util.go``, 434eb44): uuid, vendor, MiB and percent of cores
+by device, a colon after each device, a semicolon after or between the containers; gpushare
+(``ALIYUN_COM_GPU_MEM_*``). Koordinator's is ``koordinating``'s.
 """
 
 from __future__ import annotations

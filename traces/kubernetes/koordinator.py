@@ -1,8 +1,9 @@
 """The GPUs of a node as Koordinator has them: by number, in an object ``Device`` named as the node.
 
-Koordinator 1.6 and later (``scheduling.koordinator.sh/v1alpha1``, ``apis/scheduling``): koordlet
-writes for each GPU its minor number, uuid, health and ``koordinator.sh/gpu-memory``; the node's
-own amounts are only the sum of the healthy ones.
+``scheduling.koordinator.sh/v1alpha1`` (Koordinator's ``apis/scheduling/v1alpha1/device_types.go``,
+28f6cd8): koordlet writes for each GPU its minor number, uuid, health and
+``koordinator.sh/gpu-memory``; the node's own amounts are only the sum of the healthy ones
+(``pkg/slo-controller/noderesource/plugins/gpudeviceresource``).
 """
 
 from __future__ import annotations

@@ -287,7 +287,10 @@ def test_parts_of_a_gang_have_minima_of_their_own(
         make(client, group[0], f"{project}-parts", group[1])
     pods = [ours(f"{part}-{k}", GPUS, **said[part]) for part in "ab" for k in range(2)]
     client.create_all(pods[:-1])
-    wait_for("its event", lambda: _said(client, "a-0", "1 of 2 pods of b exist"))
+    wait_for("its event", lambda: events(client, "a-0", "BayplanPending"))
+    # Another Event that says how many there are by now is not made at once.
+    missing = "1 of 2 pods of b exist"
+    wait_for("why", lambda: missing in running.page("/explain/default/a-0")["text"])
     assert not any(map(node_of, client.list("Pod", "default")))
     client.create(pods[-1])
     wait_for("all", lambda: all(map(node_of, client.list("Pod", "default"))), 30.0)

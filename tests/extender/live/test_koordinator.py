@@ -1,7 +1,7 @@
 """Shares in Koordinator's words, written for koordlet.
 
-Formats by hand, from ``apis/extension/device_share.go`` and the tests of koordlet's hook ``gpu``
-(Koordinator 1.6).
+Formats by hand, from Koordinator's ``apis/extension/device_share.go`` (0cbedd6) and the tests of
+koordlet's hook ``gpu`` (39d7596).
 """
 
 from __future__ import annotations

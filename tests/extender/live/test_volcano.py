@@ -1,7 +1,7 @@
 """Shares in Volcano's words, written for its vGPU device plugin.
 
-Formats by hand, from ``pkg/util/util.go`` of volcano-vgpu-device-plugin 1.11
-(``EncodeNodeDevices``, ``DecodePodDevices``) and ``GPUDevices.Allocate`` of Volcano 1.13.
+Formats by hand, from ``pkg/util/util.go`` of volcano-vgpu-device-plugin (434eb44:
+``EncodeNodeDevices``, ``DecodePodDevices``) and ``GPUDevices.Allocate`` of Volcano (00a7133).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Words of Volcano and Koordinator that no component of a node keeps to are refused by their key.
 
-Sources: ``Allocate`` of volcano-vgpu-device-plugin 1.11 and Volcano's user guide of its vGPUs;
-``ValidDeviceResourceCombinations`` of Koordinator 1.6.
+Sources: ``Allocate`` of volcano-vgpu-device-plugin (bafde93) and Volcano's user guide of its
+vGPUs; ``ValidDeviceResourceCombinations`` of Koordinator (138d457).
 """
 
 from __future__ import annotations
