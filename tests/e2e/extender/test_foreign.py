@@ -212,7 +212,7 @@ def test_a_gang_that_is_named_otherwise_waits_for_all_of_its_pods_too(
     names = [each["metadata"]["name"] for each in pods]
     try:
         client.create_all(pods[:-1])
-        wait_for("its event", lambda: _said(client, names[0], "3 of 4 pods exist"))
+        _explained(client, running, names[0], "3 of 4 pods exist")
         assert not any(map(node_of, client.list("Pod", "default")))
         client.create(pods[-1])
         wait_for("all", lambda: all(map(node_of, client.list("Pod", "default"))), 30.0)
@@ -287,10 +287,7 @@ def test_parts_of_a_gang_have_minima_of_their_own(
         make(client, group[0], f"{project}-parts", group[1])
     pods = [ours(f"{part}-{k}", GPUS, **said[part]) for part in "ab" for k in range(2)]
     client.create_all(pods[:-1])
-    wait_for("its event", lambda: events(client, "a-0", "BayplanPending"))
-    # Another Event that says how many there are by now is not made at once.
-    missing = "1 of 2 pods of b exist"
-    wait_for("why", lambda: missing in running.page("/explain/default/a-0")["text"])
+    _explained(client, running, "a-0", "1 of 2 pods of b exist")
     assert not any(map(node_of, client.list("Pod", "default")))
     client.create(pods[-1])
     wait_for("all", lambda: all(map(node_of, client.list("Pod", "default"))), 30.0)
@@ -477,6 +474,15 @@ def test_intels_resources_are_counted_by_node(client: Client, running: Extender)
         assert {node_of(each) for each in made.values()} == {"a", "b"}
         placed |= made
     check(client, running, [*placed, "more"])
+
+
+def _explained(client: Client, running: Extender, pod: str, part: str) -> None:
+    """Wait until a pod is said to wait for some reason.
+
+    Another Event with the number of pods that there are by now is not made at once.
+    """
+    wait_for("its event", lambda: events(client, pod, "BayplanPending"))
+    wait_for(part, lambda: part in running.page(f"/explain/default/{pod}")["text"])
 
 
 def _said(client: Client, pod: str, part: str) -> str:
