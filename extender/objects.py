@@ -9,7 +9,7 @@ that names its path.
 Sources: Kubernetes API reference 1.37 (core/v1 Pod and Node, scheduling.k8s.io/v1 PriorityClass
 and v1beta1 PodGroup and Workload, policy/v1 PodDisruptionBudget,
 resource.k8s.io/v1); the PodGroups of
-scheduler-plugins, Volcano and KAI.
+scheduler-plugins, Volcano and KAI; Koordinator's Device (scheduling.koordinator.sh/v1alpha1).
 """
 
 from __future__ import annotations
@@ -226,6 +226,31 @@ class DeviceObject(TypedDict, total=False):
     spec: Object | None
 
 
+class KoordinatorGpu(TypedDict, total=False):
+    """``spec.devices[]`` of a Device; topology and virtual functions are left out."""
+
+    type: str | None
+    id: str | None
+    minor: int | None
+    health: bool | None
+    resources: Quantities
+
+
+class DeviceSpec(TypedDict, total=False):
+    """``spec`` of a Device."""
+
+    devices: list[KoordinatorGpu] | None
+
+
+class Device(TypedDict, total=False):
+    """The devices of a node, as Koordinator has them."""
+
+    apiVersion: str | None
+    kind: str | None
+    metadata: Metadata
+    spec: DeviceSpec | None
+
+
 class ResourceClaimStatus(TypedDict, total=False):
     """``status`` of a claim; what drivers report of its devices is left out."""
 
@@ -254,6 +279,7 @@ SCHEMAS: dict[str, Any] = {
     "ResourceClaim": ResourceClaim,
     "ResourceClaimTemplate": DeviceObject,
     "DeviceClass": DeviceObject,
+    "Device": Device,
 }
 """What is kept of an object, by kind."""
 

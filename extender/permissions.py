@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from bayplan.extender.config.keys import DRA
+from bayplan.extender.config.keys import DRA, KOORDINATOR
 from bayplan.extender.service.owners import PATHS
-from bayplan.extender.watch.kinds import DEVICE_KINDS, KINDS
+from bayplan.extender.watch.kinds import DEVICE_KINDS, KINDS, OF_KOORDINATOR
 
 EVICT, NUDGE = "gangs.rollback", "state.nudge"
 HEALTH, REPARTITION = "health.quarantine", "repartition.on"
@@ -56,6 +56,7 @@ def needed(values: Mapping[str, object]) -> tuple[Right, ...]:
         HEALTH: bool(values[HEALTH]),
         REPARTITION: bool(values[REPARTITION]),
         DRA: bool(values[DRA]),
+        KOORDINATOR: bool(values[KOORDINATOR]),
         LIFT: bool(values[LIFT]),
     }
     return tuple(right for right in rights() if on.get(right.wanted_by, True))
@@ -65,7 +66,7 @@ def _reading() -> Iterator[Right]:
     for kind in KINDS:
         for verb in ("list", "watch"):
             why = f"it is not known what {kind.plural} there are"
-            key = DRA if kind in DEVICE_KINDS else ""
+            key = KOORDINATOR if kind is OF_KOORDINATOR else DRA if kind in DEVICE_KINDS else ""
             yield Right(
                 kind.group, kind.plural, verb, optional=kind.optional, wanted_by=key, why=why
             )

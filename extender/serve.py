@@ -29,6 +29,7 @@ from bayplan.extender.health.settings import Reading
 from bayplan.extender.health.sources import source_of
 from bayplan.extender.http.app import App
 from bayplan.extender.http.server import Server
+from bayplan.extender.live.settings import Live
 from bayplan.extender.repartition.configuring import repartition_settings
 from bayplan.extender.repartition.controller import Controller
 from bayplan.extender.repartition.numbers import RepartitionNumbers
@@ -42,6 +43,7 @@ from bayplan.extender.service.service import Service
 from bayplan.extender.tracing import starting as tracing
 from bayplan.extender.warming import warm, warm_queues
 from bayplan.extender.watch import Watches, followed
+from bayplan.extender.watch.kinds import Kind
 from bayplan.extender.watch.sink import Sink
 from bayplan.scheduler.queues import QueueTree
 
@@ -89,8 +91,7 @@ async def _serve(values: Values, tree: QueueTree | None) -> int:
         service.queues = Queues(service.owner, quota, settings, calls, clock, numbers)
     runner = _runner(repartition, service, ApiNodes(client, recorder), registry)
     sink: Sink = service if runner is None else Both(service, runner.controller.watched)
-    kinds = followed(devices=service.settings.live.dra)
-    watches = Watches(connection, sink, registry, kinds)
+    watches = Watches(connection, sink, registry, _kinds(service.settings.live))
     service.lacks = watches.not_ready
     rpc = _rpc(values, service, registry)
     verbs = tracing.verbs_of(service if rpc is None else rpc.verbs, service.owner, spans)
@@ -126,6 +127,11 @@ async def _close(
     await recorder.close()
     await client.close()
     await tracing.close(spans, grace_s)
+
+
+def _kinds(live: Live) -> tuple[Kind, ...]:
+    """Return what is watched."""
+    return followed(devices=live.dra, koordinator=live.koordinator)
 
 
 def _registry() -> CollectorRegistry:

@@ -35,6 +35,7 @@ SETS: dict[str, Object] = {
     "defaults": {},
     "existing": EXISTING,
     "tls": OWN_TLS,
+    "koordinator": {"config": {"devices": {"koordinator": True}}},
     "health": {"config": {"health": {"quarantine": True}}},
     "queues": {"config": {"queues": {"lift": True}}},
     "reclaim": {"config": {"queues": {"reclaim": "evict"}}},

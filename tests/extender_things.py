@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bayplan.extender.health.entries import QUARANTINED, Entry, write_entries
@@ -53,6 +53,64 @@ def hami_node(name: str, gpus: int = 2, split: int = 10) -> Object:
         gpus * split,
         annotations={"hami.io/node-nvidia-register": register},
     )
+
+
+def volcano_node(name: str, gpus: int = 2, split: int = 10, mode: str = "hami-core") -> Object:
+    """Return a Node whose GPUs Volcano's vGPU device plugin has registered."""
+    register = "".join(
+        f"GPU-{name}-{k},{split},81920,NVIDIA-NVIDIA A100,true,{mode}:" for k in range(gpus)
+    )
+    amounts = {
+        "volcano.sh/vgpu-number": str(gpus * split),
+        "volcano.sh/vgpu-memory": str(gpus * 81920),
+        "volcano.sh/vgpu-cores": str(gpus * 100),
+    }
+    said = {"volcano.sh/node-vgpu-register": register}
+    return node(name, 0, amounts=amounts, annotations=said)
+
+
+def koordinator_node(name: str, gpus: int = 2) -> Object:
+    """Return a Node of Koordinator, whose amounts are the sum of its GPUs of 80 GiB."""
+    amounts = {
+        "koordinator.sh/gpu": str(gpus * 100),
+        "koordinator.sh/gpu-core": str(gpus * 100),
+        "koordinator.sh/gpu-memory": f"{gpus * 80}Gi",
+        "koordinator.sh/gpu-memory-ratio": str(gpus * 100),
+    }
+    labels = {"node.koordinator.sh/gpu-model": "NVIDIA-A100-SXM4-80GB"}
+    return node(name, 0, amounts=amounts, labels=labels)
+
+
+def device(
+    name: str, *minors: int, sick: Iterable[int] = (), labels: Mapping[str, str] | None = None
+) -> Object:
+    """Return the Device of a node, with GPUs by minor number, and labels of the GPUs."""
+    resources = {
+        "koordinator.sh/gpu-core": "100",
+        "koordinator.sh/gpu-memory": "80Gi",
+        "koordinator.sh/gpu-memory-ratio": "100",
+    }
+    said = {"node.koordinator.sh/gpu-model": "NVIDIA-A100-SXM4-80GB"}
+    return {
+        "apiVersion": "scheduling.koordinator.sh/v1alpha1",
+        "kind": "Device",
+        "metadata": {
+            "name": name,
+            "labels": said | {f"node.koordinator.sh/gpu-{k}": v for k, v in (labels or {}).items()},
+        },
+        "spec": {
+            "devices": [
+                {
+                    "type": "gpu",
+                    "id": f"GPU-{name}-{minor}",
+                    "minor": minor,
+                    "health": minor not in set(sick),
+                    "resources": resources,
+                }
+                for minor in minors
+            ]
+        },
+    }
 
 
 def pod(name: str, gpus: int = 1, *, at: str = "", **more: Any) -> Object:

@@ -17,8 +17,13 @@ _WITHOUT = {
     "preempt": "kube-scheduler evicts by numbers of devices, gangs in part",
 }
 """What it means that a verb is left out which need not be there."""
-OF_HAMI = (keys.HAMI_MEMORY, keys.HAMI_PERCENT, keys.HAMI_CORES)
-"""What pods ask of HAMi beside GPUs. No node has it: it is in the register."""
+ON_NO_NODE = {
+    "devices.hami": (keys.HAMI_MEMORY, keys.HAMI_PERCENT, keys.HAMI_CORES),
+    "devices.volcano": (keys.VOLCANO_PERCENT,),
+    "devices.koordinator": (keys.KOORD_SHARED,),
+}
+"""What pods may ask for and no node need have, by the key that lets them."""
+_MAY_HIDE = frozenset(name for names in ON_NO_NODE.values() for name in names)
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -79,7 +84,7 @@ def of_pods(entry: Object, config: Object, facts: Facts) -> Iterator[Finding]:
     hidden = [
         name
         for name, each in managed.items()
-        if each.get("ignoredByScheduler") and name not in OF_HAMI
+        if each.get("ignoredByScheduler") and name not in _MAY_HIDE
     ]
     if hidden:
         yield warning(
@@ -91,13 +96,15 @@ def of_pods(entry: Object, config: Object, facts: Facts) -> Iterator[Finding]:
                " come here")  # fmt: skip
 
 
-def of_shares(entry: Object, config: Object) -> Iterator[Finding]:
-    """Yield what HAMi's pods ask for and kube-scheduler looks for on nodes, where nobody has it.
+def of_shares(entry: Object, config: Object, key: str) -> Iterator[Finding]:
+    """Yield what pods ask for and kube-scheduler looks for on nodes, where nobody has it.
 
     Parameters
     ----------
     entry, config
         The entry of ``extenders``, and all of kube-scheduler's configuration.
+    key
+        One of ``ON_NO_NODE``, which is on.
     """
     ignored = {
         str(each.get("name"))
@@ -105,11 +112,11 @@ def of_shares(entry: Object, config: Object) -> Iterator[Finding]:
         if each.get("ignoredByScheduler")
     }
     for profile in objects_in(config.get("profiles")) or [{}]:
-        seen = [name for name in OF_HAMI if name not in ignored | _ignored_by(profile)]
+        seen = [name for name in ON_NO_NODE[key] if name not in ignored | _ignored_by(profile)]
         if seen:
             yield error(
-                "NodeResourcesFit", f"devices.hami is on, and the profile {name_of(profile)} looks"
-                f" for {some(seen)} on nodes, which have none: such pods wait for ever",
+                "NodeResourcesFit", f"{key} is on, and the profile {name_of(profile)} looks for"
+                f" {some(seen)} on nodes, which have none: such pods wait for ever",
                 "name it in ignoredResources of its NodeResourcesFitArgs",
             )  # fmt: skip
 

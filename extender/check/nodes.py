@@ -12,10 +12,15 @@ from bayplan.traces.kubernetes.nodes import read_node
 from bayplan.traces.kubernetes.objects import Object, dict_of, metadata_of, name_of
 from bayplan.traces.kubernetes.types import Problem
 
-GPU_PREFIXES = (keys.GPU, keys.MIG_PREFIX, keys.ALIYUN)
+GPU_PREFIXES = (keys.GPU, keys.MIG_PREFIX, keys.ALIYUN, "volcano.sh/vgpu-", keys.KOORD_GPU)
 """Resources that pods ask for GPUs by begin so."""
 NO_MIG = ("", "all-disabled")
-WITH_DRIVERS = {Way.HAMI: ("devices.hami", "HAMi"), Way.ALIYUN: ("devices.gpushare", "gpushare")}
+WITH_DRIVERS = {
+    Way.HAMI: ("devices.hami", "HAMi"),
+    Way.VOLCANO: ("devices.volcano", "Volcano"),
+    Way.ALIYUN: ("devices.gpushare", "gpushare"),
+    Way.KOORDINATOR: ("devices.koordinator", "Koordinator"),
+}
 
 
 def gpu_resources(nodes: Sequence[Object]) -> list[str]:

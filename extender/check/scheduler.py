@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from bayplan.extender.check.calling import name_of, of_calls, of_pods, of_shares, ours, schedulers
+from bayplan.extender.check.calling import (
+    ON_NO_NODE,
+    name_of,
+    of_calls,
+    of_pods,
+    of_shares,
+    ours,
+    schedulers,
+)
 from bayplan.extender.check.findings import Facts, Finding, error, note, some, warning
 from bayplan.extender.check.scheduler_file import number
 from bayplan.extender.check.scoring import least_weight
@@ -36,8 +44,9 @@ def of_scheduler(config: Object, values: Mapping[str, object], facts: Facts) -> 
         return
     yield from of_calls(entry, values)
     yield from of_pods(entry, config, facts)
-    if values["devices.hami"]:
-        yield from of_shares(entry, config)
+    for key in ON_NO_NODE:
+        if values[key]:
+            yield from of_shares(entry, config, key)
     if entry.get("prioritizeVerb"):
         yield from _weight(config, entry)
     yield from _sampling(config, facts)

@@ -9,6 +9,9 @@ from bayplan.extender.health.settings import CONDITIONS, XIDS
 DRA = "devices.dra"
 """The key that lets pods have claims of devices."""
 
+KOORDINATOR = "devices.koordinator"
+"""The key that lets pods have shares in Koordinator's words."""
+
 BOOL, WHOLE, NUMBER, TEXT = "true or false", "a whole number", "a number", "a text in quotes"
 
 
@@ -80,6 +83,10 @@ KEYS: tuple[Key, ...] = (
         choices=("report", "evict")),
     Key("devices", "hami", BOOL, False, "HAMi's; its own scheduler must not run"),
     Key("devices", "gpushare", BOOL, False, "gpushare's; its own extender must not run"),
+    Key("devices", "volcano", BOOL, False, "Volcano's, of its vGPUs in mode hami-core; Volcano's"
+        " scheduler must not place such pods"),
+    Key("devices", "koordinator", BOOL, False, "Koordinator's koordlet; koord-scheduler must not"
+        " place such pods; needs leave to watch its Devices"),
     Key("devices", "dra", BOOL, True, "drivers of dynamic resource allocation: pods with claims go"
         " to nodes whose devices do; false: they are refused"),
     Key("queues", "file", TEXT, "", "file (TOML) with the tables [queues.NAME], such as that of a"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bayplan.extender.config.health import health_settings
-from bayplan.extender.config.keys import DRA
+from bayplan.extender.config.keys import DRA, KOORDINATOR
 from bayplan.extender.config.reading import Values
 from bayplan.extender.http.settings import HttpSettings, TlsSettings
 from bayplan.extender.live.settings import Gangs, Live, Rollback
@@ -73,6 +73,8 @@ def service_settings(values: Values, queues: QueueTree | None = None) -> Service
         at_filter=bool(values["placement.at_filter"]),
         hami=bool(values["devices.hami"]),
         gpushare=bool(values["devices.gpushare"]),
+        volcano=bool(values["devices.volcano"]),
+        koordinator=bool(values[KOORDINATOR]),
         dra=bool(values[DRA]),
         gangs=gangs,
         health=None if health is None else health.judging,

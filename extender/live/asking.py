@@ -23,6 +23,13 @@ BEST = 10
 _KNOWN = max(reason.value for reason in Reason)
 _UNKNOWN, _OTHER, _UNENFORCED = _KNOWN + 1, _KNOWN + 2, _KNOWN + 3
 _TEXTS = {reason.value: reason.text for reason in Reason}
+_TOLD = {
+    Way.HAMI: ("HAMi's", "hami", "device plugin"),
+    Way.ALIYUN: ("gpushare's", "gpushare", "device plugin"),
+    Way.VOLCANO: ("Volcano's", "volcano", "device plugin"),
+    Way.KOORDINATOR: ("Koordinator's", "koordinator", "koordlet"),
+}
+"""Whose words a pod uses, the key that lets it, and who is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +51,8 @@ def objection(seen: Seen, settings: Live) -> str:
         return seen.problem
     if seen.claims and not settings.dra:
         return "spec.resourceClaims: claims of devices are not looked at: set devices.dra = true"
-    if seen.way is Way.HAMI and not settings.hami:
-        return _off("HAMi's", "hami")
-    if seen.way is Way.ALIYUN and not settings.gpushare:
-        return _off("gpushare's", "gpushare")
-    if seen.way in (Way.VOLCANO, Way.KOORDINATOR):
-        return f"asks in the words of {seen.way.value}, whose own scheduler has to choose the GPU"
+    if seen.way is not None and not settings.tells(seen.way):
+        return _off(*_TOLD[seen.way])
     return ""
 
 
@@ -66,7 +69,7 @@ def filtered(mirror: Mirror, engine: Engine, seen: Seen, among: Candidates) -> F
     codes[:-1] = np.where(fits, 0, np.where(found, found, _OTHER))
     if (giving := mirror.giving(seen)) is not None:
         codes[:-1][~giving] = _UNENFORCED
-    return FilterAnswer(among.names, codes[among.rows], _whys(seen.way))
+    return FilterAnswer(among.names, codes[among.rows], _whys(seen.way, mirror.reserved))
 
 
 def best(mirror: Mirror, engine: Engine, seen: Seen, among: Candidates, now_s: float) -> Decision:
@@ -102,18 +105,18 @@ def mask(mirror: Mirror, seen: Seen | None, among: Candidates) -> BoolArray:
 
 
 @lru_cache(maxsize=16)
-def _whys(way: Way | None) -> tuple[Why, ...]:
+def _whys(way: Way | None, reserved: tuple[Way, ...]) -> tuple[Why, ...]:
     """Return the reasons by code, from 1: the engine's, then ours."""
     return (
         *(Why(_TEXTS.get(n, ""), lasting=n < FIRST_SHORTAGE) for n in range(1, _KNOWN + 1)),
         Why("the node is not known yet"),
         Why("the node does not suit another of the pod's wishes"),
-        Why(missing(way), lasting=True),
+        Why(missing(way, reserved), lasting=True),
     )
 
 
-def _off(whose: str, key: str) -> str:
+def _off(whose: str, key: str, told: str) -> str:
     return (
-        f"asks for a share in {whose} words, and the choice of GPUs is not written for its device"
-        f" plugin: set devices.{key} = true, or leave such pods to its own scheduler"
+        f"asks for a share in {whose} words, and the choice of GPUs is not written for its {told}:"
+        f" set devices.{key} = true, or leave such pods to its own scheduler"
     )

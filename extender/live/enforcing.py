@@ -7,11 +7,13 @@ one. Annotations alone (KAI) are kept by that project's own binder, which does n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 
+from bayplan.extender.live.wording import check_koordinator, check_volcano
 from bayplan.traces.kubernetes import keys
 from bayplan.traces.kubernetes.objects import Object, dict_of, metadata_of, objects_in
-from bayplan.traces.kubernetes.registry import HAMI_REGISTER, VOLCANO_REGISTER
+from bayplan.traces.kubernetes.registry import HAMI_REGISTER, VOLCANO_REGISTER, is_hami_core
 from bayplan.traces.kubernetes.resources import BadField
 
 
@@ -67,10 +69,14 @@ def way_of(spec: Object, annotations: Object) -> Way | None:
                 " gpumem-percentage or gpucores",
             )
     if any(name.startswith(keys.VOLCANO) for name in names):
+        if not spec.get("nodeName"):
+            check_volcano(spec, annotations)
         return Way.VOLCANO
     if any(name.startswith(keys.ALIYUN) for name in names):
         return Way.ALIYUN
     if any(name.startswith(keys.KOORD) for name in names):
+        if not spec.get("nodeName"):
+            check_koordinator(spec, annotations)
         return Way.KOORDINATOR
     return Way.PLUGIN if keys.GPU_TOPOLOGY in annotations and keys.GPU in names else None
 
@@ -127,7 +133,7 @@ def ways_on(node: Object) -> frozenset[Way]:
     found = set()
     if annotations.get(HAMI_REGISTER):
         found.add(Way.HAMI)
-    if annotations.get(VOLCANO_REGISTER):
+    if is_hami_core(str(annotations.get(VOLCANO_REGISTER) or "")):
         found.add(Way.VOLCANO)
     if keys.ALIYUN_COUNT in amounts:
         found.add(Way.ALIYUN)
@@ -138,19 +144,24 @@ def ways_on(node: Object) -> frozenset[Way]:
     return frozenset(found)
 
 
-def missing(way: Way | None) -> str:
+def missing(way: Way | None, others: Sequence[Way] = (Way.HAMI,)) -> str:
     """Return why a node does not do that does not enforce a share, or enforces only shares.
 
     Parameters
     ----------
     way
         How the pod asks; None: for whole GPUs.
+    others
+        Who gives out GPUs where such a pod does not go.
     """
-    if way is None:
+    if way is None and tuple(others) == (Way.HAMI,):
         return (
             f"{Way.HAMI.value} gives GPUs there to pods whose GPUs are written for it:"
             " set devices.hami = true"
         )
+    if way is None:
+        names = " or ".join(each.value for each in others)
+        return f"{names} gives GPUs there, to pods that ask in its own words"
     if way is Way.PLUGIN:
         return f"nothing there keeps the GPUs together: {way.value} does not give them out"
     return f"nothing on the node enforces the share: {way.value} is not registered there"

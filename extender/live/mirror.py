@@ -22,7 +22,7 @@ from bayplan.scheduler.errors import Conflict
 from bayplan.scheduler.events import Bound, Gone, Held, NodeChanged, NodeGone, NodeUp
 from bayplan.scheduler.types import ANONYMOUS, Decision, Node, Placement, Request
 from bayplan.traces.kubernetes.nodes import NodeFacts
-from bayplan.traces.kubernetes.objects import Object
+from bayplan.traces.kubernetes.objects import Object, metadata_of
 from bayplan.traces.kubernetes.placing import Groups, bind_pod, squeeze_in
 from bayplan.traces.kubernetes.reader import hint_of
 from bayplan.traces.kubernetes.resources import BadField
@@ -55,8 +55,8 @@ class Mirror:
         Until when room is kept for a pod that is not bound.
     n_released, n_node_changes
         How often there may have been room that was not, and nodes came or left.
-    writes_for_hami
-        Whether HAMi's device plugin is told which GPUs pods have.
+    reserved
+        Who gives out GPUs where pods that ask for whole ones of NVIDIA's device plugin do not go.
     claiming
         Pods with claims of devices, but for those whose claims are known to have theirs.
     provisional
@@ -78,7 +78,7 @@ class Mirror:
         self._on_node: dict[str, dict[str, None]] = {}
         self._crowded: dict[str, dict[str, str]] = {}
         self._vague: dict[str, set[str]] = {}
-        self.writes_for_hami = True
+        self.reserved: tuple[Way, ...] = ()
         self._index: tuple[int, Index, IntArray] | None = None
         self._enforcing: dict[Way, tuple[tuple[int, int], BoolArray]] = {}
         self._n_named = self._n_selecting = 0
@@ -110,9 +110,12 @@ class Mirror:
         """Return which rows (n_rows,) give out what a pod asks for in its words; None: all."""
         if seen.way is not None:
             return self.enforcing(seen.way)
-        if not seen.asking or self.writes_for_hami:
+        if not seen.asking or not self.reserved:
             return None
-        shares = self.enforcing(Way.HAMI)
+        first, *others = self.reserved
+        shares = self.enforcing(first)
+        for way in others:
+            shares = shares | self.enforcing(way)
         return ~shares if shares.any() else None
 
     def is_bound(self, uid: str) -> bool:
@@ -142,6 +145,14 @@ class Mirror:
         self.put_node(facts, now_s)
         if read_anew:
             self._read_dependent(now_s)
+
+    def renumber(self, node: Object, now_s: float) -> None:
+        """Let a node be read anew whose GPUs Koordinator may have under other numbers by now."""
+        name = str(metadata_of(node).get("name") or "")
+        minors = self.reader.nodes[name].gpus.minors
+        self.see_node(node, now_s)
+        if self.reader.nodes[name].gpus.minors != minors and name in self.cluster.nodes:
+            self._replace_node(self.reader.nodes[name].node, now_s)
 
     def forget_node(self, name: str, now_s: float) -> None:
         """Let a node be gone, with what was held or assumed there."""
@@ -271,7 +282,7 @@ class Mirror:
         try:
             self.cluster.apply(NodeChanged(node))
         except Conflict:  # other GPUs, while some are in use
-            self._replace_node(node, now_s)
+            self._replace_node(facts.node, now_s)
         else:
             if set(node.unhealthy) - set(before.unhealthy) or self._closed_as_sick(before, node):
                 for uid in self._holders(node.name):  # whoever has not come yet is asked for anew

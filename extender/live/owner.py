@@ -28,6 +28,7 @@ from bayplan.extender.live.dra.inventory import KINDS as DEVICE_KINDS
 from bayplan.extender.live.dra.judged import Judged
 from bayplan.extender.live.dra.steering import Steering
 from bayplan.extender.live.enforcing import Way
+from bayplan.extender.live.koordinator import Inventory
 from bayplan.extender.live.mirror import Mirror
 from bayplan.extender.live.plans import POD_GROUPS, NoPlan, Plan, Plans
 from bayplan.extender.live.quota import Quota, is_vague
@@ -36,6 +37,7 @@ from bayplan.extender.live.settings import Live
 from bayplan.extender.names import NodeNames
 from bayplan.extender.objects import version_of
 from bayplan.extender.verbs import FilterAnswer, Scores, Victims, Why
+from bayplan.extender.watch.kinds import KOORDINATOR_DEVICES
 from bayplan.scheduler.arrays import BoolArray
 from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.errors import InvalidRequest, StateError
@@ -46,6 +48,7 @@ from bayplan.traces.kubernetes.objects import Object, metadata_of, name_of
 from bayplan.traces.kubernetes.resources import BadField
 
 NODE, POD, BUDGET = "Node", "Pod", "PodDisruptionBudget"
+DEVICE = KOORDINATOR_DEVICES
 NEEDED = (NODE, POD)
 """Kinds without which nothing can be answered."""
 
@@ -96,7 +99,9 @@ class Owner:
     def __init__(self, settings: Live) -> None:
         self.settings = settings
         self.mirror = Mirror()
-        self.mirror.writes_for_hami = settings.hami
+        self.mirror.reserved = settings.reserved
+        if settings.koordinator:
+            self.mirror.reader.koordinator = Inventory()
         if settings.health is not None:
             self.mirror.reader.health = Marker(settings.health)
         policy = make_policy(settings.placement)
@@ -147,6 +152,8 @@ class Owner:
         elif kind in POD_GROUPS:
             self.plans.see_pod_group(kind, thing)
             self._whole.clear()
+        elif kind == DEVICE and (devices := self.mirror.reader.koordinator) is not None:
+            self._renumber(devices.see(thing), now_s)
 
     def deleted(self, kind: str, thing: Object, now_s: float) -> None:
         """Let an object be gone."""
@@ -489,12 +496,16 @@ class Owner:
         giving = self.mirror.giving(seen)
         return giving is None or bool(giving[self.mirror.cluster.row(node)])
 
-    def by_hami(self, uid: str, node: str) -> bool:
-        """Whether HAMi's device plugin is the one that gives a pod its GPUs on a node."""
+    def giver(self, uid: str, node: str) -> Way | None:
+        """Return whose device plugin gives a pod its GPUs on a node, one pod at a time.
+
+        None: nobody's, or that of somebody who takes many at a time.
+        """
         seen = self.mirror.pods.get(uid)
-        if seen is None or not (seen.way is Way.HAMI or seen.asking):
-            return False
-        return self.mirror.reader.enforces(node, Way.HAMI)
+        if seen is None or not (seen.asking or seen.way in (Way.HAMI, Way.VOLCANO)):
+            return None
+        way = Way.HAMI if seen.asking else seen.way
+        return way if way is not None and self.mirror.reader.enforces(node, way) else None
 
     def _is(self, node: str, among: Candidates) -> BoolArray:
         """Return which candidates are a node (len(names),)."""
@@ -575,6 +586,9 @@ class Owner:
             return self.mirror.reader.budget_names
         if kind in DEVICE_KINDS:
             return self.steering.inventory.known(kind)
+        if kind == DEVICE:
+            devices = self.mirror.reader.koordinator
+            return set() if devices is None else {*devices.devices, *devices.problems}
         return set(self.plans.pod_groups.get(kind, ()))
 
     def _forget(self, kind: str, name: str, now_s: float) -> None:
@@ -593,10 +607,17 @@ class Owner:
         elif kind in POD_GROUPS:
             self.plans.pod_groups.get(kind, {}).pop(name, None)
             self._whole.clear()
+        elif kind == DEVICE and (devices := self.mirror.reader.koordinator) is not None:
+            self._renumber(devices.forget(name), now_s)
+
+    def _renumber(self, node: Object | None, now_s: float) -> None:
+        """Read a node anew whose Device has changed; None: it is not known yet, or has none."""
+        if node is not None:
+            self.mirror.renumber(node, now_s)
 
 
 def _key(kind: str, thing: Object) -> str:
-    if kind == NODE:
+    if kind in (NODE, DEVICE):
         return str(metadata_of(thing).get("name") or "")
     if kind in DEVICE_KINDS:
         return name_of(thing)

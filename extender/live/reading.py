@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from bayplan.extender.health.marking import Marker
 from bayplan.extender.live.enforcing import Way, asking, way_of, ways_on
+from bayplan.extender.live.koordinator import Inventory
 from bayplan.scheduler.types import Request
 from bayplan.traces.kubernetes import keys
 from bayplan.traces.kubernetes.budgets import Budgets, read_budgets
@@ -29,6 +30,9 @@ _KEPT_OF_SPEC = ("schedulingGroup", "workloadRef")
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _BY_CLUSTER = (keys.HAMI_TYPES, keys.HAMI_NOT_TYPES, keys.GPU_MODELS)
 """Annotations whose meaning depends on which GPUs the cluster has."""
+
+_BY_CONTAINER = (Way.HAMI, Way.VOLCANO, Way.ALIYUN)
+"""Ways in which it matters later which containers ask, or what a unit is."""
 
 _GIB_MIB = 1024
 
@@ -93,6 +97,8 @@ class Reader:
         kinds of GPUs are not, either.
     health
         Reads what nodes say of sick GPUs; None: nobody does.
+    koordinator
+        The GPUs of Koordinator's Devices; None: nobody looks at these.
     """
 
     nodes: dict[str, NodeFacts] = field(default_factory=dict)
@@ -107,6 +113,7 @@ class Reader:
     _budgets: dict[str, Object] = field(default_factory=dict)
     _budgets_read: bool = True
     health: Marker | None = None
+    koordinator: Inventory | None = None
 
     def see_node(self, thing: Object) -> tuple[NodeFacts, bool]:
         """Return a node, and whether what some pods ask for has to be read anew.
@@ -117,13 +124,14 @@ class Reader:
             The Node object.
         """
         problems: list[Problem] = []
-        facts = read_node(thing, problems)
+        facts, ways = read_node(thing, problems), ways_on(thing)
+        if self.koordinator is not None:
+            facts, ways = self.koordinator.see_node(thing, facts, ways, problems)
         if self.health is not None:
             facts = self.health.see(thing, facts, problems)
         name = facts.node.name
         before = self.nodes.get(name)
         self.nodes[name] = facts
-        ways = ways_on(thing)
         self.n_way_changes += ways != self._ways.get(name)
         self._ways[name] = ways
         self.problems.pop(name, None)
@@ -143,6 +151,8 @@ class Reader:
         self.problems.pop(name, None)
         if self.health is not None:
             self.health.forget(name)
+        if self.koordinator is not None:
+            self.koordinator.forget_node(name)
         return self._count(self.nodes.pop(name, None), None)
 
     def enforces(self, name: str, way: Way) -> bool:
@@ -339,7 +349,7 @@ def _claims(member: Member, status: Object) -> tuple[PodClaim, ...]:
 
 def _is_looked_at_again(member: Member, way: Way | None) -> bool:
     """Whether what a pod asks for depends on the cluster's GPUs, or its GPUs are written on it."""
-    return way in (Way.HAMI, Way.ALIYUN) or any(key in member.annotations for key in _BY_CLUSTER)
+    return way in _BY_CONTAINER or any(key in member.annotations for key in _BY_CLUSTER)
 
 
 def _slim(member: Member) -> Member:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from bayplan.extender.health.settings import Judging
+from bayplan.extender.live.enforcing import Way
 from bayplan.scheduler.queues import QueueTree
 
 
@@ -51,9 +52,9 @@ class Live:
         waits for a call and for a binding, so that a hold outlives them.
     at_filter
         Whether filter leaves the chosen node alone: kube-scheduler asks for no scores then.
-    hami, gpushare
-        Whether the choice of GPUs is written where the device plugins of these projects read it.
-        Their own schedulers must not run then.
+    hami, gpushare, volcano, koordinator
+        Whether the choice of GPUs is written where the device plugins of these projects read it,
+        or Koordinator's koordlet. Their own schedulers must not run then.
     dra
         Whether pods with claims of devices are steered; else they are refused.
     gangs
@@ -70,7 +71,34 @@ class Live:
     at_filter: bool = False
     hami: bool = False
     gpushare: bool = False
+    volcano: bool = False
+    koordinator: bool = False
     dra: bool = True
     gangs: Gangs = field(default_factory=Gangs)
     health: Judging | None = None
     queues: QueueTree | None = None
+
+    def tells(self, way: Way) -> bool:
+        """Whether who enforces shares on a node is told which GPUs a pod is to have.
+
+        Parameters
+        ----------
+        way
+            Who that is.
+        """
+        return {
+            Way.HAMI: self.hami,
+            Way.ALIYUN: self.gpushare,
+            Way.VOLCANO: self.volcano,
+            Way.KOORDINATOR: self.koordinator,
+        }.get(way, True)
+
+    @property
+    def reserved(self) -> tuple[Way, ...]:
+        """Who gives out GPUs where pods that ask for whole ones of NVIDIA's plugin do not go.
+
+        HAMi's plugin refuses such pods unless it is told which they have. Beside Volcano's and
+        Koordinator's GPUs NVIDIA's plugin would give out the same ones a second time.
+        """
+        others = [way for way in (Way.VOLCANO, Way.KOORDINATOR) if self.tells(way)]
+        return (*others,) if self.hami else (Way.HAMI, *others)

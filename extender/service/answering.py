@@ -42,14 +42,15 @@ class Answering:
         return {key: self._with_refusal(self._with_turn(found[key])) for key in questions}
 
     def _with_turn(self, brief: Brief) -> Brief:
-        """Add whom a pod waits for where HAMi's device plugin takes one at a time."""
+        """Add whom a pod waits for where a device plugin takes one at a time."""
         if brief.kind is not Kind.POD or brief.state not in (State.KEPT, State.FITS):
             return brief
         (node,) = brief.nodes
         first = self._binder.giving.get(node, "")
-        if first in ("", brief.name) or not self._owner.by_hami(brief.name, node):
+        giver = self._owner.giver(brief.name, node)
+        if first in ("", brief.name) or giver is None:
             return brief
-        why = f"node {name(node)} gives devices to pod {name(first)} first: HAMi's device plugin"
+        why = f"node {name(node)} gives devices to pod {name(first)} first: {giver.value}"
         return replace(brief, why=f"{why} takes one pod at a time")
 
     def _with_refusal(self, brief: Brief) -> Brief:

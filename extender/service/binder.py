@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 
 from bayplan.extender.live.owner import Owner, Ready, Refused
 from bayplan.extender.live.plans import Plan
-from bayplan.extender.live.writing import chosen, is_allocating
+from bayplan.extender.live.writing import bound_at_s, chosen, is_allocating
 from bayplan.extender.service.barrier import Barrier
 from bayplan.extender.service.calls import CallFailed, Calls, PodName, Sure
 from bayplan.extender.service.settings import Service
@@ -17,7 +17,7 @@ from bayplan.extender.service.settings import Service
 LOG = logging.getLogger("bayplan.extender.bind")
 
 ALLOCATION_S = 300.0
-"""How long HAMi's device plugin may take to give a pod its devices (its own lock lasts as long)."""
+"""How long a device plugin may take to give a pod its devices (HAMi's own lock lasts as long)."""
 
 ASK_AGAIN_S = 2.0
 """How often it is asked where a pod is whose binding may have happened."""
@@ -45,7 +45,7 @@ class Binder:
     Attributes
     ----------
     giving
-        The pod that HAMi's device plugin gives devices to, by node.
+        The pod that the device plugin of HAMi or Volcano gives devices to, by node.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Binder:
             return came.why
         if isinstance(came, Plan) and (why := await self._pass(came, pod)):
             return why
-        if self._owner.by_hami(pod.key, node):
+        if self._owner.giver(pod.key, node) is not None:
             return await self._bind_in_turn(pod, node)
         return await self._bind(pod, node)
 
@@ -100,12 +100,9 @@ class Binder:
         return True
 
     async def _bind_in_turn(self, pod: PodName, node: str) -> str:
-        """Bind to a node of HAMi: its device plugin takes any pod that is to be allocated."""
+        """Bind to a node whose device plugin takes any pod that is to be allocated."""
         lock = self._locks.setdefault(node, asyncio.Lock())
-        try:
-            async with asyncio.timeout(self._settings.bind_wait_s):
-                await lock.acquire()
-        except TimeoutError:
+        if not await self._take_turn(pod, node, lock):
             return f"node {node} is giving devices to another pod"
         self.giving[node] = pod.key
         try:
@@ -118,6 +115,31 @@ class Binder:
         else:
             self._spawn(self._release_when_allocated(pod, node, lock))
         return why
+
+    async def _take_turn(self, pod: PodName, node: str, lock: asyncio.Lock) -> bool:
+        """Wait until no other pod is given devices on a node; return whether that was in time."""
+        try:
+            async with asyncio.timeout(self._settings.bind_wait_s):
+                await lock.acquire()
+                try:
+                    while self._is_giving(pod, node):
+                        await asyncio.sleep(_LOOK_S)
+                except BaseException:
+                    lock.release()
+                    raise
+        except TimeoutError:
+            return False
+        return True
+
+    def _is_giving(self, pod: PodName, node: str) -> bool:
+        """Whether a pod that was bound before we were started has still to get its devices."""
+        since_s = time.time() - ALLOCATION_S
+        return any(
+            is_allocating(said) and bound_at_s(said) > since_s
+            for seen in self._owner.mirror.there(node)
+            if seen.uid != pod.key
+            for said in [seen.facts.member.annotations]
+        )
 
     async def _release_when_allocated(self, pod: PodName, node: str, lock: asyncio.Lock) -> None:
         until_s = self._clock() + ALLOCATION_S
@@ -157,8 +179,8 @@ class Binder:
         if placement is None or facts is None:
             return {}
         seen = self._owner.mirror.pods[pod.key]
-        by_hami = self._owner.by_hami(pod.key, placement.node)
-        return chosen(seen, placement, facts.gpus, time.time(), by_hami=by_hami)
+        giver = self._owner.giver(pod.key, placement.node)
+        return chosen(seen, placement, facts.gpus, time.time(), giver=giver)
 
     async def _after_failure(self, pod: PodName, node: str, failed: CallFailed) -> str:
         """Find out whether a write that failed has happened, and take back what has not."""

@@ -229,7 +229,7 @@ def _candidates(owner: Owner, seen: Seen) -> tuple[BoolArray | None, str]:
     """Return which rows (n_rows,) do for what a pod wants of devices, and why others do not."""
     if seen.claims:
         return owner.steering.nodes_for(seen)
-    return owner.mirror.giving(seen), missing(seen.way)
+    return owner.mirror.giving(seen), missing(seen.way, owner.mirror.reserved)
 
 
 def _left_out(owner: Owner, nodes: BoolArray | None, others: str) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ _OF_PROJECTS = (
 """API groups and versions of the PodGroups that clusters have of other projects."""
 RESOURCE_SLICES, RESOURCE_CLAIMS = "ResourceSlice", "ResourceClaim"
 RESOURCE_TEMPLATES, DEVICE_CLASSES = "ResourceClaimTemplate", "DeviceClass"
+KOORDINATOR_DEVICES = "Device"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,16 @@ DEVICE_KINDS = (
 )
 """Those of dynamic resource allocation, which are watched with ``devices.dra``."""
 
+OF_KOORDINATOR = Kind(
+    KOORDINATOR_DEVICES,
+    KOORDINATOR_DEVICES,
+    "scheduling.koordinator.sh",
+    ("v1alpha1",),
+    "devices",
+    optional=True,
+)
+"""Which GPUs nodes of Koordinator have; watched with ``devices.koordinator``."""
+
 KINDS = (
     Kind(NODES, "Node", "", ("v1",), "nodes"),
     Kind(PRIORITY_CLASSES, "PriorityClass", GROUPS, ("v1",), "priorityclasses"),
@@ -90,6 +101,7 @@ KINDS = (
     ),
     Kind(BUDGETS, "PodDisruptionBudget", "policy", ("v1",), "poddisruptionbudgets"),
     *DEVICE_KINDS,
+    OF_KOORDINATOR,
     # What a pod asks for is read by the GPUs that there are, its priority by its class.
     Kind(
         PODS,
@@ -103,6 +115,7 @@ KINDS = (
             NODES,
             PRIORITY_CLASSES,
             POD_GROUPS,
+            KOORDINATOR_DEVICES,
             *(f"PodGroup.{group}" for group, _ in _OF_PROJECTS),
         ),
     ),
@@ -110,12 +123,17 @@ KINDS = (
 """All kinds, in the order in which they are first listed."""
 
 
-def followed(*, devices: bool) -> tuple[Kind, ...]:
+def followed(*, devices: bool, koordinator: bool = False) -> tuple[Kind, ...]:
     """Return the kinds that are watched.
 
     Parameters
     ----------
     devices
         Whether those of dynamic resource allocation are among them.
+    koordinator
+        Whether Koordinator's Devices are.
     """
-    return tuple(kind for kind in KINDS if devices or kind not in DEVICE_KINDS)
+    off = () if devices else DEVICE_KINDS
+    return tuple(
+        kind for kind in KINDS if kind not in off and (koordinator or kind is not OF_KOORDINATOR)
+    )

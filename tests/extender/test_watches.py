@@ -20,7 +20,9 @@ from bayplan.extender.watch.kinds import (
     BUDGETS,
     DEVICE_KINDS,
     KINDS,
+    KOORDINATOR_DEVICES,
     NODES,
+    OF_KOORDINATOR,
     POD_GROUPS,
     PODS,
     followed,
@@ -99,7 +101,7 @@ def test_pods_are_listed_after_what_they_are_read_by(stub: Stub, tmp_path: Path)
     begun = calls.index(("replacing", PODS))
     (pods,) = (kind for kind in KINDS if kind.name == PODS)
     groups = {kind.name for kind in KINDS if kind.kind == "PodGroup"}
-    assert set(pods.after) == {NODES, "PriorityClass", *groups}
+    assert set(pods.after) == {NODES, "PriorityClass", KOORDINATOR_DEVICES, *groups}
     assert all(calls.index(("replaced", name)) < begun for name in pods.after)
 
 
@@ -138,13 +140,15 @@ def test_many_kinds_are_listed_in_pages_at_the_same_time(stub: Stub, tmp_path: P
         PLUGIN_POD_GROUPS: 700,
         POD_GROUPS: 0,
         PODS: 5,
-        **dict.fromkeys((kind.name for kind in DEVICE_KINDS), 0),  # their API is not served
+        # Their APIs are not served.
+        **dict.fromkeys((kind.name for kind in (*DEVICE_KINDS, OF_KOORDINATOR)), 0),
     }
 
 
 def test_kinds_of_devices_are_followed_only_where_that_is_wished() -> None:
-    assert followed(devices=True) == KINDS
-    assert {*KINDS} - {*followed(devices=False)} == {*DEVICE_KINDS}
+    assert followed(devices=True, koordinator=True) == KINDS
+    assert {*KINDS} - {*followed(devices=False, koordinator=True)} == {*DEVICE_KINDS}
+    assert {*KINDS} - {*followed(devices=True)} == {OF_KOORDINATOR}
 
 
 def test_a_pod_that_finishes_is_deleted(stub: Stub, tmp_path: Path) -> None:

@@ -114,8 +114,7 @@ def _hami_isolations(annotations: Object) -> tuple[Isolation, ...]:
 
 
 def _volcano(spec: Object, annotations: Object, wanted: Amounts) -> Asks:
-    names = keys.VOLCANO_NUMBER, keys.VOLCANO_MEMORY, keys.VOLCANO_PERCENT, keys.VOLCANO_CORES
-    return _by_container(spec, names, (Isolation.HAMI,))
+    return _by_container(spec, keys.VOLCANO_NAMES, (Isolation.HAMI,))
 
 
 def _by_container(
@@ -274,14 +273,12 @@ _WAYS: dict[
 ] = {
     "HAMi (nvidia.com/gpumem, gpucores)": (_has(*_HAMI_KEYS), _hami),
     "Volcano (volcano.sh/vgpu-*)": (
-        _has(keys.VOLCANO_NUMBER, keys.VOLCANO_MEMORY, keys.VOLCANO_PERCENT, keys.VOLCANO_CORES),
+        _has(*keys.VOLCANO_NAMES),
         _volcano,
     ),
     "gpushare (aliyun.com/gpu-*)": (_has(keys.ALIYUN_MEMORY, keys.ALIYUN_COUNT), _aliyun),
     "Koordinator (koordinator.sh/gpu*)": (
-        _has(
-            keys.KOORD_GPU, keys.KOORD_CORE, keys.KOORD_MEMORY, keys.KOORD_RATIO, keys.KOORD_SHARED
-        ),
+        _has(*keys.KOORD_NAMES),
         _koordinator,
     ),
     "KAI (gpu-fraction, gpu-memory)": (_has_kai, _kai),

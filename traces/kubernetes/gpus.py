@@ -36,7 +36,8 @@ class Gpus:
     """The GPUs of a node.
 
     ``product`` is their name as somebody wrote it, ``registered`` those of a register, by index,
-    ``aliyun_mib`` what one unit of ``aliyun.com/gpu-mem`` is.
+    ``aliyun_mib`` what one unit of ``aliyun.com/gpu-mem`` is. ``minors`` are the numbers by which
+    Koordinator names them, by index; empty: they are the indices.
     """
 
     count: int = 0
@@ -47,6 +48,7 @@ class Gpus:
     product: str = ""
     registered: tuple[Registered, ...] = ()
     aliyun_mib: int = 1024
+    minors: tuple[int, ...] = ()
 
 
 NO_GPUS = Gpus()

@@ -43,6 +43,9 @@ HAMI_UUIDS, HAMI_NOT_UUIDS = "nvidia.com/use-gpuuuid", "nvidia.com/nouse-gpuuuid
 VOLCANO = "volcano.sh/"
 VOLCANO_NUMBER, VOLCANO_MEMORY = "volcano.sh/vgpu-number", "volcano.sh/vgpu-memory"
 VOLCANO_CORES, VOLCANO_PERCENT = "volcano.sh/vgpu-cores", "volcano.sh/vgpu-memory-percentage"
+VOLCANO_NAMES = (VOLCANO_NUMBER, VOLCANO_MEMORY, VOLCANO_PERCENT, VOLCANO_CORES)
+VOLCANO_UUIDS, VOLCANO_NOT_UUIDS = "volcano.sh/vgpu-use-gpuuuid", "volcano.sh/vgpu-nouse-gpuuuid"
+VOLCANO_MODE, VOLCANO_SPREAD = "volcano.sh/vgpu-mode", "volcano.sh/vgpu-podgroup-policy"
 
 VOLCANO_OLD = ("volcano.sh/gpu-memory", "volcano.sh/gpu-number")
 """Of Volcano's GPU sharing before its vGPU device plugin."""
@@ -55,8 +58,19 @@ KOORD = "koordinator.sh/"
 KOORD_GPU, KOORD_CORE = "koordinator.sh/gpu", "koordinator.sh/gpu-core"
 KOORD_MEMORY, KOORD_RATIO = "koordinator.sh/gpu-memory", "koordinator.sh/gpu-memory-ratio"
 KOORD_SHARED = "koordinator.sh/gpu.shared"
+KOORD_NAMES = (KOORD_GPU, KOORD_CORE, KOORD_MEMORY, KOORD_RATIO, KOORD_SHARED)
 KOORD_MODEL = "node.koordinator.sh/gpu-model"
+KOORD_VENDOR = "node.koordinator.sh/gpu-vendor"
+KOORD_PARTITIONS = "node.koordinator.sh/gpu-partition-policy"
 KOORD_GIVEN = "scheduling.koordinator.sh/device-allocated"
+KOORD_MINORS = "scheduling.koordinator.sh/gpu-minors"
+KOORD_BOUND = "scheduling.koordinator.sh/bind-timestamp"
+KOORD_CHOICES = (
+    "scheduling.koordinator.sh/device-allocate-hint",
+    "scheduling.koordinator.sh/device-joint-allocate",
+    "scheduling.koordinator.sh/gpu-partition-spec",
+)
+"""Annotations by which Koordinator's scheduler chooses among the devices of a node."""
 
 YUNIKORN_APP = "yunikorn.apache.org/app-id"
 YUNIKORN_TASK_GROUP = "yunikorn.apache.org/task-group-name"

@@ -258,6 +258,9 @@ def hint_of(facts: PodFacts, node: NodeFacts) -> Hint:
     _, _, devices, _ = facts.room
     if not devices:
         return NO_HINT
+    if node.gpus.minors:
+        known = {minor: index for index, minor in enumerate(node.gpus.minors)}
+        return Hint(gpus=tuple(known.get(each, -1) for each in _koordinator_minors(member)))
     if node.gpus.registered:
         return Hint(gpus=indices(given(member.annotations), node.gpus.registered))
     index = str(member.annotations.get(ALIYUN_INDEX, ""))

@@ -1,7 +1,8 @@
-"""Which GPUs a pod wishes among those that it asks for: our own annotations, and HAMi's uuids.
+"""Which GPUs a pod wishes among those that it asks for: our own annotations, and others' uuids.
 
 They only refine a request that a component of the node enforces; by themselves they ask for
-nothing. Uuids are HAMi's (``pkg/device/nvidia``: ``nvidia.com/use-gpuuuid``, ``nouse-gpuuuid``).
+nothing. Uuids are HAMi's (``pkg/device/nvidia``: ``nvidia.com/use-gpuuuid``, ``nouse-gpuuuid``)
+and Volcano's (volcano-sh/volcano#5726: ``volcano.sh/vgpu-use-gpuuuid``, ``vgpu-nouse-gpuuuid``).
 """
 
 from __future__ import annotations
@@ -24,13 +25,16 @@ TOPOLOGIES = {
 }
 """Values of ``bayplan.io/gpu-topology``."""
 
-_UUIDS = (keys.HAMI_UUIDS, keys.HAMI_NOT_UUIDS)
+_HAMI_UUIDS = (keys.HAMI_UUIDS, keys.HAMI_NOT_UUIDS)
+_VOLCANO_UUIDS = (keys.VOLCANO_UUIDS, keys.VOLCANO_NOT_UUIDS)
+_UUIDS = (*_HAMI_UUIDS, *_VOLCANO_UUIDS)
 _TYPES = (keys.HAMI_TYPES, keys.HAMI_NOT_TYPES)
 _OURS = (keys.GPU_MODELS, keys.LEAST_MEMORY, keys.GPU_TOPOLOGY)
 _OTHERS = frozenset({keys.GANG_OF_JOB, keys.NUDGED, keys.RUN_TIME})
 _THEIRS = frozenset({*_UUIDS, *_TYPES})
 _COUNTED = (keys.MIG_PREFIX, keys.GPU_SHARED)
 _NOT_HAMI = (keys.VOLCANO, keys.ALIYUN, keys.KOORD)
+_NOT_VOLCANO = (keys.GPU, keys.ALIYUN, keys.KOORD)
 
 Wishes = Mapping[str, str]
 """The annotations of a pod that this is about."""
@@ -85,7 +89,7 @@ def refined(asks: Asks, wishes: Wishes, wanted: Amounts, gpus: Sequence[Gpus]) -
         )
     if not asks:
         if given[0] in _UUIDS:
-            return asks  # HAMi does not look at such a pod
+            return asks  # neither HAMi nor Volcano looks at such a pod
         raise _bad(given[0], "the pod asks for no GPU, and the annotation alone asks for none")
     least, (uuids, not_uuids) = _least_mib(wishes), _uuids(wishes, wanted)
     topology_of(wishes)  # raises on what is none
@@ -159,18 +163,19 @@ def _uuids(wishes: Wishes, wanted: Amounts) -> tuple[tuple[str, ...], tuple[str,
     given = [key for key in _UUIDS if key in wishes]
     if not given:
         return (), ()
-    for name in wanted:
-        if name.startswith(_NOT_HAMI):
-            raise _bad(given[0], f"HAMi's word beside {name}; keep one of them")
-    use, avoid = (_listed(wishes.get(key, "")) for key in _UUIDS)
-    for key, listed in zip(_UUIDS, (use, avoid), strict=True):
+    for key in given:
+        whose, others = ("HAMi", _NOT_HAMI) if key in _HAMI_UUIDS else ("Volcano", _NOT_VOLCANO)
+        for name in wanted:
+            if name.startswith(others):
+                raise _bad(key, f"{whose}'s word beside {name}; keep one of them")
+    pair = _HAMI_UUIDS if given[0] in _HAMI_UUIDS else _VOLCANO_UUIDS
+    use, avoid = (_listed(wishes.get(key, "")) for key in pair)
+    for key, listed in zip(pair, (use, avoid), strict=True):
         if key in wishes and not listed:
             raise _bad(key, "names no GPU; write uuids with commas between them")
     allowed = sorted(set(use) - set(avoid))
     if use and not allowed:
-        raise _bad(
-            keys.HAMI_UUIDS, f"{keys.HAMI_NOT_UUIDS} excludes all of them; keep one of the two"
-        )
+        raise _bad(pair[0], f"{pair[1]} excludes all of them; keep one of the two")
     return tuple(allowed), tuple(sorted(set(avoid))) if not use else ()
 
 

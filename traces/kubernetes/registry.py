@@ -20,6 +20,9 @@ REGISTERS = (HAMI_REGISTER, VOLCANO_REGISTER)
 GIVEN = ("hami.io/vgpu-devices-allocated", "volcano.sh/vgpu-ids-new")
 """Annotations of pods with the uuids of the GPUs that they were given."""
 
+HAMI_CORE = "hami-core"
+"""How the GPUs of a node are shared; ``mig``: by instances that are made for the pods."""
+
 _VENDOR = "NVIDIA-"
 
 
@@ -70,8 +73,25 @@ def given(annotations: Object) -> tuple[str, ...]:
         text = annotations.get(key)
         if text:
             parts = [part for each in str(text).split(";") for part in each.split(":")]
-            return tuple(fields[0].strip() for p in parts if len(fields := p.split(",")) > 1)
+            # An instance of MIG that Volcano makes is told behind the GPU's: GPU-0a1b[group-0].
+            return tuple(
+                fields[0].strip().partition("[")[0]
+                for p in parts
+                if len(fields := p.split(",")) > 1
+            )
     return ()
+
+
+def is_hami_core(register: str) -> bool:
+    """Whether all GPUs of Volcano's register are shared by HAMi-core, as they are if none says so.
+
+    Parameters
+    ----------
+    register
+        The node's annotation.
+    """
+    rows = [row.split(",") for row in register.split(":") if "," in row]
+    return bool(rows) and all(len(row) < 6 or row[5].strip() in ("", HAMI_CORE) for row in rows)
 
 
 def indices(uuids: Sequence[str], gpus: Sequence[Registered]) -> tuple[int, ...]:

@@ -34,9 +34,10 @@ KINDS = {
     "ResourceSlice": ("apis/resource.k8s.io/v1", "resourceslices"),
     "ResourceClaim": ("apis/resource.k8s.io/v1", "resourceclaims"),
     "ResourceClaimTemplate": ("apis/resource.k8s.io/v1", "resourceclaimtemplates"),
+    "Device": ("apis/scheduling.koordinator.sh/v1alpha1", "devices"),
 }
 """From a kind to its group and version, and its name in addresses."""
-WIDE = {"Node", "Namespace", "PriorityClass", "DeviceClass", "ResourceSlice"}
+WIDE = {"Node", "Namespace", "PriorityClass", "DeviceClass", "ResourceSlice", "Device"}
 """Kinds without a namespace."""
 
 

@@ -1,4 +1,4 @@
-"""Nodes as an API server has them where the NVIDIA device plugin, HAMi or gpushare runs on them.
+"""Nodes as an API server has them where a device plugin or Koordinator runs on them.
 
 Labels are those of GPU feature discovery (``internal/lm`` of k8s-device-plugin 0.20): sizes in MiB,
 ``replicas`` 1 without sharing, ``-SHARED`` behind a product that is shared under its own name.
@@ -95,6 +95,57 @@ def gpushare(name: str, product: str = H100, gpus: int = 8) -> Object:
     memory_gib = product_named(product).memory_mib // 1024
     resources = {"aliyun.com/gpu-count": gpus, "aliyun.com/gpu-mem": gpus * memory_gib}
     return _node(name, resources, {"gpushare": "true"})
+
+
+def volcano(name: str, split: int = 10, product: str = H100, gpus: int = 8) -> Object:
+    """Return a node of Volcano's vGPU device plugin, whose register is an annotation, too."""
+    memory_mib = product_named(product).memory_mib
+    model = f"NVIDIA-{product.replace('-', ' ')}"
+    register = "".join(
+        f"{uuid(name, index)},{split},{memory_mib},{model},true,hami-core:" for index in range(gpus)
+    )
+    resources = {
+        "volcano.sh/vgpu-number": gpus * split,
+        "volcano.sh/vgpu-memory": gpus * memory_mib,
+        "volcano.sh/vgpu-cores": gpus * 100,
+    }
+    node = _node(name, resources, {})
+    node["metadata"]["annotations"] = {"volcano.sh/node-vgpu-register": register}
+    return node
+
+
+def koordinator(name: str, product: str = H100, gpus: int = 8) -> Object:
+    """Return a node of Koordinator; which GPUs it has stands in its Device."""
+    resources = {
+        "koordinator.sh/gpu": gpus * 100,
+        "koordinator.sh/gpu-core": gpus * 100,
+        "koordinator.sh/gpu-memory": gpus * product_named(product).memory_mib << 20,
+        "koordinator.sh/gpu-memory-ratio": gpus * 100,
+    }
+    return _node(name, resources, {"node.koordinator.sh/gpu-model": product})
+
+
+def device(name: str, product: str = H100, gpus: int = 8) -> Object:
+    """Return the Device of a node of Koordinator, whose minor numbers begin at 1."""
+    memory = f"{product_named(product).memory_mib}Mi"
+    amounts = {"gpu-core": "100", "gpu-memory": memory, "gpu-memory-ratio": "100"}
+    return {
+        "apiVersion": "scheduling.koordinator.sh/v1alpha1",
+        "kind": "Device",
+        "metadata": {"name": name, "labels": {"node.koordinator.sh/gpu-model": product}},
+        "spec": {
+            "devices": [
+                {
+                    "type": "gpu",
+                    "id": uuid(name, index),
+                    "minor": index + 1,
+                    "health": True,
+                    "resources": {f"koordinator.sh/{k}": text for k, text in amounts.items()},
+                }
+                for index in range(gpus)
+            ]
+        },
+    }
 
 
 def uuid(node: str, index: int) -> str:

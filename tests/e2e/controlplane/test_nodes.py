@@ -12,7 +12,18 @@ from bayplan.scheduler.sharing import Hami, Mps, TimeSlicing
 from bayplan.scheduler.types import Node
 from bayplan.traces.kubernetes import read_dump
 
-from .nodes import Object, gpushare, hami, mig_mixed, mig_single, mps, plain, time_sliced
+from .nodes import (
+    Object,
+    gpushare,
+    hami,
+    koordinator,
+    mig_mixed,
+    mig_single,
+    mps,
+    plain,
+    time_sliced,
+    volcano,
+)
 
 MODEL, MEMORY_MIB = "H100-80GB-SXM", 81559
 MADE = {
@@ -24,6 +35,8 @@ MADE = {
     "mps": mps("n", 2),
     "hami": hami("n"),
     "gpushare": gpushare("n"),
+    "volcano": volcano("n"),
+    "koordinator": koordinator("n"),
 }
 
 
@@ -68,10 +81,13 @@ def test_replicas_of_time_slicing_and_mps(tmp_path: Path) -> None:
     assert (node.gpu_count, dict(node.resources)["nvidia.com/gpu.shared"]) == (0, 32)
 
 
-def test_the_registers_of_hami_and_gpushare(tmp_path: Path) -> None:
-    node = read(tmp_path, MADE["hami"])
+def test_registers_and_sums_of_others(tmp_path: Path) -> None:
+    for name in ("hami", "volcano"):
+        node = read(tmp_path, MADE[name])
+        assert (node.gpu_count, node.gpu_model, node.gpu_memory_mib) == (8, MODEL, MEMORY_MIB)
+        assert node.sharing == (Hami(10, 1000),)
+    node = read(tmp_path, MADE["koordinator"])
     assert (node.gpu_count, node.gpu_model, node.gpu_memory_mib) == (8, MODEL, MEMORY_MIB)
-    assert node.sharing == (Hami(10, 1000),)
     node = read(tmp_path, MADE["gpushare"])
     assert (node.gpu_count, node.gpu_memory_mib) == (8, 79 * 1024)  # 81,559 MiB are 79 whole GiB
 

@@ -57,7 +57,7 @@ def test_without_its_namespace_nothing_else_is_missing(helm: Helm) -> None:
     assert kinds == {kind for kind, _ in plain(render(DEPLOY / "base"))} - {"Namespace"}
 
 
-@pytest.mark.parametrize("component", ["evict", "health", "queues", "repartition"])
+@pytest.mark.parametrize("component", ["evict", "health", "koordinator", "queues", "repartition"])
 def test_rights_come_with_the_configuration(helm: Helm, component: str) -> None:
     without, ours = plain(helm.template()), plain(helm.template(SETS[component]))
     added = {key: thing for key, thing in ours.items() if key not in without}

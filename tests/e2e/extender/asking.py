@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -30,6 +31,8 @@ NAMES = (
 )
 """Labels or annotations that name the gang of a pod of these tests, the first that is there."""
 HAMI_DEVICES = "hami.io/vgpu-devices-allocated"
+VOLCANO_DEVICES = "volcano.sh/vgpu-ids-new"
+KOORDINATOR_DEVICES = "scheduling.koordinator.sh/device-allocated"
 GPUSHARE_INDEX, GPUSHARE_MEMORY = "ALIYUN_COM_GPU_MEM_IDX", "ALIYUN_COM_GPU_MEM_POD"
 
 
@@ -63,11 +66,11 @@ def asks_of(pod: Object) -> dict[str, int]:
     return dict(asks)
 
 
-def hami_of(pods: Iterable[Object]) -> dict[str, tuple[int, int, int]]:
+def hami_of(pods: Iterable[Object], key: str = HAMI_DEVICES) -> dict[str, tuple[int, int, int]]:
     """Return by GPU how many containers have it, and their MiB and percent of cores."""
     used: dict[str, tuple[int, int, int]] = {}
     for each in _running(pods):
-        text = each["metadata"].get("annotations", {}).get(HAMI_DEVICES, "")
+        text = each["metadata"].get("annotations", {}).get(key, "")
         for device in text.replace(";", "").split(":"):
             if device:
                 uuid, _, memory, cores = device.split(",")
@@ -84,6 +87,23 @@ def gpushare_of(pods: Iterable[Object]) -> dict[tuple[str, int], int]:
         if GPUSHARE_INDEX in said:
             used[node_of(each), int(said[GPUSHARE_INDEX])] += int(said[GPUSHARE_MEMORY])
     return dict(used)
+
+
+def koordinator_of(pods: Iterable[Object]) -> dict[tuple[str, int], tuple[int, int, int]]:
+    """Return by node and minor number how many pods have a GPU, their MiB and percent of compute.
+
+    Each is as koordlet reads it.
+    """
+    used: dict[tuple[str, int], tuple[int, int, int]] = {}
+    for each in _running(pods):
+        text = each["metadata"].get("annotations", {}).get(KOORDINATOR_DEVICES, "{}")
+        for gpu in json.loads(text).get("gpu", ()):
+            has, key = gpu["resources"], (node_of(each), gpu["minor"])
+            n, mib, percent = used.get(key, (0, 0, 0))
+            core = int(has.get("koordinator.sh/gpu-core", "0"))
+            more = int(has["koordinator.sh/gpu-memory"].removesuffix("Mi"))
+            used[key] = n + 1, mib + more, percent + core
+    return used
 
 
 def _running(pods: Iterable[Object]) -> Iterator[Object]:

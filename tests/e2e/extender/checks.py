@@ -8,14 +8,14 @@ from collections.abc import Iterable
 
 from ..controlplane.client import Client, Object, wait_for
 from ..controlplane.pods import node_of, phase
-from .asking import asks_of, gpushare_of, hami_of
+from .asking import VOLCANO_DEVICES, asks_of, gpushare_of, hami_of, koordinator_of
 from .auditing import Audit, room_of
 from .running import Extender
 
 DRIFT = "the live state differs"
 """What the extender logs when a recompute finds another state."""
 
-REGISTER = "hami.io/node-nvidia-register"
+REGISTER, VOLCANO_REGISTER = "hami.io/node-nvidia-register", "volcano.sh/node-vgpu-register"
 
 
 def check(client: Client, extender: Extender, names: Iterable[str],
@@ -53,19 +53,47 @@ def nothing_is_given_twice(client: Client, pods: list[Object]) -> None:
     for node, has in room_of(client).items():
         over = {r: (used[node][r], n) for r, n in has.items() if used[node][r] > n}
         assert over == {}, f"{node}: {over}"
+    things = client.list("Node")
+    _hami_gives_no_more_than_there_is(things, pods)
+    _volcano_gives_no_more_than_there_is(things, pods)
+    _no_node_gives_more_than_there_is(things, pods)
+
+
+def _hami_gives_no_more_than_there_is(nodes: list[Object], pods: list[Object]) -> None:
     registers: dict[str, Object] = {}
-    sizes: dict[str, int] = {}
-    for thing in client.list("Node"):
-        metadata, has = thing["metadata"], thing["status"]["allocatable"]
-        if text := metadata.get("annotations", {}).get(REGISTER):
+    for thing in nodes:
+        if text := thing["metadata"].get("annotations", {}).get(REGISTER):
             registers |= {gpu["id"]: gpu for gpu in json.loads(text)}
-        if gpus := int(has.get("aliyun.com/gpu-count", 0)):
-            sizes[metadata["name"]] = int(has["aliyun.com/gpu-mem"]) // gpus
     for gpu, (n, mib, percent) in hami_of(pods).items():
         of = registers[gpu]
         assert (n <= of["count"], mib <= of["devmem"], percent <= of["devcore"]) == (True,) * 3, gpu
-    for (node, index), gib in gpushare_of(pods).items():
-        assert gib <= sizes[node], f"{node}: {gib} GiB of GPU {index}"
+
+
+def _volcano_gives_no_more_than_there_is(nodes: list[Object], pods: list[Object]) -> None:
+    most: dict[str, tuple[int, int]] = {}
+    for thing in nodes:
+        text = thing["metadata"].get("annotations", {}).get(VOLCANO_REGISTER, "")
+        for row in text.split(":")[:-1]:
+            uuid, split, mib, *_ = row.split(",")
+            most[uuid] = int(split), int(mib)
+    for gpu, (n, mib, percent) in hami_of(pods, VOLCANO_DEVICES).items():
+        split, memory = most[gpu]
+        assert (n <= split, mib <= memory, percent <= 100) == (True,) * 3, gpu
+
+
+def _no_node_gives_more_than_there_is(nodes: list[Object], pods: list[Object]) -> None:
+    """Check what gpushare and Koordinator give out: nodes show the sum of their GPUs alike."""
+    gib, mib = {}, {}
+    for thing in nodes:
+        name, has = thing["metadata"]["name"], thing["status"]["allocatable"]
+        if gpus := int(has.get("aliyun.com/gpu-count", 0)):
+            gib[name] = int(has["aliyun.com/gpu-mem"]) // gpus
+        if gpus := int(has.get("koordinator.sh/gpu-core", 0)) // 100:
+            mib[name] = int(has["koordinator.sh/gpu-memory"]) // gpus >> 20
+    for (node, index), used in gpushare_of(pods).items():
+        assert used <= gib[node], f"{node}: {used} GiB of GPU {index}"
+    for (node, minor), (_, used, percent) in koordinator_of(pods).items():
+        assert (used <= mib[node], percent <= 100) == (True, True), f"{node}: GPU {minor}"
 
 
 def _state_follows_from_what_is_there(client: Client, extender: Extender) -> None:

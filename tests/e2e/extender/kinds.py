@@ -14,6 +14,9 @@ OLD_POD_GROUPS = ("scheduling.sigs.k8s.io", "v1alpha1", "PodGroup", "podgroups")
 VOLCANO_POD_GROUPS = ("scheduling.volcano.sh", "v1beta1", "PodGroup", "podgroups")
 KAI_POD_GROUPS = ("scheduling.run.ai", "v2alpha2", "PodGroup", "podgroups")
 JOB_SETS = ("jobset.x-k8s.io", "v1alpha2", "JobSet", "jobsets")
+DEVICES = ("scheduling.koordinator.sh", "v1alpha1", "Device", "devices")
+RAY_CLUSTERS = ("ray.io", "v1", "RayCluster", "rayclusters")
+GODEL_POD_GROUPS = ("scheduling.godel.kubewharf.io", "v1alpha1", "PodGroup", "podgroups")
 PYTORCH_JOBS = ("kubeflow.org", "v1", "PyTorchJob", "pytorchjobs")
 
 Kind = tuple[str, str, str, str]
@@ -67,7 +70,7 @@ def _definition(kind: Kind) -> Object:
         "metadata": {"name": _name(kind), "annotations": approved},
         "spec": {
             "group": group,
-            "scope": "Namespaced",
+            "scope": "Cluster" if kind == DEVICES else "Namespaced",
             "names": {"kind": of, "plural": plural, "singular": of.lower()},
             "versions": [{"name": version, "served": True, "storage": True,
                           "schema": {"openAPIV3Schema": schema}}],

@@ -26,8 +26,14 @@ CALLER = "extender-caller"
 """The certificate that kube-scheduler shows the extender; it has another one for the API server."""
 
 TIMEOUT_S = 30.0
-NOT_COUNTED = ("nvidia.com/gpumem", "nvidia.com/gpumem-percentage", "nvidia.com/gpucores")
-"""Resources of HAMi that no node shows to kube-scheduler."""
+NOT_COUNTED = (
+    "nvidia.com/gpumem",
+    "nvidia.com/gpumem-percentage",
+    "nvidia.com/gpucores",
+    "volcano.sh/vgpu-memory-percentage",
+    "koordinator.sh/gpu.shared",
+)
+"""Resources that no node need show to kube-scheduler."""
 
 
 @dataclass(slots=True)

@@ -18,8 +18,21 @@ from ..controlplane.pods import node_of, phase
 from .asking import gang_of, ours
 from .auditing import audited
 from .checks import check
-from .kinds import KAI_POD_GROUPS, OLD_POD_GROUPS, VOLCANO_POD_GROUPS, Kind, defined, make
-from .running import Extender, Setup, extender
+from .kinds import (
+    GODEL_POD_GROUPS,
+    JOB_SETS,
+    KAI_POD_GROUPS,
+    OLD_POD_GROUPS,
+    POD_GROUPS,
+    PYTORCH_JOBS,
+    RAY_CLUSTERS,
+    VOLCANO_POD_GROUPS,
+    Kind,
+    defined,
+    make,
+    owned_by,
+)
+from .running import NOT_COUNTED, Extender, Setup, extender
 
 pytestmark = pytest.mark.controlplane
 
@@ -33,10 +46,20 @@ KOORDINATOR = "gang.scheduling.koordinator.sh"
 
 @pytest.fixture(scope="module")
 def running(plane: Plane) -> Iterator[Extender]:
-    """The cluster has PodGroups of three projects; of the others it has none."""
+    """The cluster has the kinds of these projects, and none of their schedulers."""
     setup = Setup({"gangs": {"hold_s": 20.0, "settle_s": 1.0}}, timeout_s=10.0)
     with (
-        defined(plane.client, VOLCANO_POD_GROUPS, KAI_POD_GROUPS, OLD_POD_GROUPS),
+        defined(
+            plane.client,
+            VOLCANO_POD_GROUPS,
+            KAI_POD_GROUPS,
+            OLD_POD_GROUPS,
+            POD_GROUPS,
+            GODEL_POD_GROUPS,
+            JOB_SETS,
+            PYTORCH_JOBS,
+            RAY_CLUSTERS,
+        ),
         extender(plane, "foreign", setup) as started,
     ):
         yield started
@@ -118,6 +141,159 @@ def test_a_gang_starts_whole_and_a_second_one_when_there_is_room(
         assert audit.in_part_s(monotonic()) == {}
 
 
+GROUP_OF_FOUR = {"minMember": N_MEMBERS}
+JOB_OF_FOUR = {"replicas": 1, "name": "w", "template": {"spec": {"parallelism": N_MEMBERS}}}
+NAMED: dict[str, tuple[Object, tuple[Kind, Object] | None]] = {
+    "scheduler-plugins": (
+        {"labels": {"scheduling.x-k8s.io/pod-group": "g"}}, (POD_GROUPS, GROUP_OF_FOUR),
+    ),
+    "scheduler-plugins-by-pods": (
+        {"labels": {"pod-group.scheduling.sigs.k8s.io/name": "g",
+                    "pod-group.scheduling.sigs.k8s.io/min-available": "4"}}, None,
+    ),
+    "volcano-by-pods": (
+        {"annotations": {"scheduling.volcano.sh/group-name": "g",
+                         "scheduling.volcano.sh/group-min-member": "4"}}, None,
+    ),
+    "volcano-tiers": (
+        {"annotations": {"scheduling.k8s.io/group-name": "g"}},
+        (VOLCANO_POD_GROUPS, GROUP_OF_FOUR | {"networkTopology": {"mode": "hard"}}),
+    ),
+    "kai-by-pods": (
+        {"annotations": {"pod-group-name": "g", "kai.scheduler/batch-min-member": "4"}}, None,
+    ),
+    "koordinator-not-strict": (
+        {"annotations": {f"{KOORDINATOR}/name": "g", f"{KOORDINATOR}/min-available": "4",
+                         f"{KOORDINATOR}/mode": "NonStrict"}}, None,
+    ),
+    "godel": (
+        {"annotations": {"godel.bytedance.com/pod-group-name": "g"}},
+        (GODEL_POD_GROUPS, GROUP_OF_FOUR),
+    ),
+    "yunikorn-soft": (
+        {"labels": {APP: "g"},
+         "annotations": {TASK: "w", TASKS: tasks(w=4), "yunikorn.apache.org/"
+                         "schedulingPolicyParameters": "gangSchedulingStyle=Soft"}}, None,
+    ),
+    "leader-worker-set": (
+        {"labels": {"leaderworkerset.sigs.k8s.io/name": "g",
+                    "leaderworkerset.sigs.k8s.io/group-index": "0"},
+         "annotations": {"leaderworkerset.sigs.k8s.io/size": "4"}}, None,
+    ),
+    "job-set": (
+        {"labels": {"jobset.sigs.k8s.io/jobset-name": "g"}},
+        (JOB_SETS, {"replicatedJobs": [JOB_OF_FOUR]}),
+    ),
+    "kubeflow": (
+        {"labels": {"training.kubeflow.org/job-name": "g"}},
+        (PYTORCH_JOBS, {"pytorchReplicaSpecs": {"Worker": {"replicas": N_MEMBERS}}}),
+    ),
+    "ray": (
+        {"labels": {"ray.io/cluster": "g"}},
+        (RAY_CLUSTERS, {"workerGroupSpecs": [{"replicas": N_MEMBERS - 1}]}),
+    ),
+}  # fmt: skip
+"""Each other way in which a gang of four is named, and what there is of it."""
+OWNERS = (JOB_SETS, PYTORCH_JOBS, RAY_CLUSTERS)
+
+
+@pytest.mark.parametrize("way", NAMED)
+def test_a_gang_that_is_named_otherwise_waits_for_all_of_its_pods_too(
+    client: Client, running: Extender, way: str
+) -> None:
+    add_nodes(client, plain("a"), plain("b"))
+    said, there = NAMED[way]
+    pods = [ours(f"{way}-{k}", GPUS, **said) for k in range(N_MEMBERS)]
+    if there is not None:
+        kind, spec = there
+        thing = make(client, kind, "g", spec)
+        for each in pods if kind in OWNERS else ():
+            each["metadata"]["ownerReferences"] = owned_by(thing)
+    names = [each["metadata"]["name"] for each in pods]
+    try:
+        client.create_all(pods[:-1])
+        _explained(client, running, names[0], "3 of 4 pods exist")
+        assert not any(map(node_of, client.list("Pod", "default")))
+        client.create(pods[-1])
+        wait_for("all", lambda: all(map(node_of, client.list("Pod", "default"))), 30.0)
+        check(client, running, names)
+    finally:
+        if there is not None:
+            group, version, _, plural = there[0]
+            client.call("DELETE", f"apis/{group}/{version}/namespaces/default/{plural}/g")
+
+
+TOPOLOGY: dict[str, Object] = {
+    key: {"annotations": {key: "topology.kubernetes.io/rack"}}
+    for key in (
+        "kueue.x-k8s.io/podset-required-topology", "kueue.x-k8s.io/podset-preferred-topology",
+        "kai.scheduler/topology-required-placement", "kai.scheduler/topology-preferred-placement",
+    )
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("key", [*TOPOLOGY, "topologyConstraint"])
+def test_a_gang_that_wishes_so_starts_in_one_rack(
+    client: Client, running: Extender, key: str
+) -> None:
+    racks = {"a": "small", "b": "large", "c": "large"}
+    label = "topology.kubernetes.io/rack"
+    made = [plain(name) for name in racks]
+    for each in made:
+        each["metadata"]["labels"][label] = racks[each["metadata"]["name"]]
+    add_nodes(client, *made)
+    name = f"rack-{key.rpartition('/')[2].lower()}"
+    if key in TOPOLOGY:
+        said = {"pod-group-name": name, "kai.scheduler/batch-min-member": "4"}
+        annotations = said | TOPOLOGY[key]["annotations"]
+    else:
+        annotations = {"pod-group-name": name}
+        spec = GROUP_OF_FOUR | {key: {"requiredTopologyLevel": label}}
+        make(client, KAI_POD_GROUPS, name, spec)
+    placed = run(client, *(ours(f"{name}-{k}", GPUS, annotations=annotations) for k in range(4)))
+    assert {node_of(each) for each in placed.values()} == {"b", "c"}
+    check(client, running, list(placed))
+
+
+def parts_of(project: str, name: str) -> tuple[dict[str, Object], tuple[Kind, Object] | None]:
+    """Return what pods of the parts a and b say, one and two of which must start."""
+    parts, least = ("a", "b"), {"a": 1, "b": 2}
+    groups = [{"name": part, "minMember": n} for part, n in least.items()]
+    return {
+        "volcano": (
+            {part: {"annotations": {"scheduling.k8s.io/group-name": name,
+                                    "volcano.sh/task-spec": part}} for part in parts},
+            (VOLCANO_POD_GROUPS, {"minMember": 3, "minTaskMember": least}),
+        ),
+        "kai": (
+            {part: {"annotations": {"pod-group-name": name},
+                    "labels": {"kai.scheduler/subgroup-name": part}} for part in parts},
+            (KAI_POD_GROUPS, {"minMember": 3, "subGroups": groups}),
+        ),
+        "yunikorn": (
+            {part: {"labels": {APP: name},
+                    "annotations": {TASK: part, TASKS: tasks(**least)}} for part in parts}, None,
+        ),
+    }[project]  # fmt: skip
+
+
+@pytest.mark.parametrize("project", ["volcano", "kai", "yunikorn"])
+def test_parts_of_a_gang_have_minima_of_their_own(
+    client: Client, running: Extender, project: str
+) -> None:
+    add_nodes(client, plain("a"), plain("b"))
+    said, group = parts_of(project, f"{project}-parts")
+    if group is not None:
+        make(client, group[0], f"{project}-parts", group[1])
+    pods = [ours(f"{part}-{k}", GPUS, **said[part]) for part in "ab" for k in range(2)]
+    client.create_all(pods[:-1])
+    _explained(client, running, "a-0", "1 of 2 pods of b exist")
+    assert not any(map(node_of, client.list("Pod", "default")))
+    client.create(pods[-1])
+    wait_for("all", lambda: all(map(node_of, client.list("Pod", "default"))), 30.0)
+    check(client, running, [each["metadata"]["name"] for each in pods])
+
+
 def test_pods_of_kueue_wait_until_the_last_is_admitted(client: Client, running: Extender) -> None:
     add_nodes(client, plain("a"), plain("b"))
     gates = [{"name": "kueue.x-k8s.io/admission"}]
@@ -161,6 +337,9 @@ def test_two_keys_that_divide_pods_differently_are_refused(
 VGPU = {"volcano.sh/vgpu-number": "1", "volcano.sh/vgpu-memory": "1024",
         "volcano.sh/vgpu-cores": "50"}  # fmt: skip
 KOORD = {"koordinator.sh/gpu-core": "50", "koordinator.sh/gpu-memory-ratio": "50"}
+HALF = {"koordinator.sh/gpu": "50"}
+VOLCANO_OFF = "set devices.volcano = true, or leave such pods to its own scheduler"
+KOORD_OFF = "set devices.koordinator = true, or leave such pods to its own scheduler"
 REFUSED: dict[str, tuple[Object, str]] = {
     "kai-fraction": (
         {"annotations": {"gpu-fraction": "0.5"}},
@@ -171,17 +350,75 @@ REFUSED: dict[str, tuple[Object, str]] = {
         "gpu-memory: nothing on the nodes enforces it, KAI's binder would",
     ),
     "volcano": (
-        {"resources": VGPU},
-        "Volcano's vGPU device plugin, whose own scheduler has to choose the GPU",
+        {"resources": VGPU}, VOLCANO_OFF,
     ),
-    "koordinator": (
-        {"resources": KOORD},
-        "Koordinator's koordlet, whose own scheduler has to choose the GPU",
+    "volcano-percent": (
+        {"resources": {"volcano.sh/vgpu-number": "1", "volcano.sh/vgpu-memory-percentage": "50"}},
+        VOLCANO_OFF,
     ),
-    "intel-card": (
-        {"resources": {"gpu.intel.com/i915": "1"}, "annotations": {"gas-deny": "card0"}},
-        "gas-deny: nothing on the nodes enforces it, Intel's GPU Aware Scheduling would",
+    "volcano-no-number": (
+        {"resources": {"volcano.sh/vgpu-memory": "1024"}},
+        "volcano.sh/vgpu-memory: without volcano.sh/vgpu-number",
     ),
+    "volcano-mig": (
+        {"resources": VGPU, "annotations": {"volcano.sh/vgpu-mode": "mig"}},
+        "vgpu-mode: 'mig': Volcano's own scheduler has to choose the instance",
+    ),
+    "volcano-spread": (
+        {"resources": VGPU, "annotations": {"volcano.sh/vgpu-podgroup-policy": "spread"}},
+        "vgpu-podgroup-policy: nothing keeps pods of a group off each other's GPUs",
+    ),
+    "volcano-uuid": (
+        {"resources": {"nvidia.com/gpu": "1"},
+         "annotations": {"volcano.sh/vgpu-nouse-gpuuuid": "GPU-1"}},
+        "vgpu-nouse-gpuuuid: Volcano's word beside nvidia.com/gpu",
+    ),
+    "volcano-old-memory": (
+        {"resources": {"volcano.sh/gpu-memory": "10"}}, "is of Volcano's old GPU sharing",
+    ),
+    "volcano-old-number": (
+        {"resources": {"volcano.sh/gpu-number": "1"}}, "is of Volcano's old GPU sharing",
+    ),
+    "koordinator": ({"resources": KOORD}, KOORD_OFF),
+    "koordinator-gpu": ({"resources": HALF}, KOORD_OFF),
+    "koordinator-shared": (
+        {"resources": {"koordinator.sh/gpu.shared": "1", "koordinator.sh/gpu-memory": "50"}},
+        KOORD_OFF,
+    ),
+    "koordinator-core": (
+        {"resources": {"koordinator.sh/gpu-core": "50"}},
+        "asks for koordinator.sh/gpu-core; Koordinator takes koordinator.sh/gpu alone",
+    ),
+    **{
+        name.replace(".sh/", "-"): (
+            {"resources": HALF | {name: "1"}},
+            f"{name}: Koordinator's own scheduler has to choose it",
+        )
+        for name in ("koordinator.sh/rdma", "koordinator.sh/fpga")
+    },
+    **{
+        key.partition("/")[2]: (
+            {"resources": HALF, "annotations": {key: "{}"}},
+            f"{key}: nothing on the nodes enforces it, Koordinator's scheduler would choose so",
+        )
+        for key in (
+            "scheduling.koordinator.sh/device-allocate-hint",
+            "scheduling.koordinator.sh/device-joint-allocate",
+            "scheduling.koordinator.sh/gpu-partition-spec",
+        )
+    },
+    "two-ways": (
+        {"resources": VGPU | HALF},
+        "asks for GPUs by Volcano (volcano.sh/vgpu-*) and by Koordinator (koordinator.sh/gpu*)",
+    ),
+    **{
+        name: (
+            {"resources": {f"gpu.intel.com/{card}": "1"}, "annotations": {name: "card0"}},
+            f"{name}: nothing on the nodes enforces it, Intel's GPU Aware Scheduling would",
+        )
+        for name, card in (("gas-deny", "i915"), ("gas-allow", "xe"), ("gas-same-gpu", "i915"),
+                           ("gas-allocate-xelink", "xe"))
+    },
     "two-queues": (
         {"labels": {"kai.scheduler/queue": "a", "kueue.x-k8s.io/queue-name": "b"}},
         "names two queues, b (kueue.x-k8s.io/queue-name) and a (kai.scheduler/queue)",
@@ -206,8 +443,10 @@ def test_what_nothing_enforces_or_nobody_can_read_is_refused_by_its_key(
     client: Client, running: Extender
 ) -> None:
     """The node has all of it, as far as kube-scheduler can see."""
-    amounts = dict.fromkeys((*VGPU, *KOORD, "gpu.intel.com/i915"), "100")
-    add_nodes(client, _with("a", amounts | {"volcano.sh/vgpu-memory": "81559"}))
+    names = {name for asked, _ in REFUSED.values() for name in asked.get("resources", ())}
+    shown = sorted(names - {"nvidia.com/gpu", *NOT_COUNTED})
+    amounts = dict.fromkeys(shown, "100") | {"volcano.sh/vgpu-memory": "81559"}
+    add_nodes(client, _with("a", amounts))
     client.create_all(ours(name, **asked) for name, (asked, _) in REFUSED.items())
     for name, (_, why) in REFUSED.items():
         for reason in ("FailedScheduling", "BayplanPending"):  # kube-scheduler's, and our own
@@ -220,6 +459,8 @@ def test_what_nothing_enforces_or_nobody_can_read_is_refused_by_its_key(
 def test_intels_resources_are_counted_by_node(client: Client, running: Extender) -> None:
     memory = {"gpu.intel.com/memory.max": str(32 * 2**30)}
     has = {"gpu.intel.com/i915": "4", "gpu.intel.com/millicores": "1250"} | memory
+    has |= {"gpu.intel.com/xe": "1", "gpu.intel.com/tiles": "2", "gpu.intel.com/i915_monitoring":
+            "1"}  # fmt: skip
     add_nodes(client, _with("a", has), _with("b", has), plain("c"))
     asks = {"gpu.intel.com/i915": "1", "gpu.intel.com/millicores": "500",
             "gpu.intel.com/memory.max": "8Gi"}  # fmt: skip
@@ -227,7 +468,21 @@ def test_intels_resources_are_counted_by_node(client: Client, running: Extender)
     assert sorted(node_of(each) for each in placed.values()) == ["a", "a", "b", "b"]
     client.create(ours("more", resources=asks))
     wait_for("its event", lambda: events(client, "more", "FailedScheduling"))
+    for name in ("xe", "tiles", "i915_monitoring"):
+        one = {f"gpu.intel.com/{name}": has[f"gpu.intel.com/{name}"]}
+        made = run(client, *(ours(f"{name[:4]}-{k}", resources=one) for k in range(2)))
+        assert {node_of(each) for each in made.values()} == {"a", "b"}
+        placed |= made
     check(client, running, [*placed, "more"])
+
+
+def _explained(client: Client, running: Extender, pod: str, part: str) -> None:
+    """Wait until a pod is said to wait for some reason.
+
+    Another Event with the number of pods that there are by now is not made at once.
+    """
+    wait_for("its event", lambda: events(client, pod, "BayplanPending"))
+    wait_for(part, lambda: part in running.page(f"/explain/default/{pod}")["text"])
 
 
 def _said(client: Client, pod: str, part: str) -> str:

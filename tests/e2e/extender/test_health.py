@@ -19,8 +19,8 @@ from ..controlplane.plane import Plane
 from ..controlplane.pods import node_of
 from .asking import Object, hami_of, ours
 from .checks import check
+from .plugins import device_plugin
 from .running import Extender, Setup, extender
-from .test_sharing import device_plugin
 
 pytestmark = pytest.mark.controlplane
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
-from threading import Event, Thread
 
 import pytest
 
@@ -19,34 +16,12 @@ from ..controlplane.pods import node_of, phase
 from .asking import Object, gpushare_of, hami_of, ours
 from .auditing import audited
 from .checks import check
+from .plugins import device_plugin
 from .running import Extender, Setup
 
 pytestmark = pytest.mark.controlplane
 
 SETUP = Setup(config={"devices": {"hami": True, "gpushare": True}})
-PHASE = "hami.io/bind-phase"
-
-
-@contextmanager
-def device_plugin(client: Client) -> Iterator[None]:
-    """Play HAMi's device plugins: a bound pod that is to be given devices has them at once."""
-    ended = Event()
-
-    def work() -> None:
-        while not ended.wait(0.02):
-            for each in client.list("Pod", "default"):
-                metadata = each["metadata"]
-                if metadata.get("annotations", {}).get(PHASE) == "allocating" and node_of(each):
-                    change = {"metadata": {"annotations": {PHASE: "success"}}}
-                    client.patch("Pod", metadata["name"], change)
-
-    thread = Thread(target=work, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
 
 
 def test_instances_of_both_strategies(client: Client, shared: Extender) -> None:

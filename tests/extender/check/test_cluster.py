@@ -11,6 +11,7 @@ from bayplan.extender.check.nodes import gpu_resources, of_nodes
 from bayplan.extender.check.queues import of_queues
 from bayplan.extender.check.rights import of_rights, of_running
 from bayplan.extender.check.versions import of_apis, of_version
+from bayplan.extender.config.keys import KOORDINATOR
 from bayplan.extender.config.reading import read_config
 from bayplan.extender.permissions import (
     EVICT,
@@ -22,7 +23,16 @@ from bayplan.extender.permissions import (
     needed,
 )
 from bayplan.scheduler.queues import Queue, QueueTree
-from e2e.controlplane.nodes import gpushare, hami, mig_mixed, mps, plain, time_sliced
+from e2e.controlplane.nodes import (
+    gpushare,
+    hami,
+    koordinator,
+    mig_mixed,
+    mps,
+    plain,
+    time_sliced,
+    volcano,
+)
 
 E, W, N = Severity.ERROR, Severity.WARNING, Severity.NOTE
 VALUES = dict(read_config(None))
@@ -93,6 +103,11 @@ def without_product() -> dict[str, Any]:
         (mig_mixed("n", {"1g.10gb": 7}), {"devices.hami": True}, [(W, "runs on no node")]),
         (gpushare("n"), {}, [(W, "devices.gpushare is off")]),
         (gpushare("n"), {"devices.gpushare": True}, []),
+        (volcano("n"), {}, [(W, "devices.volcano is off")]),
+        (volcano("n"), {"devices.volcano": True}, []),
+        (koordinator("n"), {}, [(W, "devices.koordinator is off")]),
+        (koordinator("n"), {"devices.koordinator": True}, []),
+        (plain("n"), {"devices.koordinator": True}, [(W, "runs on no node"), (N, "split")]),
         (labelled(plain("n"), mig_config="all-1g.10gb"), {}, [(W, "nobody can ask for them")]),
         (labelled(plain("n"), mig_config="all-disabled"), {}, [(N, "split")]),
         (labelled(mig_mixed("n", {"1g.10gb": 7}), mig_config_state="failed"), {},
@@ -114,9 +129,12 @@ def test_many_nodes_are_one_finding() -> None:
 
 
 def test_gpu_resources_are_those_with_some() -> None:
-    nodes = [mig_mixed("a", {"1g.10gb": 7}), gpushare("b")]
+    nodes = [mig_mixed("a", {"1g.10gb": 7}), gpushare("b"), volcano("c"), koordinator("d")]
     assert gpu_resources(nodes) == [
-        "aliyun.com/gpu-count", "aliyun.com/gpu-mem", "nvidia.com/mig-1g.10gb",
+        "aliyun.com/gpu-count", "aliyun.com/gpu-mem", "koordinator.sh/gpu",
+        "koordinator.sh/gpu-core", "koordinator.sh/gpu-memory", "koordinator.sh/gpu-memory-ratio",
+        "nvidia.com/mig-1g.10gb", "volcano.sh/vgpu-cores", "volcano.sh/vgpu-memory",
+        "volcano.sh/vgpu-number",
     ]  # fmt: skip
 
 
@@ -151,6 +169,10 @@ def test_a_configuration_needs_rights_of_its_own() -> None:
     assert optional.isdisjoint(names)
     more = needed(VALUES | {EVICT: "evict", HEALTH: True, REPARTITION: True, LIFT: True})
     assert {(each.name, each.verb) for each in more} - names == optional
+    devices = {(each.group, each.name) for each in needed(VALUES | {KOORDINATOR: True})}
+    assert devices - {(each.group, each.name) for each in needed(VALUES)} == {
+        ("scheduling.koordinator.sh", "devices")
+    }
     queues = needed(VALUES | {LIFT: True, RECLAIM: "evict", NUDGE: False})
     extra = {(each.name, each.verb) for each in queues} - names
     assert extra == {("pods/eviction", "create"), ("pods", "patch")}

@@ -144,6 +144,22 @@ def test_what_only_hami_has_is_not_to_be_looked_for_on_nodes() -> None:
     assert "nvidia.com/gpumem" in each.text
 
 
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("devices.volcano", "volcano.sh/vgpu-memory-percentage"),
+        ("devices.koordinator", "koordinator.sh/gpu.shared"),
+    ],
+)
+def test_what_no_node_need_have_is_not_to_be_looked_for(key: str, name: str) -> None:
+    assert found(config(), PLAIN | {key: True}, nodes=[GPU_NODE]) == []
+    told = config(profiles=score(disabled=[{"name": "*"}]))
+    (each,) = found(told, PLAIN | {key: True}, nodes=[GPU_NODE])
+    assert (each.severity, each.about) == (E, "NodeResourcesFit")
+    assert name in each.text
+    assert f"{key} is on" in each.text
+
+
 def test_own_pods_that_come_to_us_are_named() -> None:
     own = [{"metadata": {"name": "bayplan-0"}, "spec": {"schedulerName": "bayplan"}}]
     (each,) = found(config(), nodes=[GPU_NODE], own_pods=own)

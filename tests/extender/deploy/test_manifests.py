@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bayplan.extender.config.keys import DRA
+from bayplan.extender.config.keys import DRA, KOORDINATOR
 from bayplan.extender.config.reading import read_config
 from bayplan.extender.permissions import EVICT, HEALTH, LIFT, NUDGE, REPARTITION, rights
 from kustomizing import DEPLOY, render
@@ -41,6 +41,7 @@ def allowed(role: Object) -> set[tuple[str, str, str]]:
         ("base", "bayplan-extender", ("", NUDGE, DRA)),
         ("evict", "bayplan-evict", (EVICT,)),
         ("health", "bayplan-health", (HEALTH,)),
+        ("koordinator", "bayplan-koordinator", (KOORDINATOR,)),
         ("repartition", "bayplan-repartition", (REPARTITION,)),
         ("queues", "bayplan-queues", (LIFT,)),
     ],

@@ -256,7 +256,8 @@ REFUSED: dict[str, tuple[Object, str]] = {
     "Volcano's vGPU": (
         {"asks": {"volcano.sh/vgpu-number": "1", "volcano.sh/vgpu-memory": "1024",
                   "volcano.sh/vgpu-cores": "50"}},
-        "asks in the words of Volcano's vGPU device plugin, whose own scheduler",
+        "asks for a share in Volcano's words, and the choice of GPUs is not written for its device"
+        " plugin: set devices.volcano = true",
     ),
     "Volcano's old sharing": (
         {"asks": {"volcano.sh/gpu-memory": "1024"}},
@@ -264,7 +265,8 @@ REFUSED: dict[str, tuple[Object, str]] = {
     ),
     "Koordinator's": (
         {"asks": {"koordinator.sh/gpu-core": "50", "koordinator.sh/gpu-memory-ratio": "50"}},
-        "asks in the words of Koordinator's koordlet, whose own scheduler",
+        "asks for a share in Koordinator's words, and the choice of GPUs is not written for its"
+        " koordlet: set devices.koordinator = true",
     ),
     "a choice of Intel's cards": (
         {"asks": GAS, "annotations": {"gas-allow": "card0"}},

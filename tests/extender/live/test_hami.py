@@ -32,8 +32,8 @@ def told(owner: Owner, thing: Object, at: str) -> dict[str, str]:
     placement = ready.decision.placement
     assert placement is not None
     seen, facts = owner.mirror.pods[uid], owner.mirror.reader.nodes[at]
-    by_hami = owner.by_hami(uid, at)
-    annotations = chosen(seen, placement, facts.gpus, 0.0, by_hami=by_hami)
+    giver = owner.giver(uid, at)
+    annotations = chosen(seen, placement, facts.gpus, 0.0, giver=giver)
     metadata = thing["metadata"]
     metadata = {**metadata, "annotations": {**metadata["annotations"], **annotations}}
     owner.changed("Pod", bound({**thing, "metadata": metadata}, at), 0.0)

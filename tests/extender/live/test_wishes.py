@@ -49,7 +49,7 @@ def placed(owner: Owner, thing: Object, names: list[str]) -> str:
     placement = ready.decision.placement
     assert placement is not None
     seen, facts = owner.mirror.pods[uid], owner.mirror.reader.nodes[at]
-    told = chosen(seen, placement, facts.gpus, 0.0)
+    told = chosen(seen, placement, facts.gpus, 0.0, giver=owner.giver(uid, at))
     owner.changed("Pod", bound({**thing, "metadata": told_to(thing, told)}, at), 0.0)
     checked(owner)
     return told.get("hami.io/vgpu-devices-to-allocate", at)

@@ -102,7 +102,7 @@ def test_gates_and_words_that_nobody_enforces() -> None:
         of_gang = (await service.explain("default", "g"))["why"]
         assert of_gang["why"] == f"pod default/g-0: {said}"
         of_volcano = " ".join(" ".join(await why(service, "v")).split())
-        assert of_volcano.endswith("device plugin, whose own scheduler has to choose the GPU")
+        assert of_volcano.endswith("or leave such pods to its own scheduler")
 
     run(main())
 

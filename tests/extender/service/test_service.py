@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Mapping
 from time import sleep
 from typing import Any
@@ -16,7 +17,16 @@ from bayplan.extender.service.calls import CallFailed, PodName, Sure
 from bayplan.extender.service.numbers import Numbers
 from bayplan.extender.service.service import Service
 from bayplan.extender.service.settings import Service as Settings
-from extender_things import bound, gang_pod, hami_node, listed, node, pod, pod_group
+from extender_things import (
+    bound,
+    gang_pod,
+    hami_node,
+    listed,
+    node,
+    pod,
+    pod_group,
+    volcano_node,
+)
 
 Object = dict[str, Any]
 
@@ -329,6 +339,49 @@ def test_hami_is_told_which_gpus_and_binds_wait_for_its_device_plugin() -> None:
         await asyncio.sleep(0.1)
         assert await schedule(service, other, ["h"]) == ""
         assert await service.recompute() == []
+
+    run(main())
+
+
+def test_volcanos_device_plugin_takes_one_pod_of_a_node_at_a_time() -> None:
+    async def main() -> None:
+        asks = {"volcano.sh/vgpu-number": "1", "volcano.sh/vgpu-memory": "40960"}
+        one, other = pod("p", asks=asks), pod("q", asks=asks)
+        service, api, _ = service_of(
+            volcano_node("v", 1), pods=(one, other), live=Live(volcano=True), bind_wait_s=0.05
+        )
+        assert await schedule(service, one, ["v"]) == ""
+        assert api.annotations["p"]["volcano.sh/vgpu-ids-new"] == "GPU-v-0,NVIDIA,40960,0:"
+        assert await schedule(service, other, ["v"]) == "node v is giving devices to another pod"
+        why = (await service.explain("default", "q"))["text"]
+        assert "gives devices to pod default/p first: Volcano's vGPU device plugin takes" in why
+        api.pods["p"]["metadata"]["annotations"]["volcano.sh/bind-phase"] = "failed"
+        service.changed("Pod", api.pods["p"])
+        await asyncio.sleep(0.1)
+        assert await schedule(service, other, ["v"]) == ""
+        assert await service.recompute() == []
+
+    run(main())
+
+
+@pytest.mark.parametrize(("bound_s", "waits"), [(0.0, True), (binder.ALLOCATION_S + 1, False)])
+def test_after_a_restart_a_pod_that_is_to_get_its_devices_still_comes_first(
+    bound_s: float, waits: bool
+) -> None:
+    async def main() -> None:
+        asks = {"nvidia.com/gpu": "1", "nvidia.com/gpumem": "40960"}
+        said = {
+            "hami.io/vgpu-devices-allocated": "GPU-h-0,NVIDIA,40960,50:;",
+            "hami.io/bind-phase": "allocating",
+            "hami.io/bind-time": str(int(time.time() - bound_s)),
+        }
+        first, other = pod("p", asks=asks, at="h", annotations=said), pod("q", asks=asks)
+        service, _, _ = service_of(
+            hami_node("h", 1), pods=(first, other), live=Live(hami=True), bind_wait_s=0.15
+        )
+        why = "node h is giving devices to another pod" if waits else ""
+        assert await schedule(service, other, ["h"]) == why
+        assert not waits or not service.binder.giving
 
     run(main())
 

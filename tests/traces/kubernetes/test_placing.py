@@ -87,6 +87,23 @@ def test_gpushare_and_koordinator_say_the_index(tmp_path: Path) -> None:
     assert free_milli(cluster) == [1000, 500, 1000, 500]
 
 
+def test_pods_of_volcano_are_on_the_gpus_that_they_were_given_also_in_instances(
+    tmp_path: Path,
+) -> None:
+    """An instance that its scheduler made is told behind the uuid of the GPU (``mig.go``)."""
+    row = "GPU-{},10,16384,NVIDIA-NVIDIA A100-SXM4-80GB,true,mig:"
+    register = {"volcano.sh/node-vgpu-register": row.format(0) + row.format(1)}
+    wanted = {"volcano.sh/vgpu-number": 1, "volcano.sh/vgpu-memory": 4096}
+    given = {"a": "GPU-1[group1-0],NVIDIA,4096,14:", "b": ";GPU-0,NVIDIA,4096,0:"}
+    pods = [
+        pod(name, "n1", requests=wanted, annotations={"volcano.sh/vgpu-ids-new": text})
+        for name, text in given.items()
+    ]
+    cluster, problems = placed(tmp_path, node(annotations=register), *pods)
+    assert problems == []
+    assert [gpus(cluster, f"default/{name}") for name in "ab"] == [[1], [0]]
+
+
 def test_pods_of_one_group_share_a_gpu_and_whole_ones_take_others(tmp_path: Path) -> None:
     def fraction(name: str, group: str, part: str) -> Object:
         return pod(

@@ -89,6 +89,8 @@
   - {name: nvidia.com/gpumem, ignoredByScheduler: true}
   - {name: nvidia.com/gpumem-percentage, ignoredByScheduler: true}
   - {name: nvidia.com/gpucores, ignoredByScheduler: true}
+  - {name: volcano.sh/vgpu-memory-percentage, ignoredByScheduler: true}
+  - {name: koordinator.sh/gpu.shared, ignoredByScheduler: true}
   {{- end }}
 {{- end -}}
 
