@@ -55,6 +55,8 @@ class Queues:
         The time of the owner.
     numbers
         The metrics.
+    leads
+        Whether this process is the one that acts.
 
     Attributes
     ----------
@@ -70,11 +72,13 @@ class Queues:
         calls: QueueCalls,
         clock: Callable[[], float],
         numbers: QueueNumbers,
+        *,
+        leads: Callable[[], bool] = lambda: True,
     ) -> None:
         self.turns = Turns(owner, quota, settings)
         owner.turn = self.turns.why
         self._owner, self._quota, self._settings = owner, quota, settings
-        self._calls, self._clock, self._numbers = calls, clock, numbers
+        self._calls, self._clock, self._numbers, self._leads = calls, clock, numbers, leads
         self._running: asyncio.Task[None] | None = None
         self._asking: set[str] = set()
         self._next_s = 0.0
@@ -90,6 +94,10 @@ class Queues:
     async def round(self) -> None:
         """Look, work out, settle, write."""
         begun_s = self._clock()
+        if not self._leads():
+            if self._owner.mirror.started:
+                self._numbers.look_at(self._quota, self.turns)
+            return
         round_ = self.turns.look(begun_s)
         self._next_s = max(self._next_s, begun_s + APART * (self._clock() - begun_s))
         if self._owner.mirror.started:
@@ -98,6 +106,8 @@ class Queues:
             return
         await self._learn_sizes()
         outcome = await asyncio.to_thread(serve, round_)
+        if not self._leads():
+            return
         actions = self.turns.settle(outcome, self._clock())
         for seen, why in actions.told:
             self._calls.tell(_name(seen), QUEUED, f"waits: {why}", warning=False)
