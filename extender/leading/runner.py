@@ -174,7 +174,7 @@ class Runner:
         if record.holder != before:
             extra = {"lease": self._settings.scheduler, "holder": record.holder,
                      "beside": self.fence.is_ours(self._clock())}  # fmt: skip
-            LOG.info("another kube-scheduler leads", extra=extra)
+            LOG.info("kube-scheduler's Lease has another holder", extra=extra)
 
     async def _contend(self) -> None:
         record = await self._calls.read(self._settings.lease, self._timeout_s())

@@ -21,9 +21,9 @@ from .running import Extender, Setup, extender
 SPACE, THEIRS, OURS = "kube-system", "bayplan-pair", "bayplan-pair-controllers"
 """Where the Leases are, that of the kube-schedulers, and that of the extenders."""
 
-ELECTION = {"leaseDuration": "4s", "renewDeadline": "3s", "retryPeriod": "500ms"}
-"""Of the kube-schedulers: a takeover takes a quarter of the usual time."""
-TIMING = {"lease_s": 4, "renew_s": 2.5, "retry_s": 0.4}
+ELECTION = {"leaseDuration": "5s", "renewDeadline": "4s", "retryPeriod": "500ms"}
+"""Of the kube-schedulers: a takeover takes a third of the usual time."""
+TIMING = {"lease_s": 5, "renew_s": 3.0, "retry_s": 0.4}
 """Of the extenders."""
 
 LEASES = f"apis/coordination.k8s.io/v1/namespaces/{SPACE}/leases"
@@ -48,7 +48,7 @@ class Pair:
                         return each
             return None
 
-        return wait_for("a leader", found) or self.pods[0]
+        return wait_for("a leader", found, 120.0) or self.pods[0]
 
     def other(self, pod: Extender) -> Extender:
         """Return the one beside whom another is."""
