@@ -35,7 +35,10 @@ ROUNDS = 20
 HOLD_S = 10.0
 LIMIT_S = 30.0
 """So long a gang may be in part: a plan's time, and a takeover before it."""
-CONFIG = {"gangs": {"hold_s": HOLD_S, "rollback": "evict"}, "placement": {"hold_s": 6.0}}
+CONFIG: dict[str, dict[str, object]] = {
+    "gangs": {"hold_s": HOLD_S, "rollback": "evict"},
+    "placement": {"hold_s": 6.0},
+}
 JUMPING = (str(Path(__file__).parent / "jumping.py"), "extender", "serve")
 GATE = "bayplan.io/queue"
 ON, BACK = signal.SIGUSR1, signal.SIGUSR2
@@ -60,7 +63,8 @@ def kill_amid(pods: Pair, leader: Extender, storm: Storm) -> tuple[str, int]:
     tuple
         The gang, and how many of it had come to be bound; empty where all were too soon.
     """
-    name, least = f"gang{storm.n + 1:04}", storm.draw.randrange(MEMBERS - 4)
+    # All of them: bindings are under way then.
+    name, least = f"gang{storm.n + 1:04}", storm.draw.choice((0, 4, 8, 12, MEMBERS))
     creating = Thread(target=storm.create, args=(1, 2))
     creating.start()
     end_s = monotonic() + 60.0
