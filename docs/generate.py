@@ -209,6 +209,7 @@ async def extender_metrics(registry: CollectorRegistry | None = None) -> str:
     from bayplan.extender.api import Client, Connection, Recorder
     from bayplan.extender.health.numbers import HealthNumbers
     from bayplan.extender.http.metrics import HttpMetrics, TlsMetrics
+    from bayplan.extender.leading.numbers import LeadingNumbers
     from bayplan.extender.repartition.numbers import RepartitionNumbers
     from bayplan.extender.rpc.numbers import RpcMetrics
     from bayplan.extender.service.numbers import Numbers
@@ -223,6 +224,7 @@ async def extender_metrics(registry: CollectorRegistry | None = None) -> str:
     HealthNumbers(registry)
     RepartitionNumbers(registry)
     QueueNumbers(registry)
+    LeadingNumbers(registry)
     Counters(registry, [kind.name for kind in KINDS])
     HttpMetrics(registry)
     TlsMetrics(registry)

@@ -12,6 +12,7 @@ from bayplan.extender.watch.kinds import DEVICE_KINDS, KINDS, OF_KOORDINATOR
 EVICT, NUDGE = "gangs.rollback", "state.nudge"
 HEALTH, REPARTITION = "health.quarantine", "repartition.on"
 LIFT, RECLAIM = "queues.lift", "queues.reclaim"
+LEADER = "leader.on"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -20,7 +21,8 @@ class Right:
 
     ``group`` is empty for the core API; ``part`` is a subresource. ``optional``: only where the
     API server has the kind. ``wanted_by`` is the key of the configuration that makes it necessary,
-    empty where it always is. ``why`` says what stands still without it.
+    empty where it always is. ``why`` says what stands still without it. With a ``namespace`` it is
+    only of that one, and with ``only`` of the object of that name.
     """
 
     group: str
@@ -30,6 +32,8 @@ class Right:
     optional: bool = False
     wanted_by: str = ""
     why: str = ""
+    namespace: str = ""
+    only: str = ""
 
     @property
     def name(self) -> str:
@@ -60,6 +64,29 @@ def needed(values: Mapping[str, object]) -> tuple[Right, ...]:
         LIFT: bool(values[LIFT]),
     }
     return tuple(right for right in rights() if on.get(right.wanted_by, True))
+
+
+def of_leases(values: Mapping[str, object], namespace: str) -> tuple[Right, ...]:
+    """Return the rights about Leases that a configuration needs, in their namespace.
+
+    Parameters
+    ----------
+    values
+        The values of the configuration's keys, by path.
+    namespace
+        Where the Leases are.
+    """
+    if not values[LEADER]:
+        return ()
+    ours, theirs = str(values["leader.lease"]), str(values["leader.scheduler"])
+    rests, binds = "controllers rest", "no pod is bound"
+
+    def right(verb: str, only: str, why: str) -> Right:
+        return Right("coordination.k8s.io", "leases", verb, wanted_by=LEADER, why=why,
+                     namespace=namespace, only=only)  # fmt: skip
+
+    found = [right("create", "", rests), *(right(v, ours, rests) for v in ("get", "update"))]
+    return (*found, right("get", theirs, binds)) if theirs else tuple(found)
 
 
 def _reading() -> Iterator[Right]:

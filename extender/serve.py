@@ -6,9 +6,9 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR, CollectorRegistry
 
@@ -23,12 +23,14 @@ from bayplan.extender.config.settings import http_settings, rpc_settings, servic
 from bayplan.extender.connecting import connection_of
 from bayplan.extender.health.calls import ApiMarks
 from bayplan.extender.health.keeper import Keeper
-from bayplan.extender.health.marking import Marker
 from bayplan.extender.health.numbers import HealthNumbers
 from bayplan.extender.health.settings import Reading
 from bayplan.extender.health.sources import source_of
 from bayplan.extender.http.app import App
 from bayplan.extender.http.server import Server
+from bayplan.extender.leading.configuring import leading_settings
+from bayplan.extender.leading.lead import Lead, lead_of
+from bayplan.extender.leading.numbers import LeadingNumbers
 from bayplan.extender.live.settings import Live
 from bayplan.extender.repartition.configuring import repartition_settings
 from bayplan.extender.repartition.controller import Controller
@@ -36,6 +38,7 @@ from bayplan.extender.repartition.numbers import RepartitionNumbers
 from bayplan.extender.repartition.observing import Both
 from bayplan.extender.repartition.runner import ApiNodes, Runner
 from bayplan.extender.repartition.settings import Repartition
+from bayplan.extender.service.api import ApiCalls
 from bayplan.extender.service.numbers import Numbers
 from bayplan.extender.service.queue_numbers import QueueNumbers
 from bayplan.extender.service.queues import Queues
@@ -49,7 +52,6 @@ from bayplan.scheduler.queues import QueueTree
 
 if TYPE_CHECKING:
     from bayplan.extender.rpc.server import RpcServer
-    from bayplan.extender.tracing.sdk import Provider
 
 LOG = logging.getLogger("bayplan.extender")
 
@@ -79,17 +81,17 @@ async def _serve(values: Values, tree: QueueTree | None) -> int:
     repartition = repartition_settings(values) if values["repartition.on"] else None
     spans = tracing.provider_of(values)
     registry = _registry()
+    leads = leading_settings(values)
     connection = connection_of(values)
     client = Client(
         connection, registry, qps=float(values["api.qps"]), burst=int(values["api.burst"])
     )
     recorder = Recorder(client, registry)
-    calls, clock = tracing.calls_of(client, recorder, spans), _steady_clock()
-    service = Service(service_settings(values, tree), calls, clock, Numbers(registry))
-    if (quota := service.owner.quota) is not None:
-        settings, numbers = queueing_settings(values), QueueNumbers(registry)
-        service.queues = Queues(service.owner, quota, settings, calls, clock, numbers)
-    runner = _runner(repartition, service, ApiNodes(client, recorder), registry)
+    lead = lead_of(leads, connection, client, recorder, LeadingNumbers(registry))
+    calls = tracing.calls_of(client, recorder, spans, binding=lead.binding, acting=lead.acting)
+    service = _service(values, tree, calls, registry, lead)
+    runner = _runner(repartition, service, ApiNodes(lead.acting, recorder), registry, lead)
+    keeper = _keeper(values, service, ApiMarks(lead.acting, recorder), registry, lead)
     sink: Sink = service if runner is None else Both(service, runner.controller.watched)
     watches = Watches(connection, sink, registry, _kinds(service.settings.live))
     service.lacks = watches.not_ready
@@ -98,12 +100,7 @@ async def _serve(values: Values, tree: QueueTree | None) -> int:
     server = Server(App(verbs, http_settings(values), registry))
     LOG.info("starting", extra={"version": __version__})
     with server.signals():
-        works = [_start(service, watches), service.run()]
-        if (marker := service.owner.mirror.reader.health) is not None:
-            keeper = _keeper(values, service, marker, ApiMarks(client, recorder), registry)
-            works.append(keeper.run())
-        if runner is not None:
-            works.append(runner.run())
+        works = [_start(service, watches), *_works(service, keeper, runner, lead)]
         tasks = [asyncio.create_task(work) for work in works]
         for task in tasks:
             task.add_done_callback(_tell_failure)
@@ -118,15 +115,41 @@ async def _serve(values: Values, tree: QueueTree | None) -> int:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await watches.stop()
-            await _close(client, recorder, spans, float(values["server.grace_s"]))
+            await recorder.close()
+            await lead.close()
+            await client.close()
+            await tracing.close(spans, float(values["server.grace_s"]))
 
 
-async def _close(
-    client: Client, recorder: Recorder, spans: Provider | None, grace_s: float
-) -> None:
-    await recorder.close()
-    await client.close()
-    await tracing.close(spans, grace_s)
+def _works(
+    service: Service, keeper: Keeper | None, runner: Runner | None, lead: Lead
+) -> Iterator[Coroutine[Any, Any, None]]:
+    """Yield what goes on by itself."""
+    yield service.run()
+    for work in (keeper, runner, lead.runner):
+        if work is not None:
+            yield work.run()
+
+
+def _service(
+    values: Values,
+    tree: QueueTree | None,
+    calls: ApiCalls,
+    registry: CollectorRegistry,
+    lead: Lead,
+) -> Service:
+    """Return the service, with its queues where there are some."""
+    clock = _steady_clock()
+    service = Service(service_settings(values, tree), calls, clock, Numbers(registry))
+    service.leading = lead.runner
+    if lead.runner is not None:
+        service.binder.fence = lead.runner.pass_fence
+    if (quota := service.owner.quota) is not None:
+        settings, numbers = queueing_settings(values), QueueNumbers(registry)
+        service.queues = Queues(
+            service.owner, quota, settings, calls, clock, numbers, leads=lead.leads
+        )
+    return service
 
 
 def _kinds(live: Live) -> tuple[Kind, ...]:
@@ -153,13 +176,16 @@ def _runner(
     service: Service,
     calls: ApiNodes,
     registry: CollectorRegistry,
+    lead: Lead,
 ) -> Runner | None:
     """Return what repartitions nodes; None where that is off."""
     numbers = RepartitionNumbers(registry)
     if settings is None:
         return None
     controller = Controller(service.owner, settings)
-    return Runner(controller, calls, service.clock, numbers, lacks=service.not_ready)
+    return Runner(
+        controller, calls, service.clock, numbers, lacks=service.not_ready, leads=lead.leads
+    )
 
 
 def _rpc(values: Values, service: Service, registry: CollectorRegistry) -> RpcServer | None:
@@ -191,16 +217,19 @@ async def _start(service: Service, watches: Watches) -> None:
 def _keeper(
     values: Values,
     service: Service,
-    marker: Marker,
     calls: ApiMarks,
     registry: CollectorRegistry,
-) -> Keeper:
-    """Return what keeps the quarantined GPUs, where that is on."""
+    lead: Lead,
+) -> Keeper | None:
+    """Return what keeps the quarantined GPUs; None where that is off."""
+    marker = service.owner.mirror.reader.health
+    if marker is None:
+        return None
     settings = health_settings(values)
     reading = Reading() if settings is None else settings.reading
     return Keeper(
         service.owner, marker, reading, source_of(reading), calls, service.clock,
-        HealthNumbers(registry),
+        HealthNumbers(registry), leads=lead.leads,
     )  # fmt: skip
 
 

@@ -29,6 +29,7 @@ CHECKSUM = "checksum/config"
 
 OWN_TLS = {"tls": {"enabled": True}}
 EXISTING = {"mode": "existing-scheduler"}
+TWO = {"replicas": 2, "podDisruptionBudget": {"enabled": True, "maxUnavailable": 1}}
 SEED = 2**53 - 1
 """The largest: Helm has numbers as JSON readers do."""
 SETS: dict[str, Object] = {
@@ -40,6 +41,7 @@ SETS: dict[str, Object] = {
     "queues": {"config": {"queues": {"lift": True}}},
     "reclaim": {"config": {"queues": {"reclaim": "evict"}}},
     "repartition": {"config": {"repartition": {"on": True}}},
+    "two": TWO,
     "evict": {"config": {"gangs": {"rollback": "evict", "hold_s": 300}}},
     "no claims": {"config": {"devices": {"dra": False}}},
     "quiet": {"config": {"state": {"nudge": False, "recompute_s": 12.5}}},

@@ -101,15 +101,17 @@ def _merged_list(base: list[Object], change: list[Object], key: str) -> list[Obj
 
 
 def _with_config_map(things: list[Object], config: Object, folder: Path) -> list[Object]:
-    made = {
+    made: Object = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": config["name"], "namespace": config["namespace"]},
         "data": {name: (folder / name).read_text() for name in config["files"]},
     }
-    if config.get("behavior") == "replace":
+    if behavior := config.get("behavior"):
         (old,) = [thing for thing in things if _identity(thing) == _identity(made)]
         made["metadata"] = old["metadata"]
+        if behavior == "merge":
+            made["data"] = {**old["data"], **made["data"]}
         return [made if thing is old else thing for thing in things]
     return [*things, made]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from bayplan.extender.api.answers import Reply
 from bayplan.extender.api.budget import Budget, Priority
 from bayplan.extender.api.connection import JSON, Connection
-from bayplan.extender.api.errors import ApiError
+from bayplan.extender.api.errors import ApiError, TooLate
 from bayplan.extender.api.retry import wait_before_retry
 from bayplan.extender.api.session import LIMIT, Session
 
@@ -55,6 +56,7 @@ class Client:
         self._session = Session(connection, limit)
         self._budget = Budget(qps, burst)
         self._rng = rng or random.Random()
+        self._left_s: Callable[[], float] | None = None
         self._requests = Counter(
             "bayplan_api_requests",
             "Requests to the API server, by what they do and the status; 0 is no answer",
@@ -75,6 +77,34 @@ class Client:
             registry=registry,
             buckets=_BUCKETS,
         )
+
+    def within(self, left_s: Callable[[], float]) -> Client:
+        """Return this client for requests that have a time of their own: none is sent after it.
+
+        Parameters
+        ----------
+        left_s
+            Returns how long requests may still be sent; up to 0: no more. They fail then.
+        """
+        other = copy(self)
+        other._left_s = left_s
+        return other
+
+    def apart(self, connection: Connection, *, qps: float, burst: int, limit: int) -> Client:
+        """Return a client with connections and a budget of its own: what must wait for nobody.
+
+        It has the metrics of this one, and is closed by itself.
+
+        Parameters
+        ----------
+        connection
+            The API server.
+        qps, burst, limit
+            As those of a client.
+        """
+        other = copy(self)
+        other._session, other._budget = Session(connection, limit), Budget(qps, burst)
+        return other
 
     async def call(
         self,
@@ -109,6 +139,8 @@ class Client:
             It failed. One without a status may have been carried out all the same.
         """
         loop = asyncio.get_running_loop()
+        if self._left_s is not None:
+            deadline_s = min(deadline_s, max(0.0, self._left_s()))
         end_s = loop.time() + deadline_s
         data = None if body is None else msgspec.json.encode(body)
         last: ApiError | None = None
@@ -121,6 +153,8 @@ class Client:
                         return await self._once(
                             operation, priority, method, path, data, content_type, deadline_s
                         )
+                    except TooLate as late:
+                        raise last or late from None
                     except ApiError as error:
                         last = error
                     left_s = end_s - loop.time()
@@ -151,6 +185,8 @@ class Client:
         loop = asyncio.get_running_loop()
         start_s = loop.time()
         await self._budget.turn(priority)
+        if self._left_s is not None and self._left_s() <= 0:
+            raise TooLate(f"{method} {path}: not sent, another leads by now")
         sent_s = loop.time()
         self._waited.labels(priority.name.lower()).observe(sent_s - start_s)
         code = 0

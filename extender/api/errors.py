@@ -31,6 +31,21 @@ class ApiError(Exception):
         self.retry_after_s = retry_after_s
 
 
+class TooLate(ApiError):
+    """A request that was not sent, since its time was over.
+
+    It has the status of a precondition that failed (RFC 9110, 15.5.13): it was surely not done.
+
+    Parameters
+    ----------
+    text
+        What is wrong, for people.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, 412)
+
+
 class _Status(msgspec.Struct):
     reason: str | None = ""
     message: str | None = ""

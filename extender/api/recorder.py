@@ -158,7 +158,9 @@ class Recorder:
 
     def _event(self, due: _Due) -> dict[str, object]:
         about, event_type, reason, note = due.key
-        regarding = {"apiVersion": "v1", "kind": about.kind, "name": about.name, "uid": about.uid}
+        regarding = {
+            "apiVersion": about.version, "kind": about.kind, "name": about.name, "uid": about.uid,
+        }  # fmt: skip
         if about.namespace:
             regarding["namespace"] = about.namespace
         event: dict[str, object] = {

@@ -20,12 +20,13 @@ Type = Literal["Normal", "Warning"]
 
 
 class About(NamedTuple):
-    """The pod that an event is about, or the node, which has no namespace."""
+    """What an event is about: mostly a pod, or a node, which has no namespace."""
 
     namespace: str
     name: str
     uid: str
     kind: str = "Pod"
+    version: str = "v1"
 
 
 class Key(NamedTuple):

@@ -12,7 +12,8 @@ from bayplan.extender.api import ApiError, Connection
 from bayplan.extender.api.served import server_version
 from bayplan.extender.check.findings import Facts
 from bayplan.extender.config.reading import Values
-from bayplan.extender.permissions import Right, needed
+from bayplan.extender.leading.configuring import namespace_of
+from bayplan.extender.permissions import LEADER, Right, needed, of_leases
 from bayplan.extender.probing import ask
 from bayplan.extender.watch.kinds import KINDS
 from bayplan.scheduler.errors import InputError
@@ -49,7 +50,7 @@ def look(connection: Connection, values: Values, account: str) -> Facts:
         }
         denied = [
             right
-            for right in needed(values)
+            for right in (*needed(values), *_of_leases(values, account))
             if not (right.optional and not api.has(right.group, right.resource))
             and not _may(connection, right, account)
         ]
@@ -114,9 +115,15 @@ def _list(connection: Connection, path: str) -> Sequence[Object] | None:
     return None if found is None else objects_in(found.get("items"))
 
 
+def _of_leases(values: Values, account: str) -> Sequence[Right]:
+    if not values[LEADER]:
+        return ()
+    return of_leases(values, namespace_of(values, account.partition("/")[0]))
+
+
 def _may(connection: Connection, right: Right, account: str) -> bool:
     attributes = {"group": right.group, "resource": right.resource, "subresource": right.part,
-                  "verb": right.verb}  # fmt: skip
+                  "verb": right.verb, "namespace": right.namespace, "name": right.only}  # fmt: skip
     kind, whose = "SelfSubjectAccessReview", dict[str, object]()
     if account:
         namespace, _, name = account.partition("/")

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from bayplan.extender.check.findings import code_of, note, report
+from bayplan.extender.check.leading import of_election, of_pods
 from bayplan.extender.check.looking import look
 from bayplan.extender.check.nodes import of_nodes
 from bayplan.extender.check.queues import of_queues
@@ -51,6 +52,7 @@ def check(
     scheduler = None if scheduler_config is None else read_scheduler(scheduler_config)
     facts = look(connection_of(values, "name a kubeconfig: --kubeconfig"), values, account)
     found = [*of_version(facts), *of_apis(facts), *of_rights(facts), *of_running(facts)]
+    found += of_pods(facts, values)
     if facts.nodes is not None:
         found += of_nodes(facts.nodes, values)
         found += of_queues(tree, facts.nodes) if tree is not None else ()
@@ -59,5 +61,6 @@ def check(
                           "name it: --scheduler-config"))  # fmt: skip
     else:
         found += of_scheduler(scheduler, values, facts)
+        found += of_election(scheduler, values)
     sys.stdout.write(report(found))
     return code_of(found)

@@ -43,6 +43,7 @@ TABLES: dict[str, str] = {
     "devices": "Whose device plugins are told which GPUs a pod is to have; whose drivers are read.",
     "queues": "Who may use how much, and whose turn it is; a table [queues.NAME] is a queue.",
     "state": "The live state.",
+    "leader": "Two Pods of which one acts, by Leases.",
     "health": "GPUs that are sick: they take no new pods.",
     "repartition": "Idle nodes get the MIG layout that pods wait for, by the GPU operator's MIG"
     " manager.",
@@ -107,6 +108,19 @@ KEYS: tuple[Key, ...] = (
         " compared; 0: never", 0, 86_400),
     Key("state", "nudge", BOOL, True, "touch pods that wait when there may be room for them by now;"
         " needs leave to patch the status of pods"),
+    Key("leader", "on", BOOL, False, "act unasked only where it has the Lease, and bind only beside"
+        " the kube-scheduler that leads: for two Pods; needs leave to change the Lease"),
+    Key("leader", "lease", TEXT, "bayplan-controllers", "name of the Lease of what acts unasked:"
+        " queues, quarantine, repartitioning, rollbacks"),
+    Key("leader", "namespace", TEXT, "", "namespace of the Leases; empty: that of the Pod"),
+    Key("leader", "scheduler", TEXT, "bayplan", "name of kube-scheduler's Lease, its resourceName,"
+        " which decides who binds and who takes the other; empty: nobody looks at it"),
+    Key("leader", "host", TEXT, "", "what the identity of the kube-scheduler beside it begins with;"
+        " empty: the name of the host, which is the Pod's"),
+    Key("leader", "lease_s", WHOLE, 15, "how long nobody else takes the Lease after a renewal",
+        1, 3600),
+    Key("leader", "renew_s", NUMBER, 10.0, "how long its holder acts after a renewal", 0.1, 3600),
+    Key("leader", "retry_s", NUMBER, 2.0, "how often Leases are looked at, and renewed", 0.05, 600),
     Key("health", "quarantine", BOOL, False, "let GPUs take no new pods that metrics, conditions or"
         " taints call sick; needs leave to patch the status of nodes"),
     Key("health", "prometheus", TEXT, "", "URL of a Prometheus server that has the metrics of DCGM"

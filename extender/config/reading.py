@@ -125,6 +125,7 @@ def _contradictions(values: Values) -> list[str]:
     if values["tls.client_ca"] and not certificate:
         found.append("tls.client_ca without a certificate; name the server's certificate and key")
     found += _of_grpc(values)
+    found += _of_leader(values)
     if not str(values["server.prefix"]).startswith("/") or str(values["server.prefix"])[-1] == "/":
         found.append(f"server.prefix is {values['server.prefix']!r}; such as /scheduler")
     return found + health_problems(values)
@@ -144,6 +145,32 @@ def _of_grpc(values: Values) -> list[str]:
         found.append(
             f"grpc.host is {host!r}, where anybody could take room; name grpc.client_ca,"
             " certificate and key, or listen on 127.0.0.1"
+        )
+    return found
+
+
+def _of_leader(values: Values) -> list[str]:
+    if not values["leader.on"]:
+        return []
+    found = []
+    names = ("lease_s", "renew_s", "retry_s")
+    lease_s, renew_s, retry_s = (float(values[f"leader.{name}"]) for name in names)
+    if renew_s < 2 * retry_s or lease_s - renew_s < 2 * retry_s:
+        # client-go wants 1.2 × retry_s < renew_s < lease_s; looks at kube-scheduler's Lease hold
+        # for lease_s - renew_s, and must not be further apart.
+        found.append(
+            f"leader.lease_s, renew_s and retry_s are {lease_s:g}, {renew_s:g} and {retry_s:g};"
+            " let renew_s be at least twice retry_s, and lease_s at least twice retry_s more"
+        )
+    if not values["leader.lease"]:
+        found.append("leader.lease is empty; name the Lease, such as bayplan-controllers")
+    elif values["leader.lease"] == values["leader.scheduler"]:
+        found.append(f"leader.lease and leader.scheduler are both {values['leader.lease']!r}; give"
+                     " ours another name")  # fmt: skip
+    if values["grpc.port"]:
+        found.append(
+            "leader.on beside grpc.port: only one of the extenders would know of the room that"
+            " clients have committed; set grpc.port = 0, or have one Pod"
         )
     return found
 

@@ -51,6 +51,8 @@ class Keeper:
         Seconds since 1970.
     numbers
         The metrics.
+    leads
+        Whether this process is the one that writes.
     """
 
     def __init__(
@@ -62,9 +64,11 @@ class Keeper:
         calls: NodeCalls,
         clock: Callable[[], float],
         numbers: HealthNumbers,
+        *,
+        leads: Callable[[], bool] = lambda: True,
     ) -> None:
         self._owner, self._marker, self._reading, self._source = owner, marker, reading, source
-        self._calls, self._clock, self._numbers = calls, clock, numbers
+        self._calls, self._clock, self._numbers, self._leads = calls, clock, numbers, leads
         self._failed: set[str] = set()
         self._write_failed_s = -AGAIN_S
 
@@ -88,9 +92,11 @@ class Keeper:
             return
         # What changes while metrics are read is the next round's: they were not read for it.
         known = dict(self._marker.marks)
-        shown = await self._read(known)
+        shown = await self._read(known) if self._leads() else {}
         self._numbers.look_at(self._marker)
         for name in sorted(known):
+            if not self._leads():
+                return
             marks, gpus = known[name], shown.get(name)
             if not (marks.entries or marks.release or gpus):
                 continue

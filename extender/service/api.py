@@ -27,15 +27,25 @@ class ApiCalls:
         The API server.
     recorder
         Writes Events.
+    binding, acting
+        Who sends bindings, and what is done unasked, where that has its time; None: the client.
     """
 
-    def __init__(self, client: Client, recorder: Recorder) -> None:
+    def __init__(
+        self,
+        client: Client,
+        recorder: Recorder,
+        *,
+        binding: Client | None = None,
+        acting: Client | None = None,
+    ) -> None:
         self._client, self._recorder = client, recorder
+        self._binding, self._acting = binding or client, acting or client
 
     async def bind(self, pod: PodName, node: str, annotations: Mapping[str, str]) -> None:
         """Bind a pod to a node and annotate it, in one write; one that is there is no failure."""
         try:
-            await bind(self._client, pod.namespace, pod.name, pod.uid, node, annotations)
+            await bind(self._binding, pod.namespace, pod.name, pod.uid, node, annotations)
         except ApiError as error:
             raise _failed(error) from None
 
@@ -49,7 +59,7 @@ class ApiCalls:
     async def lift(self, pod: PodName, gate: str) -> None:
         """Take a scheduling gate from a pod whose only one it is."""
         try:
-            await lift_gate(self._client, pod.namespace, pod.name, gate, uid=pod.uid)
+            await lift_gate(self._acting, pod.namespace, pod.name, gate, uid=pod.uid)
         except ApiError as error:
             raise _failed(error) from None
 
@@ -63,7 +73,7 @@ class ApiCalls:
         }
         path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/eviction"
         try:
-            await self._client.call("evict", "POST", path, body, priority=Priority.BIND)
+            await self._acting.call("evict", "POST", path, body, priority=Priority.BIND)
         except ApiError as error:
             raise _failed(error) from None
 

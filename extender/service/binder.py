@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 
 from bayplan.extender.live.owner import Owner, Ready, Refused
 from bayplan.extender.live.plans import Plan
@@ -46,6 +46,8 @@ class Binder:
     ----------
     giving
         The pod that the device plugin of HAMi or Volcano gives devices to, by node.
+    fence
+        Waits until pods may be bound here, and returns why they may not; None: they always may.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Binder:
         self._clock = clock
         self.barrier = Barrier()
         self.giving: dict[str, str] = {}
+        self.fence: Callable[[], Awaitable[str]] | None = None
         self._locks: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -158,6 +161,9 @@ class Binder:
         lock.release()
 
     async def _bind(self, pod: PodName, node: str) -> str:
+        # Before the room is taken: meanwhile pods may be seen there that another extender bound.
+        if self.fence is not None and (why := await self.fence()):
+            return why
         ready = self._owner.reserve(pod.key, node, self._clock())
         if isinstance(ready, Refused):
             return ready.why

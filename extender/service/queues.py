@@ -55,6 +55,8 @@ class Queues:
         The time of the owner.
     numbers
         The metrics.
+    leads
+        Whether this process is the one that acts.
 
     Attributes
     ----------
@@ -70,11 +72,13 @@ class Queues:
         calls: QueueCalls,
         clock: Callable[[], float],
         numbers: QueueNumbers,
+        *,
+        leads: Callable[[], bool] = lambda: True,
     ) -> None:
         self.turns = Turns(owner, quota, settings)
         owner.turn = self.turns.why
         self._owner, self._quota, self._settings = owner, quota, settings
-        self._calls, self._clock, self._numbers = calls, clock, numbers
+        self._calls, self._clock, self._numbers, self._leads = calls, clock, numbers, leads
         self._running: asyncio.Task[None] | None = None
         self._next_s = 0.0
 
@@ -88,6 +92,10 @@ class Queues:
 
     async def round(self) -> None:
         """Look, work out, settle, write."""
+        if not self._leads():
+            if self._owner.mirror.started:
+                self._numbers.look_at(self._quota, self.turns)
+            return
         round_ = await self._looked()
         if self._owner.mirror.started:
             self._numbers.look_at(self._quota, self.turns)
@@ -95,6 +103,8 @@ class Queues:
             return
         await self._learn_sizes()
         outcome = await asyncio.to_thread(serve, round_)
+        if not self._leads():
+            return
         actions = self.turns.settle(outcome, self._clock())
         for seen, why in actions.told:
             self._calls.tell(_name(seen), QUEUED, f"waits: {why}", warning=False)

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+from bayplan.extender.leading.runner import Runner as Leading
 from bayplan.extender.live.owner import NEEDED, POD, Owner
 from bayplan.extender.live.plans import SIZED_BY_OWNER
 from bayplan.extender.live.recompute import differences, snapshot
@@ -58,6 +59,8 @@ class Service:
         The pods that were refused.
     queues
         Serves the queues; None: there are none.
+    leading
+        Says whether this process acts by itself; None: it is alone, and does.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Service:
         self.warm = False
         self.lacks: Callable[[], list[str]] = list
         self.queues: Queues | None = None
+        self.leading: Leading | None = None
 
     # --- the verbs ------------------------------------------------------------------------
 
@@ -121,7 +125,8 @@ class Service:
 
     def state(self) -> Object:
         """Return what is known of the cluster, in short."""
-        return overview(self.owner)
+        leading = {} if self.leading is None else {"leading": self.leading.page()}
+        return overview(self.owner) | leading
 
     def quota(self, namespace: str) -> Object:
         """Return what is free for the pods of a namespace."""
@@ -192,10 +197,13 @@ class Service:
         self.numbers.look_at(self.owner, len(self.binder.barrier))
         if self.queues is not None:
             self.queues.look_after()
+        partial = self.owner.partial(now_s)
+        if self.leading is not None and not self.leading.leads():
+            return
         if self.settings.nudge and (self._waking is None or self._waking.done()):
             # Beside this round: a slow API server is not to make holds last.
             self._waking = self._spawn(self.waiting.wake())
-        for group, uids in self.owner.partial(now_s):
+        for group, uids in partial:
             await self._roll_back(group.name, uids)
 
     async def _roll_back(self, name: str, uids: Sequence[str]) -> None:

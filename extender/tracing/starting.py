@@ -48,13 +48,20 @@ def provider_of(values: Values) -> Provider | None:
         raise InputError(f"tracing.on: {said}", fix="correct the variables OTEL_*") from None
 
 
-def calls_of(client: Client, recorder: Recorder, provider: Provider | None) -> ApiCalls:
+def calls_of(
+    client: Client,
+    recorder: Recorder,
+    provider: Provider | None,
+    *,
+    binding: Client | None = None,
+    acting: Client | None = None,
+) -> ApiCalls:
     """Return the calls to the API server, with spans where they are on."""
     if provider is None:
-        return ApiCalls(client, recorder)
+        return ApiCalls(client, recorder, binding=binding, acting=acting)
     from bayplan.extender.tracing.traced import TracedCalls
 
-    return TracedCalls(client, recorder, provider.spans)
+    return TracedCalls(client, recorder, provider.spans, binding=binding, acting=acting)
 
 
 def verbs_of(verbs: Verbs, owner: Owner, provider: Provider | None) -> Verbs:

@@ -102,10 +102,20 @@ class TracedCalls(ApiCalls):
         See ``ApiCalls``.
     spans
         Makes the spans.
+    binding, acting
+        See ``ApiCalls``.
     """
 
-    def __init__(self, client: Client, recorder: Recorder, spans: Spans) -> None:
-        super().__init__(client, recorder)
+    def __init__(
+        self,
+        client: Client,
+        recorder: Recorder,
+        spans: Spans,
+        *,
+        binding: Client | None = None,
+        acting: Client | None = None,
+    ) -> None:
+        super().__init__(client, recorder, binding=binding, acting=acting)
         self._spans = spans
 
     async def bind(self, pod: PodName, node: str, annotations: Mapping[str, str]) -> None:

@@ -21,6 +21,7 @@ from urllib.parse import parse_qsl, urlsplit
 from .stub_world import BUDGETS, CLASSES, NODES, PODS, Thing, World
 
 EVENTS = "/apis/events.k8s.io/v1"
+LEASES = "/apis/coordination.k8s.io/v1"
 
 
 class Asked(NamedTuple):
@@ -189,7 +190,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answered()
 
-    do_POST = do_PATCH = do_GET
+    do_POST = do_PUT = do_PATCH = do_GET
 
     def _answered(self) -> None:
         parts = urlsplit(self.path)
@@ -289,6 +290,8 @@ def _reply(world: World, asked: Asked) -> tuple[int, bytes]:
     parts = asked.path.strip("/").split("/")
     if asked.path.startswith(EVENTS):
         return _event(world, asked, parts)
+    if asked.path.startswith(LEASES):
+        return _lease(world, asked, parts)
     if parts[:2] == ["api", "v1"] and len(parts) >= 6 and parts[4] == "pods":
         return _object(world, asked, PODS, parts[5], parts[3])
     if parts[:3] == ["api", "v1", "nodes"] and len(parts) in (4, 5):
@@ -334,6 +337,27 @@ def _event(world: World, asked: Asked, parts: list[str]) -> tuple[int, bytes]:
         return _refused(404, "NotFound", f'events "{name}" not found')
     world.put(EVENTS, known | asked.body)
     return _ok(known)
+
+
+def _lease(world: World, asked: Asked, parts: list[str]) -> tuple[int, bytes]:
+    space, name = parts[4], parts[6] if len(parts) > 6 else asked.body["metadata"]["name"]
+    known = world.get(LEASES, name, space)
+    if asked.method == "POST":
+        if known:
+            return _refused(409, "AlreadyExists", f'leases "{name}" already exists')
+        asked.body["metadata"]["uid"] = f"uid-{name}"
+    elif known is None:
+        return _refused(404, "NotFound", f'leases "{name}" not found')
+    elif asked.method == "GET":
+        return _ok(known)
+    elif asked.body["metadata"]["resourceVersion"] != known["metadata"]["resourceVersion"]:
+        return _refused(409, "Conflict", "the object has been modified")
+    else:
+        asked.body["metadata"]["uid"] = known["metadata"]["uid"]
+    world.put(LEASES, asked.body)
+    there = world.get(LEASES, name, space)
+    assert there is not None
+    return _ok(there, 201 if asked.method == "POST" else 200)
 
 
 def _ok(thing: Thing, code: int = 200) -> tuple[int, bytes]:

@@ -454,3 +454,31 @@ def test_bindings_overtake_events(stub: Stub, tmp_path: Path) -> None:
         await notes.close()
 
     told(stub, tmp_path, story, qps=20.0, burst=1)
+
+
+def test_a_time_that_is_over_ends_tries_but_does_not_undo_what_may_have_been_done(
+    stub: Stub, tmp_path: Path
+) -> None:
+    async def story(client: Client, registry: CollectorRegistry) -> None:
+        left = [1.0]
+        within = client.within(lambda: left[0])
+
+        async def late() -> None:
+            with pytest.raises(ApiError) as refused:
+                await annotate_pod(within, "default", "p0", {"a": "1"})
+            assert refused.value.status == 503  # of the try that was sent
+
+        stub.fail(Fault(503), POD, method="PATCH", times=100)
+        trying = asyncio.create_task(late())
+        await until(lambda: bool(stub.of("PATCH", "p0")))
+        left[0] = 0.0
+        await trying
+        n = len(stub.of("PATCH", "p0"))
+        with pytest.raises(ApiError, match="not sent") as refused:
+            await bind(within, "default", "p0", "uid-p0", "n1")
+        assert refused.value.status == 412
+        assert (len(stub.of("PATCH", "p0")), stub.of("POST", "binding")) == (n, [])
+        await bind(client, "default", "p0", "uid-p0", "n1")  # the client itself has no such time
+
+    told(stub, tmp_path, story)
+    assert bound(stub) == "n1"

@@ -54,7 +54,9 @@ class Plane:
     servers: dict[str, Server] = field(default_factory=dict)
     _ends: ExitStack = field(default_factory=ExitStack)
 
-    def start_scheduler(self, name: str, config: Mapping[str, Any]) -> Server:
+    def start_scheduler(
+        self, name: str, config: Mapping[str, Any], before: Sequence[str] = ()
+    ) -> Server:
         """Start a kube-scheduler, besides those that run.
 
         Parameters
@@ -63,6 +65,8 @@ class Plane:
             Of the server, its log and its files.
         config
             Keys of KubeSchedulerConfiguration: ``profiles``, ``extenders`` and so on.
+        before
+            A command that runs the one that is given to it.
         """
         whole = {
             "apiVersion": "kubescheduler.config.k8s.io/v1",
@@ -82,7 +86,7 @@ class Plane:
             self.binaries["kube-scheduler"],
             self.certificates, self.kubeconfig("scheduler"), port, dict(self.settings.gates), path,
         )  # fmt: skip
-        return self.start(name, command, f"https://{LOOPBACK}:{port}/readyz")
+        return self.start(name, [*before, *command], f"https://{LOOPBACK}:{port}/readyz")
 
     def start(self, name: str, command: Sequence[str], address: str) -> Server:
         """Start a server that is ready when an address says so, until it or the plane is ended."""

@@ -13,7 +13,7 @@ import yaml
 
 from bayplan.extender.check.findings import Facts, Severity
 from bayplan.extender.check.scheduler import of_scheduler
-from bayplan.extender.permissions import needed
+from bayplan.extender.permissions import needed, of_leases
 from charting import (
     CHART,
     CHECKSUM,
@@ -21,6 +21,7 @@ from charting import (
     OWN_TLS,
     SEED,
     SETS,
+    TWO,
     Helm,
     Refused,
     configuration,
@@ -50,6 +51,23 @@ def test_beside_a_scheduler_it_is_the_overlay(helm: Helm) -> None:
     theirs = plain(render(DEPLOY / "existing-scheduler"))
     theirs["Service", "bayplan"]["metadata"]["labels"] = LABELS
     assert plain(helm.template(EXISTING | {"namespace": {"create": True}})) == theirs
+
+
+def test_with_two_replicas_it_is_the_overlay_of_two(helm: Helm) -> None:
+    ours = plain(helm.template(TWO | {"namespace": {"create": True}}))
+    theirs = plain(render(DEPLOY / "ha"))
+    assert ours == theirs
+
+
+def test_two_of_another_name_have_leases_of_their_own(helm: Helm) -> None:
+    things = helm.template(TWO | {"fullnameOverride": "gpus"})
+    data = named(things, "ConfigMap", "gpus-config")["data"]
+    config, scheduler = configuration(data["extender.toml"]), yaml.safe_load(data["scheduler.yaml"])
+    assert config["leader.scheduler"] == scheduler["leaderElection"]["resourceName"] == "gpus"
+    role = named(things, "Role", "gpus-controllers-lease")
+    assert {rule.get("resourceNames", [""])[0] for rule in role["rules"]} == {
+        right.only for right in of_leases(config, "bayplan")
+    }
 
 
 def test_without_its_namespace_nothing_else_is_missing(helm: Helm) -> None:
@@ -193,7 +211,8 @@ def test_prometheus_is_told_where_metrics_are_and_how_to_get_them(helm: Helm) ->
 
 WRONG = [
     ({"replica": 1}, "replica"),
-    ({"replicas": 2}, "replicas: of two extenders each would keep room"),
+    (EXISTING | {"replicas": 2}, "replicas: a kube-scheduler of yours would call now one"),
+    ({"replicas": 2, "config": {"leader": {"on": False}}}, "config.leader.on: with two replicas"),
     ({"mode": "existing"}, "mode"),
     ({"config": {"server": {"prot": 1}}}, "prot"),
     ({"config": {"sever": {}}}, "sever"),

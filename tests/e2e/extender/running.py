@@ -93,6 +93,8 @@ class Setup:
         Whether both sides have certificates: ``server`` and ``CALLER``.
     serves
         Arguments of Python by which an extender is run.
+    before
+        A command that runs each of the two.
     """
 
     config: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
@@ -103,6 +105,7 @@ class Setup:
     heard: bool = False
     tls: bool = False
     serves: tuple[str, ...] = ("-m", "bayplan", "extender", "serve")
+    before: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -128,7 +131,7 @@ def extender(plane: Plane, name: str, setup: Setup | None = None) -> Iterator[Ex
     file.write_text(_toml(_tables(plane, setup, port)), encoding="utf-8")
     address = f"{'https' if setup.tls else 'http'}://127.0.0.1:{port}"
     trust = _client(made) if setup.tls else None
-    command = [sys.executable, *setup.serves, "--config", str(file)]
+    command = [*setup.before, sys.executable, *setup.serves, "--config", str(file)]
     process = Server(name, command, plane.folder / f"{name}.log", lambda: _is_ready(address, trust))
     with ExitStack() as ends:
         ends.callback(process.stop)
@@ -139,7 +142,7 @@ def extender(plane: Plane, name: str, setup: Setup | None = None) -> Iterator[Ex
         config = configuration(called, setup.timeout_s, made if setup.tls else None)
         config["extenders"][0]["weight"] = setup.weight
         config |= setup.scheduler
-        scheduler = plane.start_scheduler(f"{name}-scheduler", config)
+        scheduler = plane.start_scheduler(f"{name}-scheduler", config, setup.before)
         ends.callback(scheduler.stop)
         yield Extender(plane, process, scheduler, address, heard, trust)
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bayplan.extender.check.findings import Facts, Severity, code_of, note, report, warning
+from bayplan.extender.check.leading import of_election, of_pods
 from bayplan.extender.check.nodes import gpu_resources, of_nodes
 from bayplan.extender.check.queues import of_queues
 from bayplan.extender.check.rights import of_rights, of_running
@@ -16,11 +17,13 @@ from bayplan.extender.config.reading import read_config
 from bayplan.extender.permissions import (
     EVICT,
     HEALTH,
+    LEADER,
     LIFT,
     NUDGE,
     RECLAIM,
     REPARTITION,
     needed,
+    of_leases,
 )
 from bayplan.scheduler.queues import Queue, QueueTree
 from e2e.controlplane.nodes import (
@@ -192,3 +195,46 @@ def test_a_report_has_the_worst_first_and_a_total() -> None:
         "warning: a: is bad; mend it\nnote: b: is so\n0 errors, 1 warning, 1 note\n"
     )
     assert (code_of(found), code_of(found[:1]), code_of([])) == (1, 0, 0)
+
+
+def test_two_pods_need_leases_and_leases_are_for_two() -> None:
+    one: dict[str, Any] = {"metadata": {"name": "a"}}
+    going = {"metadata": {"name": "b", "deletionTimestamp": "2026-11-28T21:00:00Z"}}
+    for n, on, said in ((1, False, []), (2, False, [E]), (1, True, [N]), (2, True, [])):
+        found = of_pods(Facts((1, 37), own_pods=[one] * n + [going]), VALUES | {LEADER: on})
+        assert [each.severity for each in found] == said
+    assert list(of_pods(Facts((1, 37), own_pods=None), VALUES)) == []
+
+
+@pytest.mark.parametrize(
+    ("election", "said"),
+    [
+        ({"resourceName": "bayplan", "resourceNamespace": "gpus"}, []),
+        ({"leaderElect": False, "resourceName": "bayplan", "resourceNamespace": "gpus"},
+         ["leaderElect is false"]),
+        ({"resourceName": "other", "resourceNamespace": "gpus"}, ["resourceName is other"]),
+        ({"resourceName": "bayplan"}, ["resourceNamespace is kube-system"]),
+        ({}, ["resourceName is kube-scheduler", "resourceNamespace is kube-system"]),
+    ],
+)  # fmt: skip
+def test_the_lease_that_is_looked_at_is_kube_schedulers(
+    election: dict[str, Any], said: list[str]
+) -> None:
+    values = VALUES | {LEADER: True, "leader.namespace": "gpus"}
+    found = list(of_election({"leaderElection": election}, values))
+    assert [each.severity for each in found] == [E] * len(said)
+    assert all(text in each.text for each, text in zip(found, said, strict=True))
+    assert list(of_election({"leaderElection": election}, VALUES)) == []
+
+
+def test_leases_are_asked_for_by_name_in_their_namespace() -> None:
+    values = VALUES | {LEADER: True}
+    found = [(each.verb, each.only, each.namespace) for each in of_leases(values, "gpus")]
+    assert found == [
+        ("create", "", "gpus"), ("get", "bayplan-controllers", "gpus"),
+        ("update", "bayplan-controllers", "gpus"), ("get", "bayplan", "gpus"),
+    ]  # fmt: skip
+    assert len(of_leases(values | {"leader.scheduler": ""}, "gpus")) == 3
+    (finding,) = of_rights(Facts((1, 37), denied=of_leases(values, "gpus")[:3]))
+    assert finding.about == "may not create, get, update leases.coordination.k8s.io"
+    assert finding.text == "controllers rest"

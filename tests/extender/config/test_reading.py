@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import tomllib
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from bayplan.extender.config.policy import check_policy
 from bayplan.extender.config.reading import read_config, template
 from bayplan.extender.config.settings import http_settings, rpc_settings, service_settings
 from bayplan.extender.health.settings import Health, Judging, Reading
+from bayplan.extender.leading import configuring
+from bayplan.extender.leading.configuring import leading_settings
+from bayplan.extender.leading.settings import Leading, Timing
 from bayplan.extender.live.settings import Rollback
 from bayplan.scheduler.errors import InputError
 
@@ -57,6 +61,14 @@ def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
         ("[gangs]\nhold_s = 0.5", "gangs.hold_s is 0.5; write 1 to 86,400"),
         ("[server]\nhttp_timeout_s = nan", "server.http_timeout_s is nan; write 1 to 3,600"),
         ("[server]\nhttp_timeout_s = inf", "server.http_timeout_s is inf; write 1 to 3,600"),
+        ("[leader]\non = true\nretry_s = 3", "15, 10 and 3; let renew_s be at least twice retry_s"),
+        (
+            "[leader]\non = true\nlease_s = 10",
+            "renew_s and retry_s are 10, 10 and 2; let",
+        ),
+        ("[leader]\non = true\nlease = ''", "leader.lease is empty; name the Lease"),
+        ("[leader]\non = true\nlease = 'bayplan'", "leader.scheduler are both 'bayplan'"),
+        ("[leader]\non = true\n[grpc]\nport = 1", "leader.on beside grpc.port"),
         ("[gangs]\nrollback = 'kill'", "gangs.rollback is 'kill'; choose from report, evict"),
         ("[tls]\ncertificate = 'c'", "tls has only one of certificate and key"),
         ("[tls]\nkey = 'k'", "tls has only one of certificate and key"),
@@ -201,3 +213,26 @@ most_hold_s = 60
     assert rpc.clients == {"slurm.example", "simulator"}
     assert rpc.tls is not None
     assert (str(rpc.tls.certificate), str(rpc.tls.client_ca)) == ("c", "ca")
+
+
+def test_who_leads_is_found_out_as_the_configuration_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert leading_settings(read_config(None)) is None
+    monkeypatch.setattr(configuring, "ACCOUNT", tmp_path / "namespace")
+    values = dict(read_config(written(tmp_path, "[leader]\non = true\nhost = 'pod-a'\n")))
+    with pytest.raises(InputError, match=r"leader\.namespace is empty, and this is no Pod"):
+        leading_settings(values)
+    assert configuring.namespace_of(values, "its") == "its"
+    (tmp_path / "namespace").write_text("gpus\n", encoding="utf-8")
+    settings, other = leading_settings(values), leading_settings(values)
+    assert settings is not None
+    assert other is not None
+    assert settings.identity.rpartition("_")[0] == settings.host == "pod-a"
+    assert settings.identity != other.identity
+    assert settings == Leading(
+        "gpus", "bayplan-controllers", "bayplan", "pod-a", settings.identity, Timing(15, 10.0, 2.0)
+    )
+    named = leading_settings(values | {"leader.namespace": "other", "leader.host": ""})
+    assert named is not None
+    assert (named.namespace, named.host) == ("other", socket.gethostname())

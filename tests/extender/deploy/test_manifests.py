@@ -15,11 +15,11 @@ import yaml
 
 from bayplan.extender.config.keys import DRA, KOORDINATOR
 from bayplan.extender.config.reading import read_config
-from bayplan.extender.permissions import EVICT, HEALTH, LIFT, NUDGE, REPARTITION, rights
+from bayplan.extender.permissions import EVICT, HEALTH, LIFT, NUDGE, REPARTITION, of_leases, rights
 from kustomizing import DEPLOY, render
 
 Object = dict[str, Any]
-OVERLAYS = ("base", "existing-scheduler")
+OVERLAYS = ("base", "existing-scheduler", "ha")
 
 
 def named(things: Iterable[Object], kind: str, name: str = "bayplan") -> Object:
@@ -51,6 +51,40 @@ def test_a_role_has_what_the_code_needs_and_no_more(
 ) -> None:
     wanted = {(each.group, each.name, each.verb) for each in rights() if each.wanted_by in keys}
     assert allowed(named(render(DEPLOY / folder), "ClusterRole", name)) == wanted
+
+
+def test_the_role_of_two_pods_has_what_the_code_needs_of_leases_and_no_more(
+    tmp_path: Path,
+) -> None:
+    things = render(DEPLOY / "ha")
+    file = tmp_path / "extender.toml"
+    file.write_text(named(things, "ConfigMap", "bayplan-config")["data"]["extender.toml"])
+    values = read_config(file)
+    role = named(things, "Role", "bayplan-controllers-lease")
+    there = {
+        (name, verb)
+        for rule in role["rules"]
+        for name, verb in itertools.product(rule.get("resourceNames", [""]), rule["verbs"])
+    }
+    assert {tuple(rule["apiGroups"] + rule["resources"]) for rule in role["rules"]} == {
+        ("coordination.k8s.io", "leases")
+    }
+    assert there == {(each.only, each.verb) for each in of_leases(values, "bayplan")}
+    scheduler = yaml.safe_load(
+        named(things, "ConfigMap", "bayplan-config")["data"]["scheduler.yaml"]
+    )
+    election = scheduler["leaderElection"]
+    assert (election["leaderElect"], election["resourceNamespace"], election["resourceName"]) == (
+        True, role["metadata"]["namespace"], values["leader.scheduler"],
+    )  # fmt: skip
+    spec, budget = named(things, "Deployment")["spec"], named(things, "PodDisruptionBudget")["spec"]
+    assert (spec["replicas"], spec["strategy"]["type"], budget["maxUnavailable"]) == (
+        2, "RollingUpdate", 1)  # fmt: skip
+    assert budget["selector"] == spec["selector"]
+
+
+def test_one_pod_has_no_lease_of_its_own() -> None:
+    assert of_leases(read_config(None), "bayplan") == ()
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -88,7 +122,7 @@ def test_the_configuration_in_the_config_map_can_be_read(overlay: str, tmp_path:
     assert grace_s > float(values["server.grace_s"]) + float(values["server.drain_s"])
     scheduler = yaml.safe_load(
         data["scheduler.yaml"]
-        if overlay == "base"
+        if overlay != "existing-scheduler"
         else (DEPLOY / overlay / "scheduler-extender.yaml").read_text()
     )
     (extender,) = scheduler["extenders"]

@@ -38,7 +38,7 @@ class World:
         self.text, self.failed = exposition(), dict[str, str]()
         self.asked: list[tuple[list[str], list[str]]] = []
         self.told: list[tuple[str, str, str, bool]] = []
-        self.refuses, self.closed = "", False
+        self.refuses, self.closed, self.leads = "", False, True
         self.now_s = NOW_S
         self.start()
 
@@ -52,7 +52,7 @@ class World:
         assert marker is not None
         self.keeper = Keeper(
             self.owner, marker, Reading(), self, self, lambda: self.now_s,
-            HealthNumbers(self.registry),
+            HealthNumbers(self.registry), leads=lambda: self.leads,
         )  # fmt: skip
 
     def read(self, nodes: Collection[str], watched: Collection[str]) -> Read:
@@ -266,3 +266,18 @@ def test_the_source_is_closed_when_it_ends() -> None:
         assert world.closed
 
     asyncio.run(main())
+
+
+def test_who_does_not_lead_reads_and_writes_nothing_but_closes_what_the_leader_wrote() -> None:
+    world = sick_world()
+    world.leads = False
+    world.start()
+    world.show(gpu("a", 3, {XID: 79}), gpu("b", 3, {XID: 79}))
+    n_asked = len(world.asked)
+    world.rounds(3)
+    assert len(world.asked) == n_asked
+    assert world.on("b") == []
+    assert world.passed(1) == ["b"]
+    world.leads = True
+    world.rounds()
+    assert [each["code"] for each in world.on("b")] == ["xid-79"]

@@ -368,3 +368,16 @@ def test_a_gated_member_is_no_part_of_what_a_gang_asks_of_its_queue() -> None:
     gated = member("g-2", "g", 4, "own", gates=["kueue.x-k8s.io/admission"])
     world = World(tree(own={"limit": 8}), *members, gated, groups={"g": 2})
     assert world.service.filter(members[0], ["a"], holds=False).passed == ["a"]
+
+
+def test_who_does_not_lead_lifts_nothing_and_shows_the_queues_all_the_same() -> None:
+    world, leading = World(SHARED, runs("r", 3, "own"), waits("p", 2, "own")), [False]
+    world.queues = Queues(
+        world.service.owner, world.queues._quota, Queueing(lift=True), world.api, world.time,
+        QueueNumbers(CollectorRegistry()), leads=lambda: leading[0],
+    )  # fmt: skip
+    world.round()
+    assert (world.api.lifted, world.api.told) == ([], [])
+    leading[0] = True
+    world.round(1.0)
+    assert world.api.lifted == ["p"]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
+from bayplan.extender.leading.runner import Runner
 from bayplan.extender.live.settings import Gangs, Live, Rollback
 from bayplan.extender.service import binder
 from bayplan.extender.service.calls import CallFailed, PodName, Sure
@@ -318,6 +319,67 @@ def test_a_gang_that_stays_in_part_is_told_of_and_evicted_if_so_wished(rollback:
         looking_after.cancel()
         assert any(told[:2] == ("g-0", "BayplanGangInPart") for told in api.told)
         assert bool(api.evicted) is (rollback is Rollback.EVICT)
+
+    run(main())
+
+
+class Leading(Runner):
+    """Says what a test wants it to."""
+
+    def __init__(self) -> None:
+        self.does_lead, self.why = False, ""
+
+    def leads(self) -> bool:
+        return self.does_lead
+
+    def page(self) -> Object:
+        return {"leads": self.does_lead}
+
+    async def pass_fence(self) -> str:
+        return self.why
+
+
+def test_who_does_not_lead_rolls_back_nothing_and_goes_on_counting() -> None:
+    async def main() -> None:
+        pods = gang()
+        live = Live(gangs=Gangs(hold_s=100.0, rollback=Rollback.EVICT))
+        service, api, time = service_of(
+            node("a"), pods=(bound(pods[0], "a"), *pods[1:]), live=live, tick_s=0.01, recompute_s=0
+        )
+        assert "leading" not in service.state()
+        leading = service.leading = Leading()
+        assert service.state()["leading"] == {"leads": False}
+        looking_after = asyncio.create_task(service.run())
+        await asyncio.sleep(0.05)
+        time.now_s += 101.0
+        await asyncio.sleep(0.05)
+        assert (api.told, api.evicted, api.touched) == ([], [], [])
+        leading.does_lead = True
+        await asyncio.sleep(0.05)
+        looking_after.cancel()
+        assert "g-0" in api.evicted
+
+    run(main())
+
+
+def test_a_pod_is_bound_where_there_is_room_after_the_fence_has_let_it_pass() -> None:
+    async def main() -> None:
+        one, other = pod("p", 8), pod("q", 8)
+        service, api, _ = service_of(node("a"), pods=(one, other))
+        leading = service.leading = Leading()
+        service.binder.fence = leading.pass_fence
+        leading.why = "another extender binds"
+        assert await schedule(service, one, ["a"]) == leading.why
+        assert api.bound == []
+        assert service.owner.mirror.assumed == {}
+
+        async def sees_another() -> str:
+            service.changed("Pod", bound(other, "a"))
+            return ""
+
+        service.binder.fence = sees_another
+        assert (await schedule(service, one, ["a"])).startswith("node a has no room any more")
+        assert api.bound == []
 
     run(main())
 

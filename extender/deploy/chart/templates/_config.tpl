@@ -19,6 +19,11 @@
 {{- /* Until the Service has forgotten the Pod. */ -}}
 {{- $_ := set $server "drain_s" 5 -}}
 {{- end -}}
+{{- if or (gt (int .Values.replicas) 1) .Values.config.leader -}}
+{{- $name := include "bayplan.name" . -}}
+{{- $leader := dict "on" (gt (int .Values.replicas) 1) "lease" (print $name "-controllers") "scheduler" $name -}}
+{{- $_ := set $config "leader" $leader -}}
+{{- end -}}
 {{- if include "bayplan.tls" . -}}
 {{- $_ := set $server "host" "0.0.0.0" -}}
 {{- $folder := "/etc/bayplan-tls" -}}
@@ -97,7 +102,12 @@
 {{/* Values that contradict each other, or what the extender can do. */}}
 {{- define "bayplan.check" -}}
 {{- if gt (int .Values.replicas) 1 -}}
-{{- fail "replicas: of two extenders each would keep room that the other does not know of; write 1, or 0 to stop it" -}}
+{{- if not (include "bayplan.own" .) -}}
+{{- fail "replicas: a kube-scheduler of yours would call now one extender, now the other, and each keeps room that the other does not know of; write 1, or 0 to stop it" -}}
+{{- end -}}
+{{- if not (include "bayplan.config" . | fromYaml).leader.on -}}
+{{- fail "config.leader.on: with two replicas the Leases say which of them acts; leave it out" -}}
+{{- end -}}
 {{- end -}}
 {{- if and .Values.serviceMonitor.enabled (not (include "bayplan.tls" .)) -}}
 {{- fail "serviceMonitor.enabled: the extender is heard on the loopback of its Pod only; set tls.enabled, and name a Secret in tls.secretName" -}}
