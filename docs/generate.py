@@ -207,6 +207,7 @@ async def extender_metrics(registry: CollectorRegistry | None = None) -> str:
     from prometheus_client import CollectorRegistry
 
     from bayplan.extender.api import Client, Connection, Recorder
+    from bayplan.extender.evicting.numbers import EvictingNumbers
     from bayplan.extender.health.numbers import HealthNumbers
     from bayplan.extender.http.metrics import HttpMetrics, TlsMetrics
     from bayplan.extender.repartition.numbers import RepartitionNumbers
@@ -223,6 +224,7 @@ async def extender_metrics(registry: CollectorRegistry | None = None) -> str:
     HealthNumbers(registry)
     RepartitionNumbers(registry)
     QueueNumbers(registry)
+    EvictingNumbers(registry)
     Counters(registry, [kind.name for kind in KINDS])
     HttpMetrics(registry)
     TlsMetrics(registry)

@@ -15,12 +15,16 @@ from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTO
 from bayplan import __version__
 from bayplan.extender import logs, loop
 from bayplan.extender.api import Client, Recorder
+from bayplan.extender.config.evicting import evicting_settings
 from bayplan.extender.config.health import health_settings
 from bayplan.extender.config.policy import check_policy
 from bayplan.extender.config.queues import queueing_settings, read_tree
 from bayplan.extender.config.reading import Values, read_config
 from bayplan.extender.config.settings import http_settings, rpc_settings, service_settings
 from bayplan.extender.connecting import connection_of
+from bayplan.extender.evicting.machine import Machine
+from bayplan.extender.evicting.numbers import EvictingNumbers
+from bayplan.extender.evicting.runner import Runner as Evictor
 from bayplan.extender.health.calls import ApiMarks
 from bayplan.extender.health.keeper import Keeper
 from bayplan.extender.health.marking import Marker
@@ -87,6 +91,7 @@ async def _serve(values: Values, tree: QueueTree | None) -> int:
     if (quota := service.owner.quota) is not None:
         settings, numbers = queueing_settings(values), QueueNumbers(registry)
         service.queues = Queues(service.owner, quota, settings, calls, clock, numbers)
+    evictor = _evictor(values, service, registry)
     runner = _runner(repartition, service, ApiNodes(client, recorder), registry)
     sink: Sink = service if runner is None else Both(service, runner.controller.watched)
     kinds = followed(devices=service.settings.live.dra)
@@ -101,8 +106,7 @@ async def _serve(values: Values, tree: QueueTree | None) -> int:
         if (marker := service.owner.mirror.reader.health) is not None:
             keeper = _keeper(values, service, marker, ApiMarks(client, recorder), registry)
             works.append(keeper.run())
-        if runner is not None:
-            works.append(runner.run())
+        works += [each.run() for each in (runner, evictor) if each is not None]
         tasks = [asyncio.create_task(work) for work in works]
         for task in tasks:
             task.add_done_callback(_tell_failure)
@@ -154,6 +158,19 @@ def _runner(
         return None
     controller = Controller(service.owner, settings)
     return Runner(controller, calls, service.clock, numbers, lacks=service.not_ready)
+
+
+def _evictor(values: Values, service: Service, registry: CollectorRegistry) -> Evictor | None:
+    """Return what evicts others for gangs; None where that is off."""
+    numbers, settings = EvictingNumbers(registry), evicting_settings(values)
+    if settings is None:
+        return None
+    machine = Machine(service.owner, settings)
+    service.owner.helper = machine
+    return Evictor(
+        machine, service.owner, service.calls, service.clock, numbers,
+        lacks=service.not_ready, wake=service.wake,
+    )  # fmt: skip
 
 
 def _rpc(values: Values, service: Service, registry: CollectorRegistry) -> RpcServer | None:

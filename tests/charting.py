@@ -38,6 +38,7 @@ SETS: dict[str, Object] = {
     "health": {"config": {"health": {"quarantine": True}}},
     "queues": {"config": {"queues": {"lift": True}}},
     "reclaim": {"config": {"queues": {"reclaim": "evict"}}},
+    "preemption": {"config": {"preemption": {"evict": "gangs"}}},
     "repartition": {"config": {"repartition": {"on": True}}},
     "evict": {"config": {"gangs": {"rollback": "evict", "hold_s": 300}}},
     "no claims": {"config": {"devices": {"dra": False}}},

@@ -8,20 +8,20 @@ watched.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from bayplan.extender.live.lifting import BEFORE
 from bayplan.extender.live.owner import NOMINATED_S, Owner
+from bayplan.extender.live.pacing import Pace
 from bayplan.extender.live.plans import Plan
 from bayplan.extender.live.quota import Quota
 from bayplan.extender.live.reading import Seen
 from bayplan.extender.live.rounds import Claim, Lift, Outcome, Queueing, Reclaim, Round, Unit
+from bayplan.extender.live.standing import leave_room, may_leave
 from bayplan.extender.live.units import GATE, units_of, unsized, waiting_pods
 from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.errors import StateError
-from bayplan.scheduler.events import Gone, Held
 from bayplan.scheduler.preemption.types import Guards
 
 AGAIN_S = 10.0
@@ -35,8 +35,6 @@ MOST_WAITING = 5_000
 
 MOST_LIFTED = 100
 """So many pods are lifted in a round, or one gang."""
-
-MINUTE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +91,7 @@ class Turns:
     _lifted: dict[str, tuple[str, float]] = field(default_factory=dict)
     _reported: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _promises: dict[str, _Promise] = field(default_factory=dict)
-    _evicted_s: deque[float] = field(default_factory=deque)
+    _pace: Pace = field(default_factory=Pace)
 
     def look(self, now_s: float) -> Round | None:
         """Return what a round goes by; None: nothing is new, or nobody waits."""
@@ -198,12 +196,10 @@ class Turns:
             known = self._reported.get(claim.unit.key)
             self._reported[claim.unit.key] = claim.uids
             return known != claim.uids
-        while self._evicted_s and self._evicted_s[0] <= now_s - MINUTE_S:
-            self._evicted_s.popleft()
         most = self.settings.evictions_a_minute
-        if self._evicted_s and len(self._evicted_s) + len(claim.uids) > most:
+        if not self._pace.allows(len(claim.uids), most, now_s):
             return False
-        self._evicted_s += [now_s] * len(claim.uids)
+        self._pace.spend(len(claim.uids), now_s)
         until_s = now_s + NOMINATED_S
         self._promises[claim.unit.key] = _Promise(claim.uids, until_s)
         if claim.unit.gang is None:
@@ -218,27 +214,18 @@ class Turns:
         waits = [mirror.pods.get(request.uid) for request in claim.unit.requests]
         if any(seen is None or seen.node or seen.leaving for seen in waits):
             return False
-        victims = [(mirror.pods.get(uid), cluster.pods.get(uid)) for uid in claim.uids]
-        if any(s is None or s.leaving or p is None or p.held_until_s for s, p in victims):
+        if not all(may_leave(mirror, uid) for uid in claim.uids):
             return False
         excess = dict(self.quota.admission.excess(claim.unit.requests))
-        for _, pod in victims:
-            if pod is not None and pod.request.queue != claim.unit.queue:
+        for pod in map(cluster.pods.__getitem__, claim.uids):
+            if pod.request.queue != claim.unit.queue:
                 milli = sum(grant.milli for grants in pod.placement.grants for grant in grants)
                 excess[pod.request.queue] = excess.get(pod.request.queue, 0) - milli
         if min(excess.values(), default=0) < 0:
             return False
         if self.quota.over(claim.decisions, claim.uids):
             return False
-        try:
-            with cluster.trial():
-                for uid in claim.uids:
-                    cluster.apply(Gone(uid))
-                for decision in claim.decisions:
-                    cluster.apply(Held(decision, now_s))
-        except StateError:
-            return False
-        return True
+        return leave_room(cluster, claim.uids, claim.decisions, now_s)
 
     def _keep_promises(self, now_s: float) -> None:
         """Give a gang its room as soon as those have left who made it; nominees are the owner's."""
