@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from bayplan.extender.evicting.help import Victim
-from bayplan.extender.evicting.machine import Machine, News
+from bayplan.extender.evicting.machine import Machine
+from bayplan.extender.evicting.news import News
 from bayplan.extender.evicting.searching import Verdict, judge, search
 from bayplan.extender.evicting.settings import Evicting
 from bayplan.extender.live.owner import Owner

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from bayplan.extender.live.owner import Owner
@@ -39,23 +39,40 @@ class Short:
         return self.gang.name
 
 
-def short_of_room(owner: Owner, schedulers: frozenset[str], now_s: float) -> list[Short]:
-    """Return the gangs that find no room, the most important first, then by name.
+def waiting_gangs(owner: Owner) -> dict[str, Seen]:
+    """Return a member that waits of each gang that has some, by name.
+
+    All pods are looked at: where nodes are full, kube-scheduler shows us none of these.
 
     Parameters
     ----------
     owner
         The state.
+    """
+    found: dict[str, Seen] = {}
+    for seen in waiting_pods(owner.mirror):
+        if seen.group and not seen.facts.gates:
+            found.setdefault(seen.group, seen)
+    return found
+
+
+def short_of_room(
+    owner: Owner, gangs: Iterable[str], schedulers: frozenset[str], now_s: float
+) -> list[Short]:
+    """Return which gangs find no room, the most important first, then by name.
+
+    Parameters
+    ----------
+    owner
+        The state.
+    gangs
+        Those that wait.
     schedulers
         Whose pods are helped, by ``schedulerName``.
     now_s
         The time.
     """
-    waiting: dict[str, Seen] = {}
-    for seen in waiting_pods(owner.mirror):
-        if seen.group and not seen.facts.gates:
-            waiting.setdefault(seen.group, seen)
-    found = [short_of(owner, name, schedulers, now_s) for name in waiting]
+    found = [short_of(owner, name, schedulers, now_s) for name in gangs]
     return sorted(filter(None, found), key=lambda short: (-short.priority, short.name))
 
 
@@ -111,24 +128,6 @@ def handled(owner: Owner, name: str, schedulers: frozenset[str]) -> bool:
         or seen.facts.member.spec.get(SCHEDULER) not in schedulers
         for seen in waiting
     )
-
-
-def unsized(owner: Owner, schedulers: frozenset[str]) -> list[Seen]:
-    """Return a member of each gang that waits and whose owner is to be asked for its size.
-
-    Where all nodes are full kube-scheduler shows us none of its pods.
-
-    Parameters
-    ----------
-    owner, schedulers
-        As of ``short_of``.
-    """
-    found = {
-        seen.group: seen
-        for seen in waiting_pods(owner.mirror)
-        if seen.group and not seen.facts.gates and owner.plans.unsized(seen)
-    }
-    return [seen for name, seen in found.items() if handled(owner, name, schedulers)]
 
 
 def _not_started(owner: Owner, name: str) -> Group | None:

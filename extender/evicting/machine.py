@@ -11,10 +11,6 @@ worked out on copies, elsewhere, and verified here before anybody is evicted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import Enum
-
 from bayplan.extender.evicting import candidates
 from bayplan.extender.evicting.candidates import Short
 from bayplan.extender.evicting.help import (
@@ -27,46 +23,22 @@ from bayplan.extender.evicting.help import (
     victim_of,
 )
 from bayplan.extender.evicting.keeping import Kept
+from bayplan.extender.evicting.looking import AGAIN_S, Looking
+from bayplan.extender.evicting.news import News, Result, listed
 from bayplan.extender.evicting.searching import Case, Doubt, Found, Verdict
 from bayplan.extender.evicting.settings import Evicting
-from bayplan.extender.live.owner import NOMINATED_S, Owner
+from bayplan.extender.live.owner import Owner
 from bayplan.extender.live.pacing import Pace
 from bayplan.extender.live.plans import NoPlan, Plan
 from bayplan.extender.live.reading import Seen
-from bayplan.extender.live.standing import leave_room, may_leave
+from bayplan.extender.live.standing import may_leave
 from bayplan.scheduler.engine import Engine
-from bayplan.scheduler.preemption.types import Guards
 from bayplan.traces.kubernetes.objects import Object
 
-AGAIN_S = 15.0
-"""After so long it is looked again for a gang that nothing helped."""
 RETRY_S = 5.0
 """After so long an eviction is tried again that was refused."""
 SETTLE_S = 1.0
 """So long after the last has left the gang is planned: kube-scheduler has seen it leave by then."""
-MOST_NAMED = 5
-"""Victims that a text names."""
-
-
-class Result(Enum):
-    """How it goes on for a gang; metrics, the log and Events say so."""
-
-    BEGUN = "begun"
-    KEPT_BACK = "kept back"
-    MADE = "made"
-    ELSEWHERE = "found elsewhere"
-    GIVEN_UP = "given up"
-
-
-@dataclass(frozen=True, slots=True)
-class News:
-    """What is to be told of a gang: of its pod ``first``, and why. ``plan``: its room is there."""
-
-    gang: str
-    first: Seen | None
-    result: Result
-    why: str
-    plan: Plan | None = None
 
 
 class Machine:
@@ -83,19 +55,13 @@ class Machine:
     ----------
     help
         The gang that others leave for; None: there is none.
-    n_short
-        Gangs that find no room, when it was last looked.
     """
 
     def __init__(self, owner: Owner, settings: Evicting) -> None:
         self._owner, self._settings = owner, settings
+        self._looking = Looking(owner, settings)
         self.help: Help | None = None
-        self.n_short = 0
         self._pace = Pace()
-        self._since_s: dict[str, float] = {}
-        self._next_s: dict[str, float] = {}
-        self._notes: dict[str, str] = {}
-        self._leaving_s: dict[str, float] = {}
 
     # --- what others ask ------------------------------------------------------------------
 
@@ -105,7 +71,7 @@ class Machine:
 
     def note(self, gang: str) -> str:
         """Return what is done for a gang, or why nothing can be; empty: it was not looked at."""
-        return self._notes.get(gang, "")
+        return self._looking.notes.get(gang, "")
 
     def page(self) -> Object:
         """Return what is under way."""
@@ -119,31 +85,21 @@ class Machine:
             "refused": now.why,
         }
 
+    @property
+    def n_short(self) -> int:
+        """Gangs that found no room, when it was last looked."""
+        return self._looking.n_short
+
+    @property
     def unsized(self) -> list[Seen]:
-        """Return pods of gangs whose owners are to be asked for their sizes."""
-        return candidates.unsized(self._owner, self._settings.schedulers)
+        """A pod of each gang whose owner is to be asked for its size."""
+        return self._looking.unsized
 
     # --- looking --------------------------------------------------------------------------
 
     def look(self, now_s: float) -> Case | None:
         """Return the gang whose turn it is to be looked at; None: it is none's."""
-        if not self._owner.mirror.started:
-            return None
-        short = candidates.short_of_room(self._owner, self._settings.schedulers, now_s)
-        self._count(short, now_s)
-        if self.help is not None:
-            return None
-        wait_s = self._settings.wait_s
-        due = [
-            each
-            for each in short
-            if now_s - self._since_s[each.name] >= wait_s
-            and self._next_s.get(each.name, now_s) <= now_s
-        ]
-        if not due:
-            return None
-        self._next_s[due[0].name] = now_s + AGAIN_S
-        return self._case(due[0], now_s)
+        return self._looking.look(now_s, busy=self.help is not None)
 
     def begin(self, found: Found, now_s: float) -> News | None:
         """Begin what was found, if it still holds; return what is to be told, if anything."""
@@ -152,49 +108,16 @@ class Machine:
         if self.help is not None or short is None:
             return None
         if not found.decisions:
-            return self._noted(short, f"evicting does not help: {found.why}")
+            return self._looking.noted(short, f"evicting does not help: {found.why}")
         if not found.uids:
-            self._notes.pop(name, None)
+            self._looking.notes.pop(name, None)
             return None
         if found.violations:
-            return self._kept_back(short, found)
-        if not self._holds(short, found, now_s):
-            self._next_s[name] = now_s + RETRY_S  # the cluster has gone on
+            return self._looking.kept_back(short, found)
+        if not self._looking.holds(short, found, now_s):
+            self._looking.rest(name, now_s + RETRY_S)  # the cluster has gone on
             return None
         return self._begun(short, found, now_s)
-
-    def _case(self, short: Short, now_s: float) -> Case:
-        owner, mirror = self._owner, self._owner.mirror
-        mirror.learn_budgets(now_s)
-        guards = Guards(dict(mirror.reader.budgets.allowed), owner.plans.least_of_running())
-        engine = Engine(mirror.cluster.copy(), owner.engine.policy, seed=owner.engine.seed)
-        nodes = mirror.giving(short.first)
-        leaving = self._about_to_leave(now_s)
-        late = tuple(sorted(set(self._leaving_s) - set(leaving)))
-        return Case(short.gang, engine, nodes, guards, leaving, late, now_s)
-
-    def _about_to_leave(self, now_s: float) -> tuple[str, ...]:
-        """Return the pods whose room is about to come: who is late with leaving is not counted."""
-        pods = self._owner.mirror.pods
-        leaving = [uid for uid, seen in pods.items() if seen.leaving and seen.node]
-        self._leaving_s = {uid: self._leaving_s.get(uid, now_s) for uid in leaving}
-        return tuple(u for u, since_s in self._leaving_s.items() if now_s - since_s < NOMINATED_S)
-
-    def _holds(self, short: Short, found: Found, now_s: float) -> bool:
-        """Whether all who are to leave may do so, and leave room that is enough."""
-        owner, mirror = self._owner, self._owner.mirror
-        if not all(may_leave(mirror, uid) for uid in found.uids):
-            return False
-        pods = mirror.cluster.pods
-        if any(pods[uid].request.priority >= short.priority for uid in found.uids):
-            return False
-        waiting = {r.uid for role in short.gang.roles for r in role.members}
-        if not all(d.request.uid in waiting for d in found.decisions):
-            return False
-        if owner.quota is not None and owner.quota.over(found.decisions, found.uids):
-            return False
-        leaving = self._about_to_leave(now_s)
-        return leave_room(mirror.cluster, {*found.uids, *leaving}, found.decisions, now_s)
 
     def _begun(self, short: Short, found: Found, now_s: float) -> News:
         mirror = self._owner.mirror
@@ -203,7 +126,7 @@ class Machine:
         used = {d.placement.node for d in found.decisions if d.placement is not None}
         coming = [
             victim_of(mirror, uid)
-            for uid in self._about_to_leave(now_s)
+            for uid in self._looking.about_to_leave(now_s)
             if uid in mirror.cluster.pods and mirror.pods[uid].node in used
         ]
         until_s = now_s + self._settings.hold_s
@@ -214,27 +137,9 @@ class Machine:
         self.help = Help(short.name, short.priority, found, kept, units, told, until_s)
         n = len(found.uids)
         what = f"{n} pods of lower priority leave" if n > 1 else "a pod of lower priority leaves"
-        why = f"{what} for gang {short.name}: {_named(found.uids)}"
-        self._notes[short.name] = why
+        why = f"{what} for gang {short.name}: {listed(found.uids)}"
+        self._looking.notes[short.name] = why
         return News(short.name, short.first, Result.BEGUN, why)
-
-    def _kept_back(self, short: Short, found: Found) -> News | None:
-        pods = self._owner.mirror.cluster.pods
-        names = {name for uid in found.uids if uid in pods
-                 for name in pods[uid].request.disruption_budgets}  # fmt: skip
-        why = (
-            f"gang {short.name} would have room if {_named(found.uids)} left, which disruption"
-            f" budgets do not allow now: {_named(sorted(names))}"
-        )
-        return self._noted(short, why, Result.KEPT_BACK)
-
-    def _noted(self, short: Short, why: str, result: Result | None = None) -> News | None:
-        """Remember why nothing is done; return it where that is new, and worth being told."""
-        known = self._notes.get(short.name)
-        self._notes[short.name] = why
-        if known == why or result is None:
-            return None
-        return News(short.name, short.first, result, why)
 
     # --- evicting -------------------------------------------------------------------------
 
@@ -370,14 +275,14 @@ class Machine:
             return now.why
         if now_s < now.until_s:
             return ""
-        waits = f"{_named(sorted(now.told))} did not leave" if now.told else "nobody else left"
+        waits = f"{listed(sorted(now.told))} did not leave" if now.told else "nobody else left"
         return f"{waits} within {self._settings.hold_s:.0f} s"
 
     def stop(self, now_s: float) -> None:
         """Give up what is under way, without a word: another process goes on."""
         if self.help is not None:
             self.help.kept.release(now_s)
-            self._notes.pop(self.help.name, None)
+            self._looking.notes.pop(self.help.name, None)
             self.help = None
 
     def _see(self, now: Help, now_s: float) -> None:
@@ -416,37 +321,16 @@ class Machine:
         if not now.in_part:
             self.help = None
         was_hard = now.n_evicted or now.refused_s is not None
-        self._next_s[now.name] = now_s + (self._settings.cooldown_s if was_hard else AGAIN_S)
+        self._looking.rest(now.name, now_s + (self._settings.cooldown_s if was_hard else AGAIN_S))
         note = f"gang {now.name}: {why}"
         if result is Result.GIVEN_UP:
             note = f"nobody leaves for gang {now.name} any longer: {why}"
-        self._notes[now.name] = note
+        self._looking.notes[now.name] = note
         waiting = [r.uid for role in now.found.gang.roles for r in role.members]
         first = next(filter(None, map(self._owner.mirror.pods.get, waiting)), None)
         return News(now.name, first, result, note, plan)
 
-    # --- inside ---------------------------------------------------------------------------
-
     def _short(self, name: str, now_s: float) -> Short | None:
         """Return a gang that finds no room; what is kept for it counts in its queue already."""
         is_helped = self.help is not None and self.help.name == name
-        return candidates.short_of(
-            self._owner, name, self._settings.schedulers, now_s, limits=not is_helped
-        )
-
-    def _count(self, short: Iterable[Short], now_s: float) -> None:
-        """Forget gangs that wait no longer, but for how long they are left alone."""
-        names = {each.name for each in short}
-        self.n_short = len(names)
-        self._since_s = {name: self._since_s.get(name, now_s) for name in names}
-        self._notes = {name: note for name, note in self._notes.items() if name in names}
-        self._next_s = {
-            name: at_s for name, at_s in self._next_s.items() if name in names or at_s > now_s
-        }
-
-
-def _named(names: Iterable[str]) -> str:
-    every = list(names)
-    text = ", ".join(every[:MOST_NAMED])
-    more = len(every) - MOST_NAMED
-    return f"{text} and {more} more" if more > 0 else text
+        return self._looking.short(name, now_s, limits=not is_helped)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from bayplan.extender.evicting.machine import Machine, Result
+from bayplan.extender.evicting.machine import Machine
+from bayplan.extender.evicting.news import Result
 from bayplan.extender.service.evictions import Eviction
 
 

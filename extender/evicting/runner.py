@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 from time import perf_counter
 
 from bayplan.extender.evicting.help import Victim
-from bayplan.extender.evicting.machine import Machine, News, Result
+from bayplan.extender.evicting.machine import Machine
+from bayplan.extender.evicting.news import News, Result
 from bayplan.extender.evicting.numbers import EvictingNumbers
 from bayplan.extender.evicting.searching import judge, search
 from bayplan.extender.live.owner import Owner
@@ -127,10 +128,10 @@ class Runner:
 
     async def _look(self) -> None:
         self._next_look_s = self._clock() + LOOK_S
-        for seen in self.machine.unsized():
+        case = self.machine.look(self._clock())
+        for seen in self.machine.unsized:
             size = await learned_size(self._calls, pod_of(seen.uid, seen.api_uid))
             self._owner.plans.sizes[seen.group] = size
-        case = self.machine.look(self._clock())
         if case is None:
             return
         begun_s = perf_counter()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -27,7 +28,7 @@ from .asking import gang, ours
 from .auditing import audited
 from .checks import check
 from .kinds import make
-from .running import SCHEDULER, Extender, Setup, extender
+from .running import Extender, Setup, extender
 
 pytestmark = pytest.mark.controlplane
 
@@ -98,14 +99,15 @@ def test_lower_pods_leave_several_nodes_and_the_gang_is_bound_whole(
         names = [*(set(low) - set(left)), "g-0", "g-1", *(f"back-{k}" for k in range(4))]
         check(client, shared, names, audit)
     for name in left:
-        wait_for("its event", lambda name=name: messages(client, name, "BayplanPreempted"))
+        wait_for("its event", partial(messages, client, name, "BayplanPreempted"))
         assert messages(client, name, "BayplanPreempted") == [
             "evicted for gang default/g of priority 1000, which finds no room"
         ]
     told = wait_for("its event", lambda: [
         text for k in range(2) for text in messages(client, f"g-{k}", "BayplanPreempting")
     ])  # fmt: skip
-    assert f"4 pods of lower priority leave for gang default/g: default/{left[0]}" in told[0]
+    begun = f"4 pods of lower priority leave for gang default/g: default/{left[0]}"
+    assert any(begun in text for text in told), told
 
 
 def test_a_budget_keeps_pods_until_it_is_lifted(client: Client, shared: Extender) -> None:
@@ -156,25 +158,6 @@ def test_nobody_leaves_for_a_gang_that_even_then_could_not_start(
     sleep(10)
     assert evicted(shared) == before
     check(client, shared, ["low-0", "low-1", "g-0", "g-1", "g-2"])
-
-
-def test_with_the_key_off_nobody_is_evicted(client: Client, plane: Plane) -> None:
-    add_nodes(client, plain("a"), plain("b"))
-    profile = {
-        "schedulerName": SCHEDULER,
-        # kube-scheduler's own preemption, which asks for each pod by itself.
-        "plugins": {"score": {"disabled": [{"name": "*"}]},
-                    "postFilter": {"disabled": [{"name": "*"}]}},
-    }  # fmt: skip
-    setup = Setup({"preemption": KEYS}, {"profiles": [profile]}, timeout_s=10.0)
-    with extender(plane, "no-evicting", setup) as started:
-        run(client, ours("low-0", 8), ours("low-1", 8))
-        client.create_all(urgent("g", 2, 8))
-        sleep(10)
-        assert evicted(started) == 0
-        assert "making_room" not in started.page("/state")
-        check(client, started, ["low-0", "low-1", "g-0", "g-1"])
-        clear(client)
 
 
 def test_evictions_are_answered_as_we_read_them(client: Client, shared: Extender) -> None:

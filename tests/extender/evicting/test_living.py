@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from bayplan.extender.evicting.help import Victim
-from bayplan.extender.evicting.machine import Result
+from bayplan.extender.evicting.news import Result
 from bayplan.extender.evicting.searching import judge, search
 from bayplan.extender.live.owner import Ready
 from bayplan.extender.live.recompute import differences, snapshot

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from bayplan.extender.evicting.machine import AGAIN_S, RETRY_S, SETTLE_S, News, Result
+from bayplan.extender.evicting.looking import AGAIN_S
+from bayplan.extender.evicting.machine import RETRY_S, SETTLE_S
+from bayplan.extender.evicting.news import News, Result
 from bayplan.extender.evicting.searching import Verdict
 from bayplan.extender.live.recompute import differences, snapshot
 from extender_evicting import Scene, budget, leaving, member, of_priority, runs
@@ -340,7 +342,7 @@ def test_one_gang_at_a_time_the_most_important_first() -> None:
 
 
 def test_queues_keep_their_limits() -> None:
-    queue = {"labels": {"bayplan.io/queue": "red"}}
+    queue: dict[str, Any] = {"labels": {"bayplan.io/queue": "red"}}
     there = [runs("low-0", 8, "a"), runs("low-1", 8, "b", **queue)]
     scene = Scene(*there, *gang(**queue), queues=tree(red={"limit": 16}))
     assert scene.looked() is None

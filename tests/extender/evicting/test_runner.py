@@ -208,7 +208,7 @@ def test_the_owner_of_a_gang_is_asked_for_its_size_where_no_call_shows_it() -> N
     world = World(*crowd(), *pods)
     job = {"kind": "Job", "metadata": {"name": "j"}, "spec": {"parallelism": 2}}
     world.api.things["/apis/batch/v1/namespaces/default/jobs/j"] = job
-    world.rounds(2)
+    world.rounds(7)
     assert world.api.evicted == ["low-0", "low-1"]
 
 
