@@ -15,10 +15,8 @@ from bayplan.extender.evicting import candidates
 from bayplan.extender.evicting.candidates import Short
 from bayplan.extender.evicting.help import (
     Help,
-    Unit,
     Victim,
     is_there,
-    staying,
     units_of,
     victim_of,
 )
@@ -27,6 +25,7 @@ from bayplan.extender.evicting.looking import AGAIN_S, Looking
 from bayplan.extender.evicting.news import News, Result, listed
 from bayplan.extender.evicting.searching import Case, Doubt, Found, Verdict
 from bayplan.extender.evicting.settings import Evicting
+from bayplan.extender.evicting.verifying import may_go, protected
 from bayplan.extender.live.owner import Owner
 from bayplan.extender.live.pacing import Pace
 from bayplan.extender.live.plans import NoPlan, Plan
@@ -175,9 +174,9 @@ class Machine:
         elif verdict is Verdict.SPARED:
             del now.units[0]
             now.kept.spare(doubt.unit)
-        elif why := self._protected(unit, now_s):
+        elif why := protected(self._owner, unit, now_s):
             self._refused(now, why, now_s)
-        elif not self._may_go(unit):
+        elif not may_go(self._owner, unit):
             now.over = "who was to leave is not what it was"
         else:
             del now.units[0]
@@ -218,31 +217,6 @@ class Machine:
         now.again_s = now_s + (RETRY_S if not now.over else 6 * RETRY_S)
         now.why = why
         now.refused_s = now_s if now.refused_s is None else now.refused_s
-
-    def _protected(self, unit: Unit, now_s: float) -> str:
-        """Return which disruption budget does not let all of a unit go; empty: all do."""
-        mirror = self._owner.mirror
-        mirror.learn_budgets(now_s)
-        allowed, n = mirror.reader.budgets.allowed, dict[str, int]()
-        for victim in unit:
-            pod = mirror.cluster.pods.get(victim.uid)
-            for name in set(pod.request.disruption_budgets) if pod is not None else ():
-                n[name] = n.get(name, 0) + 1
-        over = sorted(name for name, wanted in n.items() if wanted > allowed.get(name, wanted))
-        return f"disruption budget {over[0]} allows {allowed[over[0]]} evictions" if over else ""
-
-    def _may_go(self, unit: Unit) -> bool:
-        """Whether a unit is as it was, and no gang is left with too few."""
-        mirror = self._owner.mirror
-        there = [v for v in unit if is_there(mirror, v) and mirror.pods[v.uid].node == v.node]
-        if len(there) < len(unit):
-            return False
-        for gang in {victim.gang for victim in unit if victim.gang}:
-            group = self._owner.plans.group(gang)
-            n = staying(mirror, gang, [victim.uid for victim in unit])
-            if group is not None and 0 < n < self._owner.plans.least(group):
-                return False
-        return True
 
     # --- how it goes on -------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from bayplan.extender.evicting.searching import Verdict
 from bayplan.extender.live.recompute import differences, snapshot
 from extender_evicting import Scene, budget, leaving, member, of_priority, runs
 from extender_queues import tree
-from extender_things import node, pod
+from extender_things import node, pod, pod_group
 
 Object = dict[str, Any]
 
@@ -375,3 +375,19 @@ def test_kube_scheduler_evicts_nobody_for_gangs_that_are_helped() -> None:
     members = gang(2, 4, spec=volumes)
     scene = Scene(low, *members, nodes=(node("a"),))
     assert scene.owner.preempt(members[0], proposed, scene.now_s)
+
+
+def test_a_pod_group_of_lower_priority_counts_for_its_pods() -> None:
+    there = [runs("low-0", 8, "a", 5), runs("low-1", 8, "b", 5)]
+    scene = Scene(*there, *gang())
+    stated = {"minMember": 2, "priority": 5}
+    group = {**pod_group("g", 2), "spec": stated}
+    scene.show(group, kind="PodGroup.scheduling.x-k8s.io")
+    assert scene.looked() is None
+    assert scene.machine.note("default/g").startswith("evicting does not help: ")
+    group = {**group, "spec": {**stated, "priority": 6}}
+    scene.show(group, kind="PodGroup.scheduling.x-k8s.io")
+    scene.after(AGAIN_S)
+    assert said(scene.looked())[0] is BEGUN
+    assert scene.machine.help is not None
+    assert scene.machine.help.priority == 6
