@@ -99,9 +99,9 @@ class Scene:
         doubt = self.machine.doubt(self.now_s)
         if doubt is None:
             return None
-        verdict = judge(doubt)
-        self.machine.decided(doubt, verdict, self.now_s)
-        return verdict
+        judged = judge(doubt)
+        self.machine.decided(doubt, judged, self.now_s)
+        return judged.verdict
 
     def victims(self) -> list[str]:
         """Have all evicted who are due, without their leaving yet; return their names."""

@@ -62,7 +62,7 @@ class Kept:
         now_s, until_s
             The time, and how long.
         """
-        leaving = sorted(leaving)
+        leaving = sorted(uid for uid in leaving if uid in self.mirror.pods)
         later = [d for d in decisions if not self._hold(d.request, d.placement, now_s, until_s)]
         for request, placement in _free_parts(self.mirror.cluster, later, leaving, now_s):
             if not self._hold(request, placement, now_s, until_s) and request.devices:
@@ -81,18 +81,15 @@ class Kept:
             if uid in self.mirror.heirs:
                 self.mirror.heirs[uid] = replace(self.mirror.heirs[uid], until_s=until_s)
 
-    def spare(self, uids: Iterable[str]) -> None:
-        """Keep nothing of what some pods leave: they stay."""
-        for uid in uids:
-            self.mirror.heirs.pop(uid, None)
-
     def release(self, now_s: float) -> None:
         """Give all of it up."""
-        self.spare(self._left_by)
+        for uid in self._left_by:
+            self.mirror.heirs.pop(uid, None)
         for uid in self.uids:
             if uid in self.mirror.holds:
                 self.mirror.release(uid, now_s)
         self.uids.clear()
+        self._left_by.clear()
 
     def _next(self) -> str:
         self.uids.append(f"{PREFIX}{self.gang}/{len(self.uids)}")

@@ -23,7 +23,7 @@ from bayplan.extender.evicting.help import (
 from bayplan.extender.evicting.keeping import Kept
 from bayplan.extender.evicting.looking import AGAIN_S, Looking
 from bayplan.extender.evicting.news import News, Result, listed
-from bayplan.extender.evicting.searching import Case, Doubt, Found, Verdict
+from bayplan.extender.evicting.searching import Case, Doubt, Found, Judged, Verdict
 from bayplan.extender.evicting.settings import Evicting
 from bayplan.extender.evicting.verifying import may_go, protected
 from bayplan.extender.live.owner import Owner
@@ -161,7 +161,7 @@ class Machine:
         uids = tuple(victim.uid for victim in unit)
         return Doubt(short.gang, copy, nodes, uids, tuple(others), now_s)
 
-    def decided(self, doubt: Doubt, verdict: Verdict, now_s: float) -> None:
+    def decided(self, doubt: Doubt, judged: Judged, now_s: float) -> None:
         """Go by what came of a doubt: the unit begins to leave, stays, or all is given up."""
         now = self.help
         if now is None or not now.units or now.over:
@@ -169,11 +169,13 @@ class Machine:
         unit = now.units[0]
         if tuple(victim.uid for victim in unit) != doubt.unit:
             return
-        if verdict is Verdict.VAIN:
+        if judged.verdict is Verdict.VAIN:
             now.over = "its room went to others"
-        elif verdict is Verdict.SPARED:
+        elif judged.verdict is Verdict.SPARED:
             del now.units[0]
-            now.kept.spare(doubt.unit)
+            # It goes elsewhere than was thought: that is to be kept from now on.
+            now.kept.release(now_s)
+            now.kept.begin(judged.decisions, [*now.left, *now.told], now_s, now.until_s)
         elif why := protected(self._owner, unit, now_s):
             self._refused(now, why, now_s)
         elif not may_go(self._owner, unit):

@@ -97,8 +97,8 @@ class Runner:
             doubt = self.machine.doubt(self._clock())
             if doubt is None:
                 return
-            verdict = await asyncio.to_thread(judge, doubt)
-            self.machine.decided(doubt, verdict, self._clock())
+            judged = await asyncio.to_thread(judge, doubt)
+            self.machine.decided(doubt, judged, self._clock())
 
     async def _evict_begun(self) -> bool:
         """Evict the rest of a unit; return whether nobody was refused."""

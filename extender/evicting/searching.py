@@ -92,6 +92,14 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """A verdict; of who is spared with where the gang goes while they stay."""
+
+    verdict: Verdict
+    decisions: tuple[Decision, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Doubt:
     """Whether ``unit`` still has to leave, beside ``others`` who leave or hold the gang's room."""
 
@@ -103,7 +111,7 @@ class Doubt:
     now_s: float
 
 
-def judge(doubt: Doubt) -> Verdict:
+def judge(doubt: Doubt) -> Judged:
     """Return whether the gang needs a unit to leave, as the cluster is now.
 
     Parameters
@@ -112,17 +120,19 @@ def judge(doubt: Doubt) -> Verdict:
         The unit and the cluster.
     """
     _let_go(doubt.engine.cluster, doubt.others)
-    if _fits(doubt):
-        return Verdict.SPARED
+    found = _planned(doubt)
+    if found is not None:
+        return Judged(Verdict.SPARED, found)
     _let_go(doubt.engine.cluster, doubt.unit)
-    return Verdict.NEEDED if _fits(doubt) else Verdict.VAIN
+    return Judged(Verdict.VAIN if _planned(doubt) is None else Verdict.NEEDED)
 
 
-def _fits(doubt: Doubt) -> bool:
+def _planned(doubt: Doubt) -> tuple[Decision, ...] | None:
     try:
-        return not doubt.engine.decide_gang(doubt.gang, doubt.now_s, doubt.nodes).missing
+        plan = doubt.engine.decide_gang(doubt.gang, doubt.now_s, doubt.nodes)
     except InvalidRequest:
-        return False
+        return None
+    return None if plan.missing else plan.decisions
 
 
 def _spare(cluster: Cluster, uids: Iterable[str]) -> None:

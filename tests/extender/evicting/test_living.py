@@ -23,7 +23,7 @@ GROUPS = {"g0": 2, "g1": 3, "g2": 2, "l0": 2, "l1": 2}
 """Gangs by their minimum; l0 and l1 run from the begin on, the latter with one more."""
 PARTS = ((4,), (2, 2), (1, 3), (3,))
 """GPUs of the pods that run on a node at the begin."""
-A_MINUTE = 3
+A_MINUTE = 2
 
 
 def gpus_of(thing: Object) -> int:
@@ -114,12 +114,25 @@ class Living(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         self.scene.after(seconds)
 
-    @rule(refuses=st.sampled_from([0, 0, 1, 2]), lost=st.booleans())
-    def round(self, refuses: int, lost: bool) -> None:
-        """Do as the runner does."""
-        self.step()
-        self.evict(refuses, lost)
+    @rule(
+        refuses=st.sampled_from([0, 0, 0, 1]),
+        thief=st.booleans(),
+        ends=st.booleans(),
+        data=st.data(),
+    )
+    def round(self, refuses: int, thief: bool, ends: bool, data: st.DataObject) -> None:
+        """Do as the runner does, while others come and go."""
         self.look()
+        if ends:
+            self.end_one(data)
+        self.evict(refuses, lost=False)
+        if thief:
+            self.leave()
+            self.create(1, 0)
+            self.schedule()
+        self.step()
+        self.wait(61.0)
+        self.step()
 
     @rule(first=st.integers(1, 3))
     def refuse(self, first: int) -> None:
@@ -284,7 +297,7 @@ class Living(RuleBasedStateMachine):
     def teardown(self) -> None:
         """In the end no gang waits that others of lower priority could make room for."""
         self.change_budget(100)
-        for _ in range(8):
+        for _ in range(5):
             self.wait(130.0)
             self.look()
             for _ in range(4):
@@ -305,4 +318,4 @@ class Living(RuleBasedStateMachine):
 
 
 TestLiving = Living.TestCase
-TestLiving.settings = settings(max_examples=30, stateful_step_count=15, deadline=None)
+TestLiving.settings = settings(max_examples=25, stateful_step_count=8, deadline=None)

@@ -281,6 +281,7 @@ def test_who_need_not_leave_any_more_stays() -> None:
     assert scene.judged() is Verdict.SPARED
     assert scene.victims() == []
     assert "default/low-1" not in scene.owner.mirror.heirs
+    assert scene.filtered(pod("thief", 1)) == []  # what it goes to instead is kept
     scene.gone("low-0")
     assert made(scene).result is MADE
     assert "default/low-1" in scene.owner.mirror.pods
