@@ -207,6 +207,7 @@ async def extender_metrics(registry: CollectorRegistry | None = None) -> str:
     from prometheus_client import CollectorRegistry
 
     from bayplan.extender.api import Client, Connection, Recorder
+    from bayplan.extender.evicting.numbers import EvictingNumbers
     from bayplan.extender.health.numbers import HealthNumbers
     from bayplan.extender.http.metrics import HttpMetrics, TlsMetrics
     from bayplan.extender.leading.numbers import LeadingNumbers
@@ -225,6 +226,7 @@ async def extender_metrics(registry: CollectorRegistry | None = None) -> str:
     RepartitionNumbers(registry)
     QueueNumbers(registry)
     LeadingNumbers(registry)
+    EvictingNumbers(registry)
     Counters(registry, [kind.name for kind in KINDS])
     HttpMetrics(registry)
     TlsMetrics(registry)

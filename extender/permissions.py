@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from bayplan.extender.config.keys import DRA, KOORDINATOR
+from bayplan.extender.evicting.settings import GANGS
 from bayplan.extender.service.owners import PATHS
 from bayplan.extender.watch.kinds import DEVICE_KINDS, KINDS, OF_KOORDINATOR
 
 EVICT, NUDGE = "gangs.rollback", "state.nudge"
 HEALTH, REPARTITION = "health.quarantine", "repartition.on"
+PREEMPTION = "preemption.evict"
 LIFT, RECLAIM = "queues.lift", "queues.reclaim"
 LEADER = "leader.on"
 
@@ -55,7 +57,7 @@ def needed(values: Mapping[str, object]) -> tuple[Right, ...]:
         The values of the configuration's keys, by path.
     """
     on = {
-        EVICT: "evict" in (values[EVICT], values[RECLAIM]),
+        EVICT: "evict" in (values[EVICT], values[RECLAIM]) or values[PREEMPTION] == GANGS,
         NUDGE: bool(values[NUDGE]),
         HEALTH: bool(values[HEALTH]),
         REPARTITION: bool(values[REPARTITION]),

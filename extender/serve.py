@@ -15,12 +15,16 @@ from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTO
 from bayplan import __version__
 from bayplan.extender import logs, loop
 from bayplan.extender.api import Client, Recorder
+from bayplan.extender.config.evicting import evicting_settings
 from bayplan.extender.config.health import health_settings
 from bayplan.extender.config.policy import check_policy
 from bayplan.extender.config.queues import queueing_settings, read_tree
 from bayplan.extender.config.reading import Values, read_config
 from bayplan.extender.config.settings import http_settings, rpc_settings, service_settings
 from bayplan.extender.connecting import connection_of
+from bayplan.extender.evicting.machine import Machine
+from bayplan.extender.evicting.numbers import EvictingNumbers
+from bayplan.extender.evicting.runner import Runner as Evictor
 from bayplan.extender.health.calls import ApiMarks
 from bayplan.extender.health.keeper import Keeper
 from bayplan.extender.health.numbers import HealthNumbers
@@ -90,6 +94,7 @@ async def _serve(values: Values, tree: QueueTree | None) -> int:
     lead = lead_of(leads, connection, client, recorder, LeadingNumbers(registry))
     calls = tracing.calls_of(client, recorder, spans, binding=lead.binding, acting=lead.acting)
     service = _service(values, tree, calls, registry, lead)
+    evictor = _evictor(values, service, registry, lead)
     runner = _runner(repartition, service, ApiNodes(lead.acting, recorder), registry, lead)
     keeper = _keeper(values, service, ApiMarks(lead.acting, recorder), registry, lead)
     sink: Sink = service if runner is None else Both(service, runner.controller.watched)
@@ -100,7 +105,7 @@ async def _serve(values: Values, tree: QueueTree | None) -> int:
     server = Server(App(verbs, http_settings(values), registry))
     LOG.info("starting", extra={"version": __version__})
     with server.signals():
-        works = [_start(service, watches), *_works(service, keeper, runner, lead)]
+        works = [_start(service, watches), *_works(service, keeper, runner, evictor, lead)]
         tasks = [asyncio.create_task(work) for work in works]
         for task in tasks:
             task.add_done_callback(_tell_failure)
@@ -122,11 +127,15 @@ async def _serve(values: Values, tree: QueueTree | None) -> int:
 
 
 def _works(
-    service: Service, keeper: Keeper | None, runner: Runner | None, lead: Lead
+    service: Service,
+    keeper: Keeper | None,
+    runner: Runner | None,
+    evictor: Evictor | None,
+    lead: Lead,
 ) -> Iterator[Coroutine[Any, Any, None]]:
     """Yield what goes on by itself."""
     yield service.run()
-    for work in (keeper, runner, lead.runner):
+    for work in (keeper, runner, evictor, lead.runner):
         if work is not None:
             yield work.run()
 
@@ -186,6 +195,21 @@ def _runner(
     return Runner(
         controller, calls, service.clock, numbers, lacks=service.not_ready, leads=lead.leads
     )
+
+
+def _evictor(
+    values: Values, service: Service, registry: CollectorRegistry, lead: Lead
+) -> Evictor | None:
+    """Return what evicts others for gangs; None where that is off."""
+    numbers, settings = EvictingNumbers(registry), evicting_settings(values)
+    if settings is None:
+        return None
+    machine = Machine(service.owner, settings)
+    service.owner.helper = machine
+    return Evictor(
+        machine, service.owner, service.calls, service.clock, numbers,
+        lacks=service.not_ready, wake=service.wake, leads=lead.leads,
+    )  # fmt: skip
 
 
 def _rpc(values: Values, service: Service, registry: CollectorRegistry) -> RpcServer | None:

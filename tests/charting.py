@@ -40,6 +40,7 @@ SETS: dict[str, Object] = {
     "health": {"config": {"health": {"quarantine": True}}},
     "queues": {"config": {"queues": {"lift": True}}},
     "reclaim": {"config": {"queues": {"reclaim": "evict"}}},
+    "preemption": {"config": {"preemption": {"evict": "gangs"}}},
     "repartition": {"config": {"repartition": {"on": True}}},
     "two": TWO,
     "evict": {"config": {"gangs": {"rollback": "evict", "hold_s": 300}}},

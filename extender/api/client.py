@@ -15,7 +15,7 @@ from bayplan.extender.api.answers import Reply
 from bayplan.extender.api.budget import Budget, Priority
 from bayplan.extender.api.connection import JSON, Connection
 from bayplan.extender.api.errors import ApiError, TooLate
-from bayplan.extender.api.retry import wait_before_retry
+from bayplan.extender.api.retry import TRANSIENT, wait_before_retry
 from bayplan.extender.api.session import LIMIT, Session
 
 QPS, BURST = 100.0, 200
@@ -116,7 +116,7 @@ class Client:
         priority: Priority = Priority.PATCH,
         deadline_s: float = DEADLINE_S,
         content_type: str = JSON,
-        conflicts: bool = False,
+        again: frozenset[int] = TRANSIENT,
     ) -> Reply:
         """Send a request, again after transient errors, and return the answer.
 
@@ -130,7 +130,7 @@ class Client:
             Who goes first where many wait.
         deadline_s
             So long it may take in all.
-        conflicts
+        again
             See ``wait_before_retry``.
 
         Raises
@@ -159,7 +159,7 @@ class Client:
                         last = error
                     left_s = end_s - loop.time()
                     wait_s = wait_before_retry(
-                        last, attempt, left_s, self._rng.random(), conflicts=conflicts
+                        last, attempt, left_s, self._rng.random(), again=again
                     )
                     if wait_s is None:
                         raise last

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from bayplan.extender.api.budget import Priority
 from bayplan.extender.api.client import DEADLINE_S, Client
+from bayplan.extender.api.retry import CONFLICT, TRANSIENT
 
 MERGE_PATCH, JSON_PATCH = "application/merge-patch+json", "application/json-patch+json"
 
@@ -197,5 +198,5 @@ async def _annotate(
         deadline_s=deadline_s,
         content_type=MERGE_PATCH,
         # With a precondition a conflict is the answer.
-        conflicts=not (uid or version),
+        again=TRANSIENT if uid or version else TRANSIENT | {CONFLICT},
     )

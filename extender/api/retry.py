@@ -11,7 +11,12 @@ TRANSIENT = frozenset({0, 429, 500, 502, 503, 504})
 
 
 def wait_before_retry(
-    error: ApiError, attempt: int, left_s: float, jitter: float, *, conflicts: bool = False
+    error: ApiError,
+    attempt: int,
+    left_s: float,
+    jitter: float,
+    *,
+    again: frozenset[int] = TRANSIENT,
 ) -> float | None:
     """Return the seconds to wait before the next try; None: there is to be none.
 
@@ -25,10 +30,11 @@ def wait_before_retry(
         Until the deadline, which the wait must not reach.
     jitter
         From 0 to 1: how much of the half of the wait that is left to chance is taken.
-    conflicts
-        Whether a conflict may pass: the request states no version that it rests on.
+    again
+        Statuses after which it may succeed: a conflict too, where the request states no version
+        that it rests on.
     """
-    if error.status not in TRANSIENT and not (conflicts and error.status == CONFLICT):
+    if error.status not in again:
         return None
     wait_s = min(MOST_S, FIRST_S * 2.0 ** min(attempt - 1, 16)) * (0.5 + 0.5 * jitter)
     wait_s = max(error.retry_after_s, wait_s)

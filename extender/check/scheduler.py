@@ -16,6 +16,8 @@ from bayplan.extender.check.calling import (
 from bayplan.extender.check.findings import Facts, Finding, error, note, some, warning
 from bayplan.extender.check.scheduler_file import number
 from bayplan.extender.check.scoring import least_weight
+from bayplan.extender.config.evicting import scheduler_names
+from bayplan.extender.evicting.settings import GANGS
 from bayplan.traces.kubernetes.objects import Object, dict_of, objects_in
 
 ALL_NODES, SAMPLED_FROM = 100, 100
@@ -50,6 +52,7 @@ def of_scheduler(config: Object, values: Mapping[str, object], facts: Facts) -> 
     if entry.get("prioritizeVerb"):
         yield from _weight(config, entry)
     yield from _sampling(config, facts)
+    yield from _helped(config, values)
     qps = number(dict_of(config.get("clientConnection")).get("qps"), DEFAULT_QPS)
     if qps <= DEFAULT_QPS:
         yield note("clientConnection", f"{qps:g} calls a second: so many pods are placed at most",
@@ -93,6 +96,19 @@ def _weight(config: Object, entry: Object) -> Iterator[Finding]:
                 f"set weight: {least}, or turn the profile's score plugins off (disabled:"
                 ' [{name: "*"}])',
             )  # fmt: skip
+
+
+def _helped(config: Object, values: Mapping[str, object]) -> Iterator[Finding]:
+    """Yield that others would be evicted for gangs of nobody who calls us."""
+    if values["preemption.evict"] != GANGS:
+        return
+    names = schedulers(config)
+    if not names & scheduler_names(values):
+        yield warning(
+            "preemption.schedulers", f"is {values['preemption.schedulers']}, which no profile"
+            f" ({some(sorted(names))}) is called: nobody is evicted for its gangs",
+            "name the profiles whose gangs are helped",
+        )  # fmt: skip
 
 
 def _sampling(config: Object, facts: Facts) -> Iterator[Finding]:

@@ -40,6 +40,7 @@ TABLES: dict[str, str] = {
     "api": "The Kubernetes API server.",
     "placement": "Which node, and which GPUs.",
     "gangs": "Pods that start together.",
+    "preemption": "Who leaves for a whole gang that finds no room, by the eviction API.",
     "devices": "Whose device plugins are told which GPUs a pod is to have; whose drivers are read.",
     "queues": "Who may use how much, and whose turn it is; a table [queues.NAME] is a queue.",
     "state": "The live state.",
@@ -82,6 +83,19 @@ KEYS: tuple[Key, ...] = (
         " how many members a gang has", 0, 3600),
     Key("gangs", "rollback", TEXT, "report", "what becomes of a gang that stays bound in part",
         choices=("report", "evict")),
+    Key("preemption", "evict", TEXT, "none", "for whom pods of lower priority are evicted by us:"
+        " gangs that find no room; needs leave to evict", choices=("none", "gangs")),
+    Key("preemption", "schedulers", TEXT, "bayplan", "schedulerName of the pods of such gangs; of"
+        " several, separated by commas"),
+    Key("preemption", "wait_s", NUMBER, 10.0, "how long a gang must have found no room", 0, 86_400),
+    Key("preemption", "evictions_a_minute", WHOLE, 10, "how many pods are evicted for gangs at"
+        " most, unless a gang that leaves whole has more", 1, 100_000),
+    Key("preemption", "hold_s", NUMBER, 300.0, "how long room is kept, and waited for, after the"
+        " last step: longer than pods take to end", 1, 86_400),
+    Key("preemption", "refused_s", NUMBER, 60.0, "how long evictions may be refused before a gang"
+        " is given up", 0, 86_400),
+    Key("preemption", "cooldown_s", NUMBER, 300.0, "how long nobody is evicted again for the same"
+        " gang", 0, 2_592_000),
     Key("devices", "hami", BOOL, False, "HAMi's; its own scheduler must not run"),
     Key("devices", "gpushare", BOOL, False, "gpushare's; its own extender must not run"),
     Key("devices", "volcano", BOOL, False, "Volcano's, of its vGPUs in mode hami-core; Volcano's"

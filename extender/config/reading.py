@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
+from bayplan.extender.config.evicting import evicting_problems
 from bayplan.extender.config.health import health_problems
 from bayplan.extender.config.keys import BOOL, KEYS, NUMBER, TABLES, TEXT, WHOLE, Key
 from bayplan.scheduler.errors import InputError
@@ -128,7 +129,7 @@ def _contradictions(values: Values) -> list[str]:
     found += _of_leader(values)
     if not str(values["server.prefix"]).startswith("/") or str(values["server.prefix"])[-1] == "/":
         found.append(f"server.prefix is {values['server.prefix']!r}; such as /scheduler")
-    return found + health_problems(values)
+    return found + health_problems(values) + evicting_problems(values)
 
 
 def _of_grpc(values: Values) -> list[str]:

@@ -6,20 +6,18 @@ what its victims leave is kept for them.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from bayplan.extender.live.owner import NOMINATED_S, Owner
+from bayplan.extender.live.pacing import Pace
 from bayplan.extender.live.plans import Plan
 from bayplan.extender.live.quota import Quota
 from bayplan.extender.live.rounds import Claim, Queueing, Reclaim, Unit
+from bayplan.extender.live.standing import leave_room, may_leave
 from bayplan.extender.live.units import GATE, is_as_before
-from bayplan.scheduler.errors import InvalidRequest, StateError
-from bayplan.scheduler.events import Gone, Held
+from bayplan.scheduler.errors import InvalidRequest
 from bayplan.scheduler.preemption.types import Guards
-
-MINUTE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ class Claims:
     settings: Queueing
     _reported: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _promises: dict[str, _Promise] = field(default_factory=dict)
-    _evicted_s: deque[float] = field(default_factory=deque)
+    _pace: Pace = field(default_factory=Pace)
 
     def guards(self, now_s: float) -> Guards | None:
         """Return what protects those who run; None where no queue is guaranteed anything."""
@@ -103,12 +101,9 @@ class Claims:
             known = self._reported.get(claim.unit.key)
             self._reported[claim.unit.key] = claim.uids
             return known != claim.uids
-        while self._evicted_s and self._evicted_s[0] <= now_s - MINUTE_S:
-            self._evicted_s.popleft()
-        most = self.settings.evictions_a_minute
-        if self._evicted_s and len(self._evicted_s) + len(claim.uids) > most:
+        if not self._pace.allows(len(claim.uids), self.settings.evictions_a_minute, now_s):
             return False
-        self._evicted_s += [now_s] * len(claim.uids)
+        self._pace.spend(len(claim.uids), now_s)
         until_s, pods = now_s + NOMINATED_S, self.owner.mirror.pods
         victims = {uid: pods[uid].api_uid for uid in claim.uids}
         self._promises[claim.unit.key] = _Promise(victims, until_s)
@@ -121,8 +116,7 @@ class Claims:
     def withdraw(self, claim: Claim) -> None:
         """Note that nobody is evicted for a claim after all."""
         if self._promises.pop(claim.unit.key, None) is not None:
-            for _ in claim.uids:
-                self._evicted_s.pop()
+            self._pace.give_back(len(claim.uids))
 
     def stands(self, claim: Claim, now_s: float) -> bool:
         """Whether the victims are there, owe what they have, and leave room that is enough."""
@@ -135,12 +129,11 @@ class Claims:
     def _owe(self, claim: Claim) -> bool:
         """Whether all victims run, and are beyond the guarantees of their queues."""
         mirror, cluster = self.owner.mirror, self.owner.mirror.cluster
-        victims = [(mirror.pods.get(uid), cluster.pods.get(uid)) for uid in claim.uids]
-        if any(s is None or s.leaving or p is None or p.held_until_s for s, p in victims):
+        if not all(may_leave(mirror, uid) for uid in claim.uids):
             return False
         excess = dict(self.quota.admission.excess(claim.unit.requests))
-        for _, pod in victims:
-            if pod is not None and pod.request.queue != claim.unit.queue:
+        for pod in map(cluster.pods.__getitem__, claim.uids):
+            if pod.request.queue != claim.unit.queue:
                 milli = sum(grant.milli for grants in pod.placement.grants for grant in grants)
                 excess[pod.request.queue] = excess.get(pod.request.queue, 0) - milli
         return min(excess.values(), default=0) >= 0
@@ -153,15 +146,7 @@ class Claims:
             return False
         if self.quota.over(claim.decisions, claim.uids):
             return False
-        try:
-            with cluster.trial():
-                for uid in claim.uids:
-                    cluster.apply(Gone(uid))
-                for decision in claim.decisions:
-                    cluster.apply(Held(decision, now_s))
-        except StateError:
-            return False
-        return True
+        return leave_room(cluster, claim.uids, claim.decisions, now_s)
 
     def _is_there(self, uid: str, promise: _Promise) -> bool:
         seen = self.owner.mirror.pods.get(uid)

@@ -7,8 +7,8 @@ there, and where its GPUs cannot be told the node takes no new pods until it has
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import replace
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,9 +18,9 @@ from bayplan.extender.live.rivals import Rivals
 from bayplan.extender.names import Index, NodeNames
 from bayplan.scheduler.arrays import BoolArray, IntArray
 from bayplan.scheduler.cluster import Cluster
-from bayplan.scheduler.errors import Conflict
+from bayplan.scheduler.errors import Conflict, StateError
 from bayplan.scheduler.events import Bound, Gone, Held, NodeChanged, NodeGone, NodeUp
-from bayplan.scheduler.types import ANONYMOUS, Decision, Node, Placement, Request
+from bayplan.scheduler.types import ANONYMOUS, Decision, Node, Placement, Pod, Request
 from bayplan.traces.kubernetes.nodes import NodeFacts
 from bayplan.traces.kubernetes.objects import Object, metadata_of
 from bayplan.traces.kubernetes.placing import Groups, bind_pod, squeeze_in
@@ -30,6 +30,15 @@ from bayplan.traces.kubernetes.times import seconds_of
 from bayplan.traces.kubernetes.types import NO_HINT, BoundPod, Hint
 
 _AS_IT_IS = nullcontext()
+
+
+@dataclass(frozen=True, slots=True)
+class Heir:
+    """For whom the room of a pod that leaves is kept: by which ``uid``, in whose ``queue``."""
+
+    uid: str
+    queue: str
+    until_s: float
 
 
 class Mirror:
@@ -53,6 +62,8 @@ class Mirror:
         Pods that were bound by us and that nobody has seen there yet, with their node.
     holds
         Until when room is kept for a pod that is not bound.
+    heirs
+        Pods whose room is kept when they have left.
     n_released, n_node_changes
         How often there may have been room that was not, and nodes came or left.
     reserved
@@ -71,6 +82,7 @@ class Mirror:
         self.rivals = Rivals()
         self.assumed: dict[str, str] = {}
         self.holds: dict[str, float] = {}
+        self.heirs: dict[str, Heir] = {}
         self.started = False
         self.provisional: dict[str, float] = {}
         self.claiming: dict[str, None] = {}
@@ -213,7 +225,11 @@ class Mirror:
             return
         self._unlist(seen)
         self.claiming.pop(uid, None)
+        heir = self.heirs.pop(uid, None)
+        pod = None if heir is None else self.cluster.pods.get(uid)
         self.release(uid, now_s)
+        if heir is not None and pod is not None:
+            self._pass_on(pod, heir, now_s)
 
     # --- what is promised -----------------------------------------------------------------
 
@@ -256,6 +272,12 @@ class Mirror:
         if node := crowds if pod is None else pod.placement.node:
             self.n_released += 1
             self._uncrowd(node, now_s)
+
+    def _pass_on(self, pod: Pod, heir: Heir, now_s: float) -> None:
+        """Keep what a pod has left, before anybody else is asked about it."""
+        request = placeholder(pod.request, heir.uid, heir.queue)
+        with suppress(StateError):  # whoever was crowded there has it, or the node is closed
+            self.hold(Decision(request, now_s, pod.placement), heir.until_s)
 
     def expired(self, now_s: float) -> list[str]:
         """Return the pods whose hold is over."""
@@ -526,6 +548,13 @@ def _since_s(seen: Seen, now_s: float) -> float:
     """Return when a pod began to run, as its status says: it may have been there before us."""
     started_s = seconds_of(seen.facts.start) if seen.node else None
     return now_s if started_s is None else min(started_s, now_s)
+
+
+def placeholder(request: Request, uid: str, queue: str) -> Request:
+    """Return a request for the same room by a uid that is no pod's."""
+    return request._replace(
+        uid=uid, queue=queue, gang="", topology=None, constraints=None, disruption_budgets=()
+    )
 
 
 def _unwishing(request: Request) -> Request:

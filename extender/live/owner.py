@@ -28,6 +28,7 @@ from bayplan.extender.live.dra.inventory import KINDS as DEVICE_KINDS
 from bayplan.extender.live.dra.judged import Judged
 from bayplan.extender.live.dra.steering import Steering
 from bayplan.extender.live.enforcing import Way
+from bayplan.extender.live.helping import Helper
 from bayplan.extender.live.koordinator import Inventory
 from bayplan.extender.live.mirror import Mirror
 from bayplan.extender.live.plans import POD_GROUPS, NoPlan, Plan, Plans
@@ -94,6 +95,8 @@ class Owner:
         The queues; None: there are none.
     turn
         Returns why a gated pod is not let go yet, by its uid; empty: nobody here knows.
+    helper
+        Makes room for whole gangs; None: nobody does.
     """
 
     def __init__(self, settings: Live) -> None:
@@ -111,6 +114,7 @@ class Owner:
         self.quota = None if settings.queues is None else Quota(settings.queues, self.mirror)
         self.plans.over = None if self.quota is None else self.quota.over
         self.turn: Callable[[str], str] = lambda _uid: ""
+        self.helper: Helper | None = None
         self.synced: set[str] = set()
         self._listed: dict[str, set[str]] = {}
         self._partial_since_s: dict[str, float] = {}
@@ -256,6 +260,8 @@ class Owner:
         group = self.plans.group(seen.group) if seen.group else None
         if self.refused(seen, group):
             return {}  # nobody's leaving makes more of its share
+        if group is not None and self._is_helped(group):
+            return {}
         try:
             if group is not None:
                 return preempting.chosen_for_member(
@@ -267,6 +273,12 @@ class Owner:
         for node in found:
             self._nominated[seen.uid] = node, now_s + NOMINATED_S
         return found
+
+    def _is_helped(self, group: Group) -> bool:
+        """Whether others leave for a whole gang, and so for none of its members by itself."""
+        if self.helper is None or self.plans.has_started(group):
+            return False
+        return self.helper.handles(group.name)
 
     def come(self, uid: str, api_uid: str, node: str, now_s: float) -> Plan | Refused | None:
         """Note that a pod has come to be bound; return the plan that it waits for, if any."""

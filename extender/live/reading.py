@@ -27,6 +27,7 @@ MOST_REMEMBERED = 50_000
 """Different requests of pods whose reading is remembered."""
 
 _KEPT_OF_SPEC = ("schedulingGroup", "workloadRef")
+_KEPT_WHILE_WAITING = (*_KEPT_OF_SPEC, "schedulerName")
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _BY_CLUSTER = (keys.HAMI_TYPES, keys.HAMI_NOT_TYPES, keys.GPU_MODELS)
 """Annotations whose meaning depends on which GPUs the cluster has."""
@@ -354,7 +355,8 @@ def _is_looked_at_again(member: Member, way: Way | None) -> bool:
 
 def _slim(member: Member) -> Member:
     """Return a pod without what is not looked at again."""
+    kept = _KEPT_OF_SPEC if member.spec.get("nodeName") else _KEPT_WHILE_WAITING
     return member._replace(
         annotations={k: v for k, v in member.annotations.items() if k != _LAST_APPLIED},
-        spec={key: member.spec[key] for key in _KEPT_OF_SPEC if key in member.spec},
+        spec={key: member.spec[key] for key in kept if key in member.spec},
     )

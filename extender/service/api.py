@@ -10,10 +10,13 @@ import msgspec
 from bayplan.extender.api import About, ApiError, Client, Recorder, annotate_pod, bind
 from bayplan.extender.api.budget import Priority
 from bayplan.extender.api.patches import lift_gate
+from bayplan.extender.api.retry import TRANSIENT
 from bayplan.extender.service.calls import CallFailed, PodName, Sure
 from bayplan.traces.kubernetes.objects import Object
 
 NOT_FOUND = 404
+AGAIN = TRANSIENT - {429}
+"""Statuses after which an eviction is sent again: a budget that refuses does so for longer."""
 
 _decoder = msgspec.json.Decoder(dict[str, Any])
 
@@ -64,7 +67,7 @@ class ApiCalls:
             raise _failed(error) from None
 
     async def evict(self, pod: PodName) -> None:
-        """Evict a pod; its disruption budgets are respected."""
+        """Evict a pod that still has its uid; its disruption budgets are respected."""
         body = {
             "apiVersion": "policy/v1",
             "kind": "Eviction",
@@ -73,7 +76,9 @@ class ApiCalls:
         }
         path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/eviction"
         try:
-            await self._acting.call("evict", "POST", path, body, priority=Priority.BIND)
+            await self._acting.call(
+                "evict", "POST", path, body, priority=Priority.BIND, again=AGAIN
+            )
         except ApiError as error:
             raise _failed(error) from None
 
@@ -98,4 +103,4 @@ class ApiCalls:
 
 
 def _failed(error: ApiError) -> CallFailed:
-    return CallFailed(str(error), Sure.NO if error.status else Sure.MAYBE)
+    return CallFailed(str(error), Sure.NO if error.status else Sure.MAYBE, error.status)

@@ -46,11 +46,13 @@ class CallFailed(Exception):
         In one line.
     happened
         Whether what was asked for may have been done.
+    status
+        What the API server answered (HTTP); 0: nothing.
     """
 
-    def __init__(self, why: str, happened: Sure = Sure.NO) -> None:
+    def __init__(self, why: str, happened: Sure = Sure.NO, status: int = 0) -> None:
         super().__init__(why)
-        self.happened = happened
+        self.happened, self.status = happened, status
 
 
 class Calls(Protocol):
@@ -63,7 +65,7 @@ class Calls(Protocol):
         """Set an annotation of a pod."""
 
     async def evict(self, pod: PodName) -> None:
-        """Evict a pod; its disruption budgets are respected."""
+        """Evict a pod that still has its uid; its disruption budgets are respected."""
 
     async def read(self, path: str) -> Object | None:
         """Return the object at a path of the API; None: there is none."""

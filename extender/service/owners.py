@@ -7,10 +7,13 @@ worker group, each of ``numOfHosts`` pods.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 
-from bayplan.extender.service.calls import CallFailed, Calls
+from bayplan.extender.service.calls import CallFailed, Calls, PodName
 from bayplan.traces.kubernetes.objects import Object, dict_of, metadata_of, objects_in
+
+LOG = logging.getLogger("bayplan.extender.owners")
 
 PATHS: dict[str, tuple[str, str]] = {
     "Job": ("batch/v1", "jobs"),
@@ -62,6 +65,22 @@ async def size_of(calls: Calls, pod: Object) -> int | None:
     return found
 
 
+async def learned_size(calls: Calls, pod: PodName) -> int | None:
+    """Return as ``size_of`` for a pod that no call has shown; None as well where it cannot be read.
+
+    Parameters
+    ----------
+    calls, pod
+        The API server, and the pod.
+    """
+    try:
+        thing = await calls.read(f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}")
+        return None if thing is None else await size_of(calls, thing)
+    except CallFailed as failed:
+        LOG.warning("the owner of a gang cannot be read", extra={"why": str(failed)})
+        return None
+
+
 def _controller(thing: Object) -> Object:
     for reference in objects_in(metadata_of(thing).get("ownerReferences")):
         if reference.get("controller"):
@@ -110,4 +129,4 @@ _SIZES: dict[str, Callable[[Object], int]] = {
     "RayCluster": _of_ray,
 }
 
-__all__ = ["CallFailed", "size_of"]
+__all__ = ["CallFailed", "learned_size", "size_of"]

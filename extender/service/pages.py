@@ -81,6 +81,8 @@ def overview(owner: Owner) -> Object:
     }
     if mirror.reader.health is not None:
         state["sick_gpus"] = _sick(owner)
+    if owner.helper is not None:
+        state["making_room"] = owner.helper.page()
     return state
 
 

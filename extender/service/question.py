@@ -192,7 +192,8 @@ def _of_gang(owner: Owner, group: Group, now_s: float) -> Brief | Question:
     def work(engine: Engine) -> Brief:
         return brief_of_gang(engine, gang, now_s, least=least, nodes=nodes)
 
-    return Question(first, work, _left_out(owner, nodes, others) + _sick(owner, requests[0]))
+    said = _left_out(owner, nodes, others) + _helped(owner, name) + _sick(owner, requests[0])
+    return Question(first, work, said)
 
 
 def _keeps_back(owner: Owner, every: list[Seen], least: int) -> str:
@@ -248,6 +249,12 @@ def _sick(owner: Owner, request: Request) -> tuple[str, ...]:
         return ()
     others = f" (and {plural(len(lines) - 1, 'more reason')} in /state)" if lines[1:] else ""
     return (f"sick{others}: {lines[0]}",)
+
+
+def _helped(owner: Owner, gang: str) -> tuple[str, ...]:
+    """Return what is done to make room for a gang."""
+    note = "" if owner.helper is None else owner.helper.note(gang)
+    return (note,) if note else ()
 
 
 def _over(owner: Owner, seen: Seen, group: Group | None) -> str:

@@ -14,7 +14,8 @@ from bayplan.extender.live.reading import Seen
 from bayplan.extender.live.rounds import Claim, Queueing, Reclaim, Round
 from bayplan.extender.live.turns import Turns
 from bayplan.extender.service.calls import CallFailed, Calls, PodName, pod_of
-from bayplan.extender.service.owners import size_of
+from bayplan.extender.service.evictions import Eviction, evict
+from bayplan.extender.service.owners import learned_size
 from bayplan.extender.service.queue_numbers import QueueNumbers
 from bayplan.traces.kubernetes import keys
 
@@ -174,11 +175,9 @@ class Queues:
 
     async def _evict(self, seen: Seen, claim: Claim) -> bool:
         pod, queue = _name(seen), seen.facts.queue
-        try:
-            await self._calls.evict(pod)
-        except CallFailed as failed:
+        result, _ = await evict(self._calls, pod)
+        if result is not Eviction.DONE:
             self._numbers.reclaimed(queue, "failed")
-            LOG.warning("not evicted", extra={"pod": pod.key, "why": str(failed)})
             return False
         self._numbers.reclaimed(queue, "evicted")
         note = f"evicted for {claim.unit.name} of queue {claim.unit.queue}, which is guaranteed it"
@@ -188,14 +187,7 @@ class Queues:
     async def _learn_sizes(self) -> None:
         """Ask the owners of gated gangs for their sizes: no call shows such pods."""
         for seen in self.turns.unsized:
-            pod, size = _name(seen), None
-            try:
-                thing = await self._calls.read(
-                    f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}"
-                )
-                size = None if thing is None else await size_of(self._calls, thing)
-            except CallFailed as failed:
-                LOG.warning("the owner of a gang cannot be read", extra={"why": str(failed)})
+            size = await learned_size(self._calls, _name(seen))
             if self._owner.mirror.pods.get(seen.uid, seen).api_uid == seen.api_uid:
                 self._owner.plans.learn(seen.group, size)
 

@@ -9,12 +9,13 @@ from typing import Any
 
 from bayplan.extender.leading.runner import Runner as Leading
 from bayplan.extender.live.owner import NEEDED, POD, Owner
-from bayplan.extender.live.plans import SIZED_BY_OWNER
+from bayplan.extender.live.plans import SIZED_BY_OWNER, Plan
 from bayplan.extender.live.recompute import differences, snapshot
 from bayplan.extender.live.settings import Rollback
 from bayplan.extender.service.answering import Answering
 from bayplan.extender.service.binder import Binder
 from bayplan.extender.service.calls import CallFailed, Calls, PodName, pod_of
+from bayplan.extender.service.evictions import evict
 from bayplan.extender.service.numbers import Numbers
 from bayplan.extender.service.owners import size_of
 from bayplan.extender.service.pages import explained, overview
@@ -139,6 +140,11 @@ class Service:
         found += [f"{kind}s are not listed yet" for kind in NEEDED if kind not in self.owner.synced]
         return found or self.lacks()
 
+    async def wake(self, plan: Plan) -> None:
+        """Wake the members of a gang that has just been planned, where that is wished."""
+        if self.settings.nudge:
+            await self.waiting.wake_members(plan)
+
     # --- the watches ----------------------------------------------------------------------
 
     def replacing(self, kind: str) -> None:
@@ -218,10 +224,7 @@ class Service:
             note = f"gang {name} has been bound in part for too long, and there is no room for it"
             self.calls.tell(pod, PARTIAL, note, warning=True)
             if evicts and not seen.leaving:
-                try:
-                    await self.calls.evict(pod)
-                except CallFailed as failed:
-                    LOG.warning("not evicted", extra={"pod": uid, "why": str(failed)})
+                await evict(self.calls, pod)
 
     # --- inside ---------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bayplan.extender.api.errors import MOST_TEXT, ApiError, error_of
-from bayplan.extender.api.retry import wait_before_retry
+from bayplan.extender.api.retry import TRANSIENT, wait_before_retry
 
 
 def error(status: int, retry_after_s: float = 0.0) -> ApiError:
@@ -22,8 +22,9 @@ def test_others_are_answers(status: int) -> None:
     assert wait_before_retry(error(status), 1, 10.0, 1.0) is None
 
 
-def test_conflicts_are_tried_again_only_where_they_may_pass() -> None:
-    assert wait_before_retry(error(409), 1, 10.0, 1.0, conflicts=True) == 0.1
+def test_what_else_is_tried_again_is_for_the_caller_to_say() -> None:
+    assert wait_before_retry(error(409), 1, 10.0, 1.0, again=TRANSIENT | {409}) == 0.1
+    assert wait_before_retry(error(429), 1, 10.0, 1.0, again=TRANSIENT - {429}) is None
 
 
 def test_waits_double_up_to_a_limit_and_half_of_each_is_chance() -> None:

@@ -20,6 +20,7 @@ from bayplan.extender.permissions import (
     LEADER,
     LIFT,
     NUDGE,
+    PREEMPTION,
     RECLAIM,
     REPARTITION,
     needed,
@@ -179,6 +180,8 @@ def test_a_configuration_needs_rights_of_its_own() -> None:
     queues = needed(VALUES | {LIFT: True, RECLAIM: "evict", NUDGE: False})
     extra = {(each.name, each.verb) for each in queues} - names
     assert extra == {("pods/eviction", "create"), ("pods", "patch")}
+    gangs = needed(VALUES | {PREEMPTION: "gangs", NUDGE: False})
+    assert {(each.name, each.verb) for each in gangs} - names == {("pods/eviction", "create")}
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,15 @@ def test_one_broken_thing_is_one_finding(what: str) -> None:
     assert "\n" not in each.line
 
 
+def test_gangs_that_are_helped_are_those_of_a_profile() -> None:
+    told = yaml.safe_load(BASE.read_text())
+    helps = PLAIN | {"preemption.evict": "gangs"}
+    assert found(told, helps, nodes=[GPU_NODE]) == []
+    (each,) = found(told, helps | {"preemption.schedulers": "gpus"}, nodes=[GPU_NODE])
+    assert (each.severity, each.about) == (W, "preemption.schedulers")
+    assert "is gpus, which no profile (bayplan) is called" in each.line
+
+
 def tls(**changes: Any) -> Object:
     told = first()
     told["extenders"][0] |= changes

@@ -92,6 +92,8 @@ def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
         ("[grpc]\nclient_ca = 'c'", "grpc.client_ca without a certificate"),
         ("[grpc]\nclients = 'slurm'", "grpc.clients without client_ca"),
         ("[grpc]\nhost = '0.0.0.0'\nport = 1", "grpc.host is '0.0.0.0', where anybody could take"),
+        ("[preemption]\nevict = 'pods'", "preemption.evict is 'pods'; choose from none, gangs"),
+        ("[preemption]\nevict = 'gangs'\nschedulers = ' ,'", "preemption.schedulers names nobody"),
         ("[server\n", "no TOML"),
     ],
 )

@@ -15,9 +15,11 @@
 {{- if include "bayplan.own" . -}}
 {{- /* Its profile has no score plugins: one call says it all. */ -}}
 {{- $_ := set $config "placement" (dict "at_filter" true) -}}
+{{- $_ := set $config "preemption" (dict "schedulers" .Values.kubeScheduler.schedulerName) -}}
 {{- else -}}
 {{- /* Until the Service has forgotten the Pod. */ -}}
 {{- $_ := set $server "drain_s" 5 -}}
+{{- $_ := set $config "preemption" (dict "schedulers" "default-scheduler") -}}
 {{- end -}}
 {{- if or (gt (int .Values.replicas) 1) .Values.config.leader -}}
 {{- $name := include "bayplan.name" . -}}
