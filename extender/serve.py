@@ -15,6 +15,7 @@ from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTO
 from bayplan import __version__
 from bayplan.extender import logs, loop
 from bayplan.extender.api import Client, Recorder
+from bayplan.extender.aside import aside, leave
 from bayplan.extender.config.health import health_settings
 from bayplan.extender.config.policy import check_policy
 from bayplan.extender.config.queues import queueing_settings, read_tree
@@ -39,6 +40,7 @@ from bayplan.extender.service.numbers import Numbers
 from bayplan.extender.service.queue_numbers import QueueNumbers
 from bayplan.extender.service.queues import Queues
 from bayplan.extender.service.service import Service
+from bayplan.extender.stopping import run
 from bayplan.extender.tracing import starting as tracing
 from bayplan.extender.warming import warm, warm_queues
 from bayplan.extender.watch import Watches, followed
@@ -47,7 +49,6 @@ from bayplan.scheduler.queues import QueueTree
 
 if TYPE_CHECKING:
     from bayplan.extender.rpc.server import RpcServer
-    from bayplan.extender.tracing.sdk import Provider
 
 LOG = logging.getLogger("bayplan.extender")
 
@@ -69,7 +70,7 @@ def serve(config: Path | None) -> int:
     check_policy(config, values)
     tree = read_tree(config, values)
     logs.set_up(form=str(values["log.format"]), level=str(values["log.level"]))
-    return loop.run(_serve(values, tree))
+    return leave(loop.run(_serve(values, tree)))
 
 
 async def _serve(values: Values, tree: QueueTree | None) -> int:
@@ -107,25 +108,15 @@ async def _serve(values: Values, tree: QueueTree | None) -> int:
         for task in tasks:
             task.add_done_callback(_tell_failure)
         try:
-            if rpc is not None:
-                await rpc.start()
-            return await server.run()
+            return await run(server, rpc)
         finally:
-            if rpc is not None:
-                await rpc.stop()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await watches.stop()
-            await _close(client, recorder, spans, float(values["server.grace_s"]))
-
-
-async def _close(
-    client: Client, recorder: Recorder, spans: Provider | None, grace_s: float
-) -> None:
-    await recorder.close()
-    await client.close()
-    await tracing.close(spans, grace_s)
+            await recorder.close()
+            await client.close()
+            await tracing.close(spans, float(values["server.grace_s"]))
 
 
 def _registry() -> CollectorRegistry:
@@ -171,9 +162,9 @@ def _rpc(values: Values, service: Service, registry: CollectorRegistry) -> RpcSe
 async def _start(service: Service, watches: Watches) -> None:
     """Compile what calls need, then look at the cluster."""
     start_s = time.monotonic()
-    await asyncio.to_thread(warm)
+    await aside(warm)
     if service.queues is not None:
-        await asyncio.to_thread(warm_queues)
+        await aside(warm_queues)
     service.warm = True
     LOG.info("kernels are ready", extra={"seconds": round(time.monotonic() - start_s, 3)})
     watches.start()

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
+from bayplan.extender.aside import aside
 from bayplan.extender.health.calls import NodeCalls, WriteFailed
 from bayplan.extender.health.codes import code_of
 from bayplan.extender.health.deciding import Decided, decide
@@ -114,7 +115,7 @@ class Keeper:
         nodes = [name for name, facts in self._owner.mirror.reader.nodes.items()
                  if has_gpus(facts.node) or marks[name].entries]  # fmt: skip
         watched = [name for name, each in marks.items() if each.entries]
-        samples, failed = await asyncio.to_thread(self._source.read, nodes, watched)
+        samples, failed = await aside(self._source.read, nodes, watched)
         found = gather(samples, self._reading.node_label)
         strange = sum(len(gpus) for name, gpus in found.items() if name not in marks)
         self._numbers.read(len(failed), strange)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 import numpy as np
 
+from bayplan.extender.aside import aside
 from bayplan.extender.live.owner import Owner
 from bayplan.extender.remote.decisions import (
     decision_message,
@@ -72,10 +72,10 @@ class Answers:
         guards = Guards(budgets, self._owner.plans.least_of_running())
         if asked.WhichOneof("whom") == "gang":
             gang, engine = gang_inside(gang_of(asked.gang)), self._aside()
-            found = await asyncio.to_thread(engine.preempt_gang, gang, now_s, guards, nodes=nodes)
+            found = await aside(engine.preempt_gang, gang, now_s, guards, nodes=nodes)
             return gang_preemption_message(found, _members(asked.gang), self._since)
         request, engine = inside(request_of(asked.request)), self._aside()
-        one = await asyncio.to_thread(engine.preempt, request, now_s, guards, nodes=nodes)
+        one = await aside(engine.preempt, request, now_s, guards, nodes=nodes)
         return preemption_message(one)
 
     async def explain(
@@ -108,7 +108,7 @@ class Answers:
                 raise Unknown(f"{asked.uid} has no room")
             return pb.Explanation(text=_words(has, now_s), node=has.node)
         request, engine = inside(request_of(asked.request)), self._aside()
-        found = await asyncio.to_thread(explain_pod, engine, request, now_s)
+        found = await aside(explain_pod, engine, request, now_s)
         return pb.Explanation(text=found.text.replace(PREFIX, ""))
 
     def _aside(self) -> Engine:

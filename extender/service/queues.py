@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
+from bayplan.extender.aside import aside
 from bayplan.extender.live.lifting import serve
 from bayplan.extender.live.owner import Owner
 from bayplan.extender.live.quota import Quota
@@ -97,7 +98,7 @@ class Queues:
         if round_ is None:
             return
         await self._learn_sizes()
-        outcome = await asyncio.to_thread(serve, round_)
+        outcome = await aside(serve, round_)
         actions = self.turns.settle(outcome, self._clock())
         for seen, why in actions.told:
             self._calls.tell(_name(seen), QUEUED, f"waits: {why}", warning=False)

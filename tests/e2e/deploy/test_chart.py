@@ -14,6 +14,7 @@ import yaml
 from bayplan.extender.check.findings import Facts, Severity
 from bayplan.extender.check.scheduler import of_scheduler
 from bayplan.extender.permissions import needed
+from bayplan.extender.stopping import CLOSING_S
 from charting import (
     CHART,
     CHECKSUM,
@@ -98,7 +99,7 @@ def test_rights_configuration_and_times_hold_together(helm: Helm, values: Object
     assert allowed == {(right.group, right.name, right.verb) for right in needed(config)}
     spec = named(things, "Deployment", name)["spec"]["template"]["spec"]
     wanted_s = float(config["server.grace_s"]) + float(config["server.drain_s"])
-    assert spec["terminationGracePeriodSeconds"] >= wanted_s + 10
+    assert spec["terminationGracePeriodSeconds"] > wanted_s + CLOSING_S
     mounted = {mount["mountPath"] for mount in spec["containers"][0]["volumeMounts"]}
     for key in ("tls.certificate", "tls.key", "tls.client_ca"):
         assert not config[key] or str(Path(str(config[key])).parent) in mounted
