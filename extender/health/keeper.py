@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from bayplan.extender.aside import aside
-from bayplan.extender.health.calls import NodeCalls, WriteFailed
+from bayplan.extender.health.calls import NodeCalls, Outdated, WriteFailed
 from bayplan.extender.health.codes import code_of
 from bayplan.extender.health.deciding import Decided, decide
 from bayplan.extender.health.entries import QUARANTINED, RELEASE, write_entries
@@ -133,6 +133,8 @@ class Keeper:
             annotations[RELEASE] = None
         try:
             await self._calls.annotate(name, annotations, marks.version)
+        except Outdated:
+            return  # another version is about to be seen, for the next round
         except WriteFailed as failed:
             self._numbers.written(ok=False)
             if self._clock() - self._write_failed_s >= AGAIN_S:  # without the right all fail
