@@ -162,7 +162,7 @@ def _rpc(values: Values, service: Service, registry: CollectorRegistry) -> RpcSe
 async def _start(service: Service, watches: Watches) -> None:
     """Compile what calls need, then look at the cluster."""
     start_s = time.monotonic()
-    await aside(warm)
+    await aside(warm, service.settings.live.placement)
     if service.queues is not None:
         await aside(warm_queues)
     service.warm = True

@@ -44,7 +44,7 @@ def test_the_end_does_not_wait_for_kernels_that_are_being_compiled(
 ) -> None:
     begun, go, ended = threading.Event(), threading.Event(), list[str]()
 
-    def compiles() -> None:
+    def compiles(policy: str) -> None:
         begun.set()
         go.wait(PATIENCE_S)
         ended.append("kernels")
@@ -72,7 +72,7 @@ def test_a_start_that_fails_is_told_at_once_and_ends_nothing_else(
 ) -> None:
     failed, stopped = threading.Event(), list[str]()
 
-    def fails() -> None:
+    def fails(policy: str) -> None:
         failed.set()
         raise OSError("no folder for compiled kernels")
 
