@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -21,8 +22,15 @@ from bayplan.scheduler.arrays import BoolArray
 from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.errors import InvalidRequest, Unknown
 from bayplan.scheduler.explaining.pods import explain_pod
+from bayplan.scheduler.gangs.types import Gang, GangPlan
 from bayplan.scheduler.preemption.types import Guards
 from bayplan.traces.kubernetes.objects import Object
+
+Versions = tuple[tuple[str, int], ...]
+"""Versions of nodes by name."""
+
+MOST_AT_ONCE = 16
+"""Members of a gang that is decided on the event loop; calls wait as long."""
 
 
 class Answers:
@@ -40,6 +48,8 @@ class Answers:
         What is added to versions of nodes, so that none is used again after a restart.
     explain
         Returns the page of a pod, by namespace and name.
+    most_members
+        Of a gang.
     """
 
     def __init__(
@@ -48,9 +58,10 @@ class Answers:
         clock: Callable[[], float],
         since: int,
         explain: Callable[[str, str], Awaitable[Object]],
+        most_members: int,
     ) -> None:
         self._owner, self._clock, self._since = owner, clock, since
-        self._explain = explain
+        self._explain, self._most_members = explain, most_members
 
     def decide(self, asked: pb.DecideRequest) -> pb.Decision:
         """Return where a request would go now, or why nowhere."""
@@ -58,10 +69,13 @@ class Answers:
         decision = self._owner.engine.decide(request, self._clock(), nodes)
         return decision_message(decision, asked.request, self._since)
 
-    def decide_gang(self, asked: pb.DecideGangRequest) -> pb.GangPlan:
+    async def decide_gang(self, asked: pb.DecideGangRequest) -> pb.GangPlan:
         """Return where a gang would go now, or why nowhere."""
-        gang, nodes = gang_inside(gang_of(asked.gang)), self._mask(asked.nodes)
-        plan = self._owner.engine.decide_gang(gang, self._clock(), nodes)
+        gang, nodes, now_s = self._gang(asked.gang), self._mask(asked.nodes), self._clock()
+        if sum(len(role.members) for role in gang.roles) > MOST_AT_ONCE:
+            plan = await aside(_decided_on_copy, self._aside(), gang, now_s, nodes)
+        else:
+            plan = self._owner.engine.decide_gang(gang, now_s, nodes)
         return plan_message(plan, _members(asked.gang), self._since)
 
     async def preempt(self, asked: pb.PreemptRequest) -> pb.Preemption:
@@ -71,7 +85,7 @@ class Answers:
         budgets = dict(self._owner.mirror.reader.budgets.allowed)
         guards = Guards(budgets, self._owner.plans.least_of_running())
         if asked.WhichOneof("whom") == "gang":
-            gang, engine = gang_inside(gang_of(asked.gang)), self._aside()
+            gang, engine = self._gang(asked.gang), self._aside()
             found = await aside(engine.preempt_gang, gang, now_s, guards, nodes=nodes)
             return gang_preemption_message(found, _members(asked.gang), self._since)
         request, engine = inside(request_of(asked.request)), self._aside()
@@ -111,6 +125,14 @@ class Answers:
         found = await aside(explain_pod, engine, request, now_s)
         return pb.Explanation(text=found.text.replace(PREFIX, ""))
 
+    def _gang(self, asked: pb.Gang) -> Gang:
+        n = sum(len(role.members) for role in asked.roles)
+        if n > self._most_members:
+            raise InvalidRequest(
+                f"gang {asked.name} has {n:,} members; grpc.most_members is {self._most_members:,}"
+            )
+        return gang_inside(gang_of(asked))
+
     def _aside(self) -> Engine:
         """Return an engine for a copy of the live state."""
         engine = self._owner.engine
@@ -126,6 +148,19 @@ class Answers:
         found = np.zeros(cluster.view.n_rows, np.bool_)
         found[[cluster.row(name) for name in names]] = True
         return found
+
+
+def _decided_on_copy(engine: Engine, gang: Gang, now_s: float, nodes: BoolArray | None) -> GangPlan:
+    """Return a plan that rests on versions of the live state: what is tried moves the copy's."""
+    cluster = engine.cluster
+    versions = cluster.view.version.copy()
+    plan = engine.decide_gang(gang, now_s, nodes)
+
+    def live(pairs: Versions) -> Versions:
+        return tuple((node, versions.item(cluster.row(node))) for node, _ in pairs)
+
+    decisions = tuple(each._replace(rests_on=live(each.rests_on)) for each in plan.decisions)
+    return replace(plan, decisions=decisions, rests_on=live(plan.rests_on))
 
 
 def _members(gang: pb.Gang) -> dict[str, pb.Request]:
