@@ -15,7 +15,7 @@ from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTO
 from bayplan import __version__
 from bayplan.extender import logs, loop
 from bayplan.extender.api import Client, Recorder
-from bayplan.extender.aside import aside, leave
+from bayplan.extender.aside import aside
 from bayplan.extender.config.health import health_settings
 from bayplan.extender.config.policy import check_policy
 from bayplan.extender.config.queues import queueing_settings, read_tree
@@ -70,7 +70,7 @@ def serve(config: Path | None) -> int:
     check_policy(config, values)
     tree = read_tree(config, values)
     logs.set_up(form=str(values["log.format"]), level=str(values["log.level"]))
-    return leave(loop.run(_serve(values, tree)))
+    return loop.run(_serve(values, tree))
 
 
 async def _serve(values: Values, tree: QueueTree | None) -> int:

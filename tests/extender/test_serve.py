@@ -54,7 +54,6 @@ def test_the_end_does_not_wait_for_kernels_that_are_being_compiled(
         os.kill(os.getpid(), signal.SIGTERM)
 
     monkeypatch.setattr(serve, "warm", compiles)
-    monkeypatch.setattr(serve, "leave", int)  # it would take the tests with it
     with running(stub_with()) as stub:
         config = configured(tmp_path, stub.url)
         waiting = threading.Thread(target=until_begun)
