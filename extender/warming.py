@@ -12,7 +12,7 @@ from bayplan.extender.live.turns import Turns
 from bayplan.extender.names import NodeNames
 from bayplan.extender.service.question import Question, asked, finished
 from bayplan.extender.wire.encoding import priorities_reply
-from bayplan.kernels.warm import warm as compile_ahead
+from bayplan.scheduler.compiled import warm as compile_ahead
 from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.queues import Queue, QueueTree
 from bayplan.traces.kubernetes import keys

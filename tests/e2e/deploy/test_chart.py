@@ -201,6 +201,13 @@ def test_the_notes_name_what_there_is(helm: Helm, values: Object) -> None:
     assert "WARNING" not in notes
 
 
+def test_the_notes_say_where_clients_of_grpc_reach_it_and_by_which_secret(helm: Helm) -> None:
+    notes = noted(helm, EXISTING | GRPC | {"config": {"grpc": {"port": 8444}}})
+    assert "reach it as bayplan-grpc.bayplan.svc:8444. The Pod waits for the Secret" in notes
+    assert "bayplan-grpc-tls" in notes
+    assert "bayplan-grpc" not in noted(helm, EXISTING)
+
+
 def test_the_notes_warn_of_a_kube_scheduler_that_is_newer_than_the_cluster(helm: Helm) -> None:
     notes = noted(helm, {"kubeScheduler": {"image": {"tag": "v1.99.0"}}})
     assert "WARNING: this kube-scheduler is v1.99.0" in notes
