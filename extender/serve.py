@@ -15,6 +15,7 @@ from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTO
 from bayplan import __version__
 from bayplan.extender import logs, loop
 from bayplan.extender.api import Client, Recorder
+from bayplan.extender.aside import aside
 from bayplan.extender.config.evicting import evicting_settings
 from bayplan.extender.config.health import health_settings
 from bayplan.extender.config.policy import check_policy
@@ -47,6 +48,7 @@ from bayplan.extender.service.numbers import Numbers
 from bayplan.extender.service.queue_numbers import QueueNumbers
 from bayplan.extender.service.queues import Queues
 from bayplan.extender.service.service import Service
+from bayplan.extender.stopping import run
 from bayplan.extender.tracing import starting as tracing
 from bayplan.extender.warming import warm, warm_queues
 from bayplan.extender.watch import Watches, followed
@@ -110,12 +112,8 @@ async def _serve(values: Values, tree: QueueTree | None) -> int:
         for task in tasks:
             task.add_done_callback(_tell_failure)
         try:
-            if rpc is not None:
-                await rpc.start()
-            return await server.run()
+            return await run(server, rpc)
         finally:
-            if rpc is not None:
-                await rpc.stop()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -227,9 +225,9 @@ def _rpc(values: Values, service: Service, registry: CollectorRegistry) -> RpcSe
 async def _start(service: Service, watches: Watches) -> None:
     """Compile what calls need, then look at the cluster."""
     start_s = time.monotonic()
-    await asyncio.to_thread(warm)
+    await aside(warm, service.settings.live.placement)
     if service.queues is not None:
-        await asyncio.to_thread(warm_queues)
+        await aside(warm_queues)
     service.warm = True
     LOG.info("kernels are ready", extra={"seconds": round(time.monotonic() - start_s, 3)})
     watches.start()

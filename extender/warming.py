@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bayplan.extender.live.lifting import serve
 from bayplan.extender.live.owner import Owner
 from bayplan.extender.live.rounds import Queueing
@@ -10,20 +12,31 @@ from bayplan.extender.live.turns import Turns
 from bayplan.extender.names import NodeNames
 from bayplan.extender.service.question import Question, asked, finished
 from bayplan.extender.wire.encoding import priorities_reply
+from bayplan.scheduler.compiled import warm as compile_ahead
 from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.queues import Queue, QueueTree
 from bayplan.traces.kubernetes import keys
 from bayplan.traces.kubernetes.objects import Object
 
+AHEAD = ("gangs", "governed")
+"""Groups of kernels: of gangs as clients ask for them, and for GPUs that are shared."""
+
 _NODES = NodeNames.of(("one", "two"))
 
 
-def warm() -> None:
+def warm(policy: str = Live().placement) -> None:
     """Ask a cluster of two nodes for a pod, a gang and more than there is.
 
-    Kernels compile at their first call, or are read from their cache.
+    Kernels compile at their first call, or are read from their cache. Those that no pod of such a
+    cluster takes are compiled without being asked.
+
+    Parameters
+    ----------
+    policy
+        The placement policy, which may have kernels of its own.
     """
-    owner = Owner(Live())
+    compile_ahead(AHEAD)
+    owner = Owner(Live(placement=policy))
     for kind, things in (("Node", [_node(name) for name in _NODES]), ("Pod", [])):
         owner.replacing(kind)
         owner.page(kind, things, 0.0)
@@ -39,11 +52,11 @@ def warm() -> None:
         owner.changed("Pod", each, 0.0)
     for each in members:
         owner.filter(each, _NODES, 0.0, holds=True)
-    _explain(owner)
+    _explain(owner, _crowd(owner))
 
 
-def _explain(owner: Owner) -> None:
-    """Ask why a pod and a gang wait, with somebody there who could be evicted for them."""
+def _crowd(owner: Owner) -> list[Object]:
+    """Let a pod and a gang wait, and somebody be there who could be evicted for them."""
     group = {"scheduling.x-k8s.io/pod-group": "wide"}
     waiting = [_pod("wait", 8, {}), *(_pod(f"wide-{k}", 8, group) for k in range(3))]
     running = _pod("runs", 4, {})
@@ -52,6 +65,13 @@ def _explain(owner: Owner) -> None:
         each["spec"]["priority"] = 1
     for each in (running, *waiting):
         owner.changed("Pod", each, 0.0)
+    return waiting
+
+
+def _explain(owner: Owner, waiting: Sequence[Object]) -> None:
+    """Ask why a pod and a gang wait, and whom to evict for them."""
+    for each in waiting[:2]:
+        owner.preempt(each, dict.fromkeys(_NODES, ((), 0)), 0.0)
     engine = Engine(owner.mirror.cluster.copy(), owner.engine.policy)
     for name in ("warm/wait", "warm/wide"):
         question = asked(owner, name, 0.0)

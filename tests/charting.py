@@ -30,6 +30,7 @@ CHECKSUM = "checksum/config"
 OWN_TLS = {"tls": {"enabled": True}}
 EXISTING = {"mode": "existing-scheduler"}
 TWO = {"replicas": 2, "podDisruptionBudget": {"enabled": True, "maxUnavailable": 1}}
+GRPC = {"grpc": {"enabled": True}}
 SEED = 2**53 - 1
 """The largest: Helm has numbers as JSON readers do."""
 SETS: dict[str, Object] = {
@@ -67,6 +68,8 @@ SETS: dict[str, Object] = {
         "podAnnotations": {"example.test/a": "1"},
         "podLabels": {"team": "gpus"},
     },
+    "grpc": GRPC | {"config": {"grpc": {"clients": "slurm.example"}}},
+    "grpc beside": EXISTING | GRPC | {"config": {"grpc": {"port": 8444}}},
     "bare": {"networkPolicy": {"enabled": False}, "priorityClassName": "", "replicas": 0},
 }  # fmt: skip
 """Values by a name."""

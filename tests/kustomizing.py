@@ -7,7 +7,7 @@ to ``kubectl kustomize`` where that is there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -32,14 +32,15 @@ KNOWN = {
 }  # fmt: skip
 
 
-def render(folder: Path) -> list[Object]:
-    """Return the objects of a kustomization."""
+def render(folder: Path, onto: Iterable[Object] = ()) -> list[Object]:
+    """Return the objects of a kustomization; of a component, with those that it comes to."""
     told = yaml.safe_load((folder / "kustomization.yaml").read_text())
     unknown = set(told) - KNOWN
     assert not unknown, f"{folder}: not known here: {unknown}"
-    things = [thing for name in told.get("resources", []) for thing in _resource(folder / name)]
+    things = [*onto]
+    things += [thing for name in told.get("resources", []) for thing in _resource(folder / name)]
     for name in told.get("components", []):
-        things += render((folder / name).resolve())
+        things = render((folder / name).resolve(), things)
     for patch in told.get("patches", []):
         things = _patched(things, _patch(folder, patch))
     for config in told.get("configMapGenerator", []):

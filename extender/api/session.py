@@ -25,6 +25,7 @@ from bayplan.extender.api.connection import (
     secret_of,
 )
 from bayplan.extender.api.errors import ApiError, error_of
+from bayplan.extender.aside import aside
 
 LIMIT = 8
 
@@ -70,7 +71,7 @@ class Session:
             door = self._connection.door
             if door.proxied:  # urllib3 knows more proxies than aiohttp does: SOCKS
                 send = self._connection.send
-                return await asyncio.to_thread(
+                return await aside(
                     send, method, path, body, content_type=content_type, timeout_s=timeout_s
                 )
             what = f"{method} {path.partition('?')[0]}"
@@ -127,13 +128,13 @@ class Session:
             return self._connection.credentials()
         loop = asyncio.get_running_loop()
         if loop.time() >= self._secrets_until_s:
-            self._secrets = await asyncio.to_thread(self._connection.credentials)
+            self._secrets = await aside(self._connection.credentials)
             self._secrets_until_s = loop.time() + CREDENTIALS_S
         return self._secrets
 
     async def _renewed(self, refused: Door) -> bool:
         self._secrets_until_s = 0.0
-        return await asyncio.to_thread(self._connection.renew, refused)
+        return await aside(self._connection.renew, refused)
 
 
 class _Request(NamedTuple):

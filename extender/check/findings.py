@@ -51,6 +51,8 @@ class Facts:
         From the name of a kind that is watched to the version that is there; empty: none.
     nodes, own_pods
         The Node objects, and the Pod objects with the label of the manifests; None: refused.
+    slices
+        The ResourceSlice objects, where no node has a resource of GPUs; else nobody asked.
     denied
         Rights that the extender needs and has not.
     ready
@@ -62,6 +64,7 @@ class Facts:
     served: Mapping[str, str] = field(default_factory=dict)
     nodes: Sequence[Object] | None = ()
     own_pods: Sequence[Object] | None = ()
+    slices: Sequence[Object] = ()
     denied: Sequence[Right] = ()
     ready: tuple[int, str] | None = None
 

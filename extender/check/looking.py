@@ -11,15 +11,17 @@ import msgspec
 from bayplan.extender.api import ApiError, Connection
 from bayplan.extender.api.served import server_version
 from bayplan.extender.check.findings import Facts
+from bayplan.extender.check.nodes import gpu_resources
 from bayplan.extender.config.reading import Values
 from bayplan.extender.leading.configuring import namespace_of
 from bayplan.extender.permissions import LEADER, Right, needed, of_leases
 from bayplan.extender.probing import ask
-from bayplan.extender.watch.kinds import KINDS
+from bayplan.extender.watch.kinds import KINDS, RESOURCE_SLICES
 from bayplan.scheduler.errors import InputError
 from bayplan.traces.kubernetes.objects import Object, dict_of, objects_in
 
 REFUSED, NOT_FOUND = 403, 404
+SLICES = next(kind for kind in KINDS if kind.name == RESOURCE_SLICES)
 OWN_PODS = "labelSelector=app.kubernetes.io%2Fname%3Dbayplan"
 _GATE = re.compile(r'^kubernetes_feature_enabled\{name="(\w+)",stage="\w*"\} ([01])', re.MULTILINE)
 
@@ -56,7 +58,13 @@ def look(connection: Connection, values: Values, account: str) -> Facts:
         ]
         nodes = _list(connection, "/api/v1/nodes")
         own = _list(connection, f"/api/v1/pods?{OWN_PODS}")
-        return Facts(version, _gates(connection), served, nodes, own, denied, ask_ready(values))
+        slices = None
+        if served[RESOURCE_SLICES] and nodes is not None and not gpu_resources(nodes):
+            slices = _list(connection, SLICES.path(served[RESOURCE_SLICES]))
+        return Facts(
+            version, _gates(connection), served, nodes, own, slices or (), denied,
+            ask_ready(values),
+        )  # fmt: skip
     except ApiError as error:
         raise InputError(str(error), fix="name the cluster's kubeconfig: --kubeconfig") from None
 

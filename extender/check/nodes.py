@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from bayplan.extender.check.findings import Finding, note, some, warning
+from bayplan.extender.config.keys import DRA
 from bayplan.extender.live.enforcing import Way, ways_on
 from bayplan.traces.kubernetes import keys
 from bayplan.traces.kubernetes.nodes import read_node
@@ -14,6 +15,8 @@ from bayplan.traces.kubernetes.types import Problem
 
 GPU_PREFIXES = (keys.GPU, keys.MIG_PREFIX, keys.ALIYUN, "volcano.sh/vgpu-", keys.KOORD_GPU)
 """Resources that pods ask for GPUs by begin so."""
+GPU_DRIVERS = "gpu."
+"""Drivers of GPUs, such as ``gpu.nvidia.com``, ``gpu.amd.com``, ``gpu.intel.com``, begin so."""
 NO_MIG = ("", "all-disabled")
 WITH_DRIVERS = {
     Way.HAMI: ("devices.hami", "HAMi"),
@@ -35,7 +38,9 @@ def gpu_resources(nodes: Sequence[Object]) -> list[str]:
     return sorted(name for name in names if name.startswith(GPU_PREFIXES))
 
 
-def of_nodes(nodes: Sequence[Object], values: Mapping[str, object]) -> Iterator[Finding]:
+def of_nodes(
+    nodes: Sequence[Object], values: Mapping[str, object], slices: Sequence[Object] = ()
+) -> Iterator[Finding]:
     """Yield what is wrong with nodes.
 
     Parameters
@@ -44,13 +49,36 @@ def of_nodes(nodes: Sequence[Object], values: Mapping[str, object]) -> Iterator[
         The Node objects.
     values
         The extender's configuration, by key.
+    slices
+        The ResourceSlice objects: GPUs may be published by them alone.
     """
     if not gpu_resources(nodes):
-        yield warning("nodes", "none has GPUs", "install a device plugin")
+        yield from _without_resources(values, _drivers(slices))
     yield from _unread(nodes)
     yield from _without_product(nodes)
     yield from _device_plugins(nodes, values)
     yield from _mig(nodes)
+
+
+def _without_resources(values: Mapping[str, object], drivers: Sequence[str]) -> Iterator[Finding]:
+    """Yield what is wrong where no node has a resource of GPUs."""
+    if not drivers:
+        yield warning("nodes", "none has GPUs", "install a device plugin")
+    elif not values[DRA]:
+        yield warning(
+            "nodes", f"their GPUs are published by {', '.join(drivers)} alone, and {DRA} is off:"
+            " pods with claims are turned away", f"set {DRA} = true",
+        )  # fmt: skip
+
+
+def _drivers(slices: Sequence[Object]) -> list[str]:
+    """Return the drivers that publish GPUs, sorted."""
+    found = set()
+    for spec in (dict_of(each.get("spec")) for each in slices):
+        driver = str(spec.get("driver") or "")
+        if driver.startswith(GPU_DRIVERS) and spec.get("devices"):
+            found.add(driver)
+    return sorted(found)
 
 
 def _unread(nodes: Sequence[Object]) -> Iterator[Finding]:

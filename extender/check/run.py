@@ -54,7 +54,7 @@ def check(
     found = [*of_version(facts), *of_apis(facts), *of_rights(facts), *of_running(facts)]
     found += of_pods(facts, values)
     if facts.nodes is not None:
-        found += of_nodes(facts.nodes, values)
+        found += of_nodes(facts.nodes, values, facts.slices)
         found += of_queues(tree, facts.nodes) if tree is not None else ()
     if scheduler is None:
         found.append(note("kube-scheduler", "its configuration was not looked at",

@@ -184,6 +184,10 @@ KEYS: tuple[Key, ...] = (
         " clients need none"),
     Key("grpc", "clients", TEXT, "", "names, separated by commas, of which a client's certificate"
         " must have one (common name or subject alternative name); empty: any name"),
+    Key("grpc", "admins", TEXT, "", "names, separated by commas, of clients that may release what"
+        " others have committed; empty: none may"),
+    Key("grpc", "most_members", WHOLE, 4096, "members of a gang at most that is asked for", 1,
+        1_000_000),
     Key("grpc", "most_hold_s", NUMBER, 0.0, "how long room is kept at most for a client that does"
         " not commit it again; 0: until it is released", 0, 31_536_000),
     Key("tracing", "on", BOOL, False, "send spans; needs the extra `tracing`"),

@@ -139,8 +139,11 @@ def _of_grpc(values: Values) -> list[str]:
         found.append("grpc has only one of certificate and key; name both files, or neither")
     if ca and not certificate:
         found.append("grpc.client_ca without a certificate; name the server's certificate and key")
-    if values["grpc.clients"] and not ca:
-        found.append("grpc.clients without client_ca; name what their certificates are signed by")
+    found += [
+        f"grpc.{key} without client_ca; name what their certificates are signed by"
+        for key in ("clients", "admins")
+        if values[f"grpc.{key}"] and not ca
+    ]
     host = values["grpc.host"]
     if values["grpc.port"] and host not in LOOPBACK and not ca:
         found.append(

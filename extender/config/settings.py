@@ -46,15 +46,21 @@ def rpc_settings(values: Values) -> RpcSettings | None:
         ca = str(values["grpc.client_ca"])
         key = Path(str(values["grpc.key"]))
         tls = TlsSettings(Path(certificate), key, Path(ca) if ca else None)
-    names = [name.strip() for name in str(values["grpc.clients"]).split(",")]
     return RpcSettings(
         host=str(values["grpc.host"]),
         port=int(values["grpc.port"]),
         tls=tls,
-        clients=frozenset(name for name in names if name),
+        clients=_names(values["grpc.clients"]),
+        admins=_names(values["grpc.admins"]),
+        most_members=int(values["grpc.most_members"]),
         most_hold_s=float(values["grpc.most_hold_s"]),
         grace_s=float(values["server.grace_s"]),
     )
+
+
+def _names(value: object) -> frozenset[str]:
+    names = [name.strip() for name in str(value).split(",")]
+    return frozenset(name for name in names if name)
 
 
 def service_settings(values: Values, queues: QueueTree | None = None) -> Service:

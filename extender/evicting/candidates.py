@@ -50,7 +50,7 @@ def waiting_gangs(owner: Owner) -> dict[str, Seen]:
         The state.
     """
     found: dict[str, Seen] = {}
-    for seen in waiting_pods(owner.mirror):
+    for seen in waiting_pods(owner.mirror)[0]:
         if seen.group and not seen.facts.gates:
             found.setdefault(seen.group, seen)
     return found

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from time import perf_counter
 
+from bayplan.extender.aside import aside
 from bayplan.extender.evicting.help import Victim
 from bayplan.extender.evicting.machine import Machine
 from bayplan.extender.evicting.news import News, Result
@@ -97,7 +98,7 @@ class Runner:
             doubt = self.machine.doubt(self._clock())
             if doubt is None:
                 return
-            judged = await asyncio.to_thread(judge, doubt)
+            judged = await aside(judge, doubt)
             self.machine.decided(doubt, judged, self._clock())
 
     async def _evict_begun(self) -> bool:
@@ -136,7 +137,7 @@ class Runner:
         if case is None:
             return
         begun_s = perf_counter()
-        found = await asyncio.to_thread(search, case)
+        found = await aside(search, case)
         took_s = perf_counter() - begun_s
         self._next_look_s = self._clock() + max(LOOK_S, APART * took_s)
         if self._may_act():

@@ -10,7 +10,8 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from bayplan.extender.health.calls import NodeCalls, WriteFailed
+from bayplan.extender.aside import aside
+from bayplan.extender.health.calls import NodeCalls, Outdated, WriteFailed
 from bayplan.extender.health.codes import code_of
 from bayplan.extender.health.deciding import Decided, decide
 from bayplan.extender.health.entries import QUARANTINED, RELEASE, write_entries
@@ -120,7 +121,7 @@ class Keeper:
         nodes = [name for name, facts in self._owner.mirror.reader.nodes.items()
                  if has_gpus(facts.node) or marks[name].entries]  # fmt: skip
         watched = [name for name, each in marks.items() if each.entries]
-        samples, failed = await asyncio.to_thread(self._source.read, nodes, watched)
+        samples, failed = await aside(self._source.read, nodes, watched)
         found = gather(samples, self._reading.node_label)
         strange = sum(len(gpus) for name, gpus in found.items() if name not in marks)
         self._numbers.read(len(failed), strange)
@@ -138,6 +139,8 @@ class Keeper:
             annotations[RELEASE] = None
         try:
             await self._calls.annotate(name, annotations, marks.version)
+        except Outdated:
+            return  # another version is about to be seen, for the next round
         except WriteFailed as failed:
             self._numbers.written(ok=False)
             if self._clock() - self._write_failed_s >= AGAIN_S:  # without the right all fail

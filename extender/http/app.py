@@ -104,7 +104,14 @@ class App:
         if route.methods and scope["method"] not in route.methods:
             allowed = ", ".join(sorted(route.methods))
             return refused(405, f"use {allowed}", (ALLOW, allowed.encode()), CLOSE)
-        return await route.answer(scope, receive)
+        try:
+            return await route.answer(scope, receive)
+        except asyncio.CancelledError:
+            if not self.pages.stopping.is_set():
+                raise
+            # The server has no more time for it; a cancellation would reach the log as an error.
+            log.warning("cut short: its time is over", extra={"verb": route.verb})
+            return refused(503, "the extender is stopping", CLOSE)
 
     def _caller(self, verb: str, call: Call) -> Callable[[Message, Receive], Awaitable[Reply]]:
         limit_s, received = self.settings.call_s, self._metrics.received.labels(verb)

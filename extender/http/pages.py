@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -21,12 +22,17 @@ class Pages:
         What they show.
     registry
         The metrics.
+
+    Attributes
+    ----------
+    stopping
+        Is set once it has been told to stop.
     """
 
     def __init__(self, verbs: Verbs, registry: CollectorRegistry) -> None:
         self._verbs = verbs
         self._registry = registry
-        self.stopping = False
+        self.stopping = asyncio.Event()
         self.by_path: dict[str, tuple[str, Callable[[], Awaitable[Reply]]]] = {
             "/healthz": ("healthz", self._healthz),
             "/readyz": ("readyz", self._readyz),
@@ -57,7 +63,7 @@ class Pages:
         return json_reply(200, {"ok": True})
 
     async def _readyz(self) -> Reply:
-        reasons = ["it is stopping"] if self.stopping else self._verbs.not_ready()
+        reasons = ["it is stopping"] if self.stopping.is_set() else self._verbs.not_ready()
         return json_reply(503 if reasons else 200, {"ready": not reasons, "reasons": reasons})
 
     async def _metrics(self) -> Reply:

@@ -35,6 +35,8 @@ class Server:
     ----------
     port
         The port that it listens on.
+    stopping, forced
+        Are set once it has been told to stop, and to do so at once.
 
     Raises
     ------
@@ -51,6 +53,12 @@ class Server:
         self.port = int(self._socket.getsockname()[1])
         self._uvicorn = _Uvicorn(_config(app, self._certificates))
         self._task: asyncio.Task[None] | None = None
+        self.stopping, self.forced = app.pages.stopping, asyncio.Event()
+
+    @property
+    def drain_s(self) -> float:
+        """How long new calls are still taken once it has been told to stop."""
+        return self._app.settings.drain_s
 
     async def run(self) -> int:
         """Serve until ``stop`` is called; return the exit code.
@@ -65,11 +73,12 @@ class Server:
         try:
             await self._task
         except asyncio.CancelledError:
-            if not self._uvicorn.force_exit:
+            if not self.forced.is_set():
                 raise
             log.warning("stopped at once")
             return FORCED
         finally:
+            self.stopping.set()
             self._uvicorn.close()
             self._socket.close()
             if watching:
@@ -84,15 +93,15 @@ class Server:
 
         Must be called on the event loop that the server runs on.
         """
-        if self._app.pages.stopping:
+        if self.stopping.is_set():
+            self.forced.set()
             self._uvicorn.force_exit = True
             if self._task is not None:
                 self._task.cancel()
             return
         log.info("stopping")
-        self._app.pages.stopping = True
-        drain_s = self._app.settings.drain_s
-        asyncio.get_running_loop().call_later(drain_s, self._uvicorn.leave)
+        self.stopping.set()
+        asyncio.get_running_loop().call_later(self.drain_s, self._uvicorn.leave)
 
     def reload(self) -> None:
         """Read the certificates again."""

@@ -60,14 +60,8 @@ def way_of(spec: Object, annotations: Object) -> Way | None:
         return None
     if names & _HAMI:
         return Way.HAMI
-    for key in _UUIDS:
-        if key in annotations and keys.GPU in names and not spec.get("nodeName"):
-            raise BadField(
-                f"metadata.annotations.{key}",
-                "nothing on the nodes enforces it: NVIDIA's device plugin picks the GPUs, and"
-                f" HAMi's takes those that we choose only beside {keys.HAMI_MEMORY},"
-                " gpumem-percentage or gpucores",
-            )
+    if keys.GPU in names and not spec.get("nodeName"):
+        _refuse_uuids(annotations)
     if any(name.startswith(keys.VOLCANO) for name in names):
         if not spec.get("nodeName"):
             check_volcano(spec, annotations)
@@ -79,6 +73,18 @@ def way_of(spec: Object, annotations: Object) -> Way | None:
             check_koordinator(spec, annotations)
         return Way.KOORDINATOR
     return Way.PLUGIN if keys.GPU_TOPOLOGY in annotations and keys.GPU in names else None
+
+
+def _refuse_uuids(annotations: Object) -> None:
+    """Raise on certain GPUs that a pod wishes for among whole ones."""
+    for key in _UUIDS:
+        if key in annotations:
+            raise BadField(
+                f"metadata.annotations.{key}",
+                "nothing on the nodes enforces it: NVIDIA's device plugin picks the GPUs, and"
+                f" HAMi's takes those that we choose only beside {keys.HAMI_MEMORY},"
+                " gpumem-percentage or gpucores",
+            )
 
 
 def _refuse(spec: Object, annotations: Object) -> None:

@@ -5,7 +5,7 @@
     BayplanError
     └── RemoteError       a call that came to nothing
         ├── Unreachable   nobody answers, or not yet, or not in time
-        └── NotAllowed    the server does not serve a client of this certificate
+        └── NotAllowed    the server does not serve a client of this certificate, or not of this uid
 """
 
 from __future__ import annotations
@@ -22,4 +22,4 @@ class Unreachable(RemoteError):
 
 
 class NotAllowed(RemoteError):
-    """The server does not serve a client of this certificate."""
+    """The server does not serve a client of this certificate, or a uid is another client's."""

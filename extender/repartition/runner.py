@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from bayplan.extender.api import About, ApiError, Client, Recorder, patch_node
+from bayplan.extender.aside import aside
 from bayplan.extender.repartition.controller import Controller, Due
 from bayplan.extender.repartition.machine import Result
 from bayplan.extender.repartition.numbers import RepartitionNumbers
@@ -130,7 +131,7 @@ class Runner:
         case = self.controller.case(self._clock())
         if case is None:
             return False
-        planned = await asyncio.to_thread(plan, case, self.controller.room())
+        planned = await aside(plan, case, self.controller.room())
         if not self._may_act():
             return False
         for due in self.controller.started(planned, self._clock()):

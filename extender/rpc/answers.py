@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from bayplan.extender.aside import aside
 from bayplan.extender.live.owner import Owner
 from bayplan.extender.remote.decisions import (
     decision_message,
@@ -23,9 +23,16 @@ from bayplan.scheduler.constraints.masks import constraint_reasons
 from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.errors import InvalidRequest, Unknown
 from bayplan.scheduler.explaining.pods import explain_pod
+from bayplan.scheduler.gangs.types import Gang, GangPlan
 from bayplan.scheduler.preemption.types import Guards
 from bayplan.scheduler.types import Request
 from bayplan.traces.kubernetes.objects import Object
+
+Versions = tuple[tuple[str, int], ...]
+"""Versions of nodes by name."""
+
+MOST_AT_ONCE = 16
+"""Members of a gang that is decided on the event loop; calls wait as long."""
 
 
 class Answers:
@@ -43,6 +50,8 @@ class Answers:
         What is added to versions of nodes, so that none is used again after a restart.
     explain
         Returns the page of a pod, by namespace and name.
+    most_members
+        Of a gang.
     """
 
     def __init__(
@@ -51,9 +60,10 @@ class Answers:
         clock: Callable[[], float],
         since: int,
         explain: Callable[[str, str], Awaitable[Object]],
+        most_members: int,
     ) -> None:
         self._owner, self._clock, self._since = owner, clock, since
-        self._explain = explain
+        self._explain, self._most_members = explain, most_members
 
     def decide(self, asked: pb.DecideRequest) -> pb.Decision:
         """Return where a request would go now, or why nowhere."""
@@ -62,14 +72,17 @@ class Answers:
         decision = self._owner.engine.decide(request, self._clock(), nodes)
         return decision_message(decision, asked.request, self._since)
 
-    def decide_gang(self, asked: pb.DecideGangRequest) -> pb.GangPlan:
+    async def decide_gang(self, asked: pb.DecideGangRequest) -> pb.GangPlan:
         """Return where a gang would go now, or why nowhere."""
-        nodes = self._mask(asked.nodes)
-        gang = gang_inside(gang_of(asked.gang))
+        gang, nodes, now_s = self._gang(asked.gang), self._mask(asked.nodes), self._clock()
         roles = tuple(
             replace(role, members=self._unbound(role.members, nodes)) for role in gang.roles
         )
-        plan = self._owner.engine.decide_gang(replace(gang, roles=roles), self._clock(), nodes)
+        gang = replace(gang, roles=roles)
+        if sum(len(role.members) for role in gang.roles) > MOST_AT_ONCE:
+            plan = await aside(_decided_on_copy, self._aside(), gang, now_s, nodes)
+        else:
+            plan = self._owner.engine.decide_gang(gang, now_s, nodes)
         message = plan_message(plan, _members(asked.gang), self._since)
         message.why = plan.why.replace(PREFIX, "")
         return message
@@ -81,11 +94,11 @@ class Answers:
         budgets = dict(self._owner.mirror.reader.budgets.allowed)
         guards = Guards(budgets, self._owner.plans.least_of_running())
         if asked.WhichOneof("whom") == "gang":
-            gang, engine = gang_inside(gang_of(asked.gang)), self._aside()
-            found = await asyncio.to_thread(engine.preempt_gang, gang, now_s, guards, nodes=nodes)
+            gang, engine = self._gang(asked.gang), self._aside()
+            found = await aside(engine.preempt_gang, gang, now_s, guards, nodes=nodes)
             return gang_preemption_message(found, _members(asked.gang), self._since)
         request, engine = inside(request_of(asked.request)), self._aside()
-        one = await asyncio.to_thread(engine.preempt, request, now_s, guards, nodes=nodes)
+        one = await aside(engine.preempt, request, now_s, guards, nodes=nodes)
         return preemption_message(one)
 
     async def explain(
@@ -118,7 +131,7 @@ class Answers:
                 raise Unknown(f"{asked.uid} has no room")
             return pb.Explanation(text=_words(has, now_s), node=has.node)
         request, engine = inside(request_of(asked.request)), self._aside()
-        found = await asyncio.to_thread(explain_pod, engine, request, now_s)
+        found = await aside(explain_pod, engine, request, now_s)
         return pb.Explanation(text=found.text.replace(PREFIX, ""))
 
     def _unbound(self, requests: Sequence[Request], nodes: BoolArray | None) -> tuple[Request, ...]:
@@ -137,6 +150,14 @@ class Answers:
             found.append(each._replace(constraints=None) if idle[key] else each)
         return tuple(found)
 
+    def _gang(self, asked: pb.Gang) -> Gang:
+        n = sum(len(role.members) for role in asked.roles)
+        if n > self._most_members:
+            raise InvalidRequest(
+                f"gang {asked.name} has {n:,} members; grpc.most_members is {self._most_members:,}"
+            )
+        return gang_inside(gang_of(asked))
+
     def _aside(self) -> Engine:
         """Return an engine for a copy of the live state."""
         engine = self._owner.engine
@@ -152,6 +173,19 @@ class Answers:
         found = np.zeros(cluster.view.n_rows, np.bool_)
         found[[cluster.row(name) for name in names]] = True
         return found
+
+
+def _decided_on_copy(engine: Engine, gang: Gang, now_s: float, nodes: BoolArray | None) -> GangPlan:
+    """Return a plan that rests on versions of the live state: what is tried moves the copy's."""
+    cluster = engine.cluster
+    versions = cluster.view.version.copy()
+    plan = engine.decide_gang(gang, now_s, nodes)
+
+    def live(pairs: Versions) -> Versions:
+        return tuple((node, versions.item(cluster.row(node))) for node, _ in pairs)
+
+    decisions = tuple(each._replace(rests_on=live(each.rests_on)) for each in plan.decisions)
+    return replace(plan, decisions=decisions, rests_on=live(plan.rests_on))
 
 
 def _members(gang: pb.Gang) -> dict[str, pb.Request]:

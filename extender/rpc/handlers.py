@@ -14,6 +14,7 @@ import grpc
 from bayplan.extender.remote.methods import METHODS, SERVICE, Method
 from bayplan.extender.rpc.gate import names_in
 from bayplan.extender.rpc.numbers import RpcMetrics
+from bayplan.extender.rpc.rooms import Foreign
 from bayplan.extender.rpc.servicer import NotReady, Servicer, TooMany
 from bayplan.scheduler.errors import Conflict, Duplicate, InvalidRequest, Unknown
 
@@ -25,6 +26,7 @@ CODES: dict[type[Exception], grpc.StatusCode] = {
     Duplicate: grpc.StatusCode.ALREADY_EXISTS,
     Unknown: grpc.StatusCode.NOT_FOUND,
     NotReady: grpc.StatusCode.UNAVAILABLE,
+    Foreign: grpc.StatusCode.PERMISSION_DENIED,
     TooMany: grpc.StatusCode.RESOURCE_EXHAUSTED,
 }
 """Statuses by what was raised, as gRPC's guide to status codes means them: after ABORTED the client

@@ -8,7 +8,7 @@ in its place, or its node goes, the room is lost, which ``ended`` tells.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from bayplan.extender.live.mirror import Mirror
@@ -47,6 +47,10 @@ class Ended:
     expired: bool
 
 
+class Foreign(Exception):
+    """A uid is another client's; the text says whose."""
+
+
 def inside(request: Request) -> Request:
     """Return a client's request as the engine knows it.
 
@@ -82,11 +86,20 @@ class Rooms:
         Those of the owner.
     most_hold_s
         The longest that room is kept unless it is committed again; 0: for ever.
+    admins
+        The clients that may release what others have.
     """
 
-    def __init__(self, mirror: Mirror, engine: Engine, most_hold_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        mirror: Mirror,
+        engine: Engine,
+        most_hold_s: float = 0.0,
+        admins: Collection[str] = (),
+    ) -> None:
         self._mirror, self._engine = mirror, engine
         self._most_hold_s = most_hold_s or math.inf
+        self._admins = admins
         self._rooms: dict[str, Room] = {}
 
     def __len__(self) -> int:
@@ -124,6 +137,8 @@ class Rooms:
 
         Raises
         ------
+        Foreign
+            A uid is another client's.
         Conflict
             A decision no longer holds.
         Duplicate
@@ -136,6 +151,7 @@ class Rooms:
         uids = [each.request.uid for each in decisions]
         if not uids or len(set(uids)) < len(uids):
             raise InvalidRequest("commit at least one decision, and each uid once")
+        self._check_owned(uids, client)
         until_s = now_s + min(hold_s or math.inf, self._most_hold_s)
         new = [each for each in decisions if not self._is_same(each)]
         for each in new:
@@ -152,13 +168,30 @@ class Rooms:
             made.append(self._rooms[uid])
         return made
 
-    def release(self, uid: str, now_s: float) -> Room | None:
-        """Give room back; return what it was, None where a uid had none."""
-        room = self.get(uid)
-        if room is not None:
-            del self._rooms[uid]
-            self._mirror.release(PREFIX + uid, now_s)
-        return room
+    def release(self, uids: Sequence[str], now_s: float, client: str = "") -> list[Room]:
+        """Give room back; return what it was, nothing of those uids that had none.
+
+        Parameters
+        ----------
+        uids
+            Whose room it is.
+        now_s
+            The time.
+        client
+            Who gives it back.
+
+        Raises
+        ------
+        Foreign
+            A uid is another client's, and this one is no admin; nothing was given back.
+        """
+        if client not in self._admins:
+            self._check_owned(uids, client)
+        found = [room for uid in dict.fromkeys(uids) if (room := self.get(uid)) is not None]
+        for room in found:
+            del self._rooms[room.uid]
+            self._mirror.release(PREFIX + room.uid, now_s)
+        return found
 
     def ended(self, now_s: float) -> list[Ended]:
         """Forget the rooms that are over, by their time or since others have them; return them."""
@@ -168,6 +201,14 @@ class Rooms:
         return [Ended(room, room.until_s <= now_s) for room in found]
 
     # --- inside ---------------------------------------------------------------------------
+
+    def _check_owned(self, uids: Sequence[str], client: str) -> None:
+        """Raise where a uid is another client's."""
+        for uid in uids:
+            room = self.get(uid)
+            if room is not None and room.client != client:
+                whose = room.client or "a client without a certificate"
+                raise Foreign(f"{uid} is {whose}'s, which alone may commit it again or release it")
 
     def _has(self, uid: str) -> bool:
         return PREFIX + uid in self._mirror.holds

@@ -79,14 +79,29 @@ class RpcServer:
         fields = {"address": f"{self._settings.host}:{self.port}"}
         LOG.info("listening", extra=fields)
 
-    async def stop(self) -> None:
-        """End watches, take no new calls, and give those that are answered their time."""
+    async def stop_once(self, stopping: asyncio.Event, drain_s: float) -> None:
+        """Stop once something is set; calls are taken a while longer, and health says no.
+
+        Parameters
+        ----------
+        stopping
+            What is waited for.
+        drain_s
+            How long calls are still taken.
+        """
+        await stopping.wait()
+        await self._health.enter_graceful_shutdown()
+        await asyncio.sleep(drain_s)
+        await self.stop(self._settings.grace_s)
+
+    async def stop(self, grace_s: float = 0.0) -> None:
+        """End watches, take no new calls, and give those that are answered so much time."""
         if self._ticking is not None:
             self._ticking.cancel()
             with suppress(asyncio.CancelledError):
                 await self._ticking
         self._feed.end()
-        await self._server.stop(self._settings.grace_s)
+        await self._server.stop(grace_s)
 
     def _made(self) -> grpc.aio.Server:
         settings = self._settings

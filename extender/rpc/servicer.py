@@ -46,8 +46,8 @@ class Servicer:
     def __init__(self, service: Service, feed: Feed, settings: RpcSettings, since: int) -> None:
         owner = service.owner
         self._service, self._feed, self._settings, self._since = service, feed, settings, since
-        self._answers = Answers(owner, service.clock, since, service.explain)
-        self.rooms = Rooms(owner.mirror, owner.engine, settings.most_hold_s)
+        self._answers = Answers(owner, service.clock, since, service.explain, settings.most_members)
+        self.rooms = Rooms(owner.mirror, owner.engine, settings.most_hold_s, settings.admins)
 
     async def decide(self, asked: pb.DecideRequest, client: str) -> pb.Decision:
         """Say where a request would go now, or why nowhere."""
@@ -57,7 +57,7 @@ class Servicer:
     async def decide_gang(self, asked: pb.DecideGangRequest, client: str) -> pb.GangPlan:
         """Say where a gang would go now, or why nowhere."""
         self._check_ready()
-        return self._answers.decide_gang(asked)
+        return await self._answers.decide_gang(asked)
 
     async def preempt(self, asked: pb.PreemptRequest, client: str) -> pb.Preemption:
         """Say whom to evict for a request or a gang."""
@@ -84,13 +84,13 @@ class Servicer:
         """Give room back."""
         self._check_ready()
         self.look_after()
-        message = pb.Released()
-        for uid in asked.uids:
-            room = self.rooms.release(uid, self._service.clock())
-            (message.unknown if room is None else message.released).append(uid)
-            if room is not None:
-                self._tell(pb.ROOM_RELEASED, room)
-        return message
+        rooms = self.rooms.release(asked.uids, self._service.clock(), client)
+        for room in rooms:
+            self._tell(pb.ROOM_RELEASED, room)
+        released = [room.uid for room in rooms]
+        return pb.Released(
+            released=released, unknown=[uid for uid in asked.uids if uid not in released]
+        )
 
     async def explain(self, asked: pb.ExplainRequest, client: str) -> pb.Explanation:
         """Say why something is where it is, or nowhere."""

@@ -24,6 +24,12 @@ class RpcSettings:
     """Names, in the certificate of a client (common name or subject alternative name), one of which
     it must have; none: whoever has a certificate that ``tls.client_ca`` has signed."""
 
+    admins: frozenset[str] = field(default_factory=frozenset)
+    """Names of clients that may release what others have committed."""
+
+    most_members: int = 4096
+    """Members of a gang; larger ones are refused (INVALID_ARGUMENT)."""
+
     most_hold_s: float = 0.0
     """How long room is kept at most unless it is committed again; 0: until it is released."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
+from bayplan.extender.aside import aside
 from bayplan.extender.live.owner import Owner
 from bayplan.extender.service.binder import Binder
 from bayplan.extender.service.question import Question, finished
@@ -38,7 +38,7 @@ class Answering:
         if left:
             engine = self._owner.engine
             copy = Engine(self._owner.mirror.cluster.copy(), engine.policy, seed=engine.seed)
-            found |= await asyncio.to_thread(_finished, left, copy)
+            found |= await aside(_finished, left, copy)
         return {key: self._with_refusal(self._with_turn(found[key])) for key in questions}
 
     def _with_turn(self, brief: Brief) -> Brief:

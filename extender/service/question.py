@@ -187,7 +187,7 @@ def _of_gang(owner: Owner, group: Group, now_s: float) -> Brief | Question:
         return replace(first, why=why)
     gang = plans.gang(name)
     assert gang is not None
-    nodes, others = _candidates(owner, every[0])
+    nodes, others = _candidates_of_all(owner, every)
 
     def work(engine: Engine) -> Brief:
         return brief_of_gang(engine, gang, now_s, least=least, nodes=nodes)
@@ -231,6 +231,16 @@ def _candidates(owner: Owner, seen: Seen) -> tuple[BoolArray | None, str]:
     if seen.claims:
         return owner.steering.nodes_for(seen)
     return owner.mirror.giving(seen), missing(seen.way, owner.mirror.reserved)
+
+
+def _candidates_of_all(owner: Owner, every: Iterable[Seen]) -> tuple[BoolArray | None, str]:
+    """Return the candidates of the member that has the fewest: the others are planned with it."""
+    kinds: dict[object, Seen] = {}
+    for seen in every:
+        kinds.setdefault((seen.way, bool(seen.asking), bool(seen.claims)), seen)
+    found = [_candidates(owner, seen) for seen in kinds.values()]
+    n_rows = owner.mirror.cluster.view.n_rows
+    return min(found, key=lambda each: n_rows if each[0] is None else int(each[0].sum()))
 
 
 def _left_out(owner: Owner, nodes: BoolArray | None, others: str) -> tuple[str, ...]:

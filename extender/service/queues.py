@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
+from bayplan.extender.aside import aside
 from bayplan.extender.live.lifting import serve
 from bayplan.extender.live.owner import Owner
 from bayplan.extender.live.quota import Quota
@@ -103,7 +104,7 @@ class Queues:
         if round_ is None:
             return
         await self._learn_sizes()
-        outcome = await asyncio.to_thread(serve, round_)
+        outcome = await aside(serve, round_)
         if not self._leads():
             return
         actions = self.turns.settle(outcome, self._clock())

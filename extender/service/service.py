@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+from bayplan.extender.aside import aside
 from bayplan.extender.leading.runner import Runner as Leading
 from bayplan.extender.live.owner import NEEDED, POD, Owner
 from bayplan.extender.live.plans import SIZED_BY_OWNER, Plan
@@ -191,7 +192,7 @@ class Service:
     async def recompute(self) -> list[str]:
         """Work the state out anew, elsewhere, and say where it differs from the live one."""
         taken, now_s = snapshot(self.owner.mirror), self.clock()
-        found = await asyncio.to_thread(differences, taken, now_s)
+        found = await aside(differences, taken, now_s)
         self.numbers.recomputed(len(found))
         for line in found:
             LOG.error("the live state differs from what was seen", extra={"what": line})

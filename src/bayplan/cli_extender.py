@@ -28,9 +28,10 @@ def serve(*, config: Path | None = None) -> int:
     config
         Configuration file (TOML); `bayplan extender config` prints one to start from.
     """
+    from bayplan.extender.aside import leave
     from bayplan.extender.serve import serve as run
 
-    return run(config)
+    return leave(run(config))
 
 
 @extender.command

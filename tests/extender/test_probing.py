@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -14,32 +10,9 @@ import trustme
 
 from bayplan.extender.probing import probe
 
+from .stub_pages import serving
 
-class Page(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        status, text = (200, "ok\n") if self.path == "/healthz" else (503, "Node: not listed yet\n")
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text.encode())
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-@contextmanager
-def serving(context: ssl.SSLContext | None = None) -> Iterator[int]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
-    if context is not None:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+PAGES = {"/healthz": (200, "ok\n"), "/readyz": (503, "Node: not listed yet\n")}
 
 
 def config(folder: Path, port: int, more: str = "") -> Path:
@@ -51,7 +24,7 @@ def config(folder: Path, port: int, more: str = "") -> Path:
 def test_the_exit_code_is_that_of_the_status(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with serving() as port:
+    with serving(PAGES) as port:
         file = config(tmp_path, port)
         assert probe("/healthz", file) == 0
         assert probe("readyz", file) == 1
@@ -59,7 +32,7 @@ def test_the_exit_code_is_that_of_the_status(
 
 
 def test_nobody_there_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with serving() as port:
+    with serving(PAGES) as port:
         pass
     assert probe("/healthz", config(tmp_path, port)) == 1
     said = f"bayplan: no answer from 127.0.0.1 port {port} (Connection refused)\n"
@@ -67,7 +40,7 @@ def test_nobody_there_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 
 def test_any_address_is_asked_on_loopback(tmp_path: Path) -> None:
-    with serving() as port:
+    with serving(PAGES) as port:
         file = config(tmp_path, port)
         file.write_text(file.read_text().replace("127.0.0.1", "0.0.0.0"))
         assert probe("/healthz", file) == 0
@@ -90,5 +63,5 @@ def test_over_tls_it_shows_the_certificate_that_the_server_has(asks: bool, tmp_p
         context.verify_mode = ssl.CERT_REQUIRED
     more = f'[tls]\ncertificate = "{tmp_path}/crt"\nkey = "{tmp_path}/key"\n'
     more += f'client_ca = "{tmp_path}/ca"\n' if asks else ""
-    with serving(context) as port:
+    with serving(PAGES, context) as port:
         assert probe("/healthz", config(tmp_path, port, more)) == 0

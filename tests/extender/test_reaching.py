@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import json
 import ssl
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -16,6 +12,8 @@ import trustme
 from bayplan.extender.reaching import Server, brief_at
 from bayplan.scheduler.errors import InputError
 from bayplan.scheduler.explaining.brief import Advice, Brief, Count, Kind, Search, State, as_data
+
+from .stub_pages import serving
 
 BRIEF = Brief(
     Kind.POD, "team/p", State.WAITS, "9 GPUs", n_nodes=2, reasons=(Count("too few GPUs", 2),),
@@ -33,40 +31,8 @@ PAGES: dict[str, tuple[int, str]] = {
 }
 
 
-class Page(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        status, text = PAGES[self.path]
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(text.encode())))
-        self.end_headers()
-        self.wfile.write(text.encode())
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-class Quiet(ThreadingHTTPServer):
-    def handle_error(self, request: object, client_address: object) -> None:
-        pass  # of handshakes that are refused
-
-
-@contextmanager
-def serving(context: ssl.SSLContext | None = None) -> Iterator[int]:
-    server = Quiet(("127.0.0.1", 0), Page)
-    if context is not None:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 def test_what_it_says_comes_back_whole() -> None:
-    with serving() as port:
+    with serving(PAGES) as port:
         url = f"http://127.0.0.1:{port}"
         assert brief_at(Server(url), "team/p") == BRIEF
         assert brief_at(Server(f"{url}/below/"), "team/p") == BRIEF
@@ -84,7 +50,7 @@ def test_what_it_says_comes_back_whole() -> None:
     ],
 )
 def test_what_is_no_answer_is_one_line(name: str, said: str) -> None:
-    with serving() as port, pytest.raises(InputError) as caught:
+    with serving(PAGES) as port, pytest.raises(InputError) as caught:
         brief_at(Server(f"http://127.0.0.1:{port}"), f"team/{name}")
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -105,7 +71,7 @@ def test_an_address_that_is_none(url: str, said: str) -> None:
 
 
 def test_nobody_there() -> None:
-    with serving() as port:
+    with serving(PAGES) as port:
         pass
     with pytest.raises(InputError) as caught:
         brief_at(Server(f"http://127.0.0.1:{port}"), "team/p")
@@ -126,7 +92,7 @@ def test_over_tls_both_sides_show_certificates(tmp_path: Path) -> None:
     issued.configure_cert(context)
     authority.configure_trust(context)
     context.verify_mode = ssl.CERT_REQUIRED
-    with serving(context) as port:
+    with serving(PAGES, context) as port:
         url = f"https://127.0.0.1:{port}"
         assert brief_at(Server(url, ca, cert, key), "team/p") == BRIEF
         for less in (Server(url), Server(url, ca), Server(url, None, cert, key)):

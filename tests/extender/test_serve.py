@@ -29,12 +29,49 @@ def _root_as_it_was() -> Iterator[None]:
     root.handlers, root.level = handlers, level
 
 
+def configured(folder: Path, url: str) -> Path:
+    """Write a configuration for an API server and a free port."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+    config = folder / "extender.toml"
+    path = kubeconfig(folder, url, {})
+    config.write_text(f"server.port = {port}\napi.kubeconfig = '{path}'\n")
+    return config
+
+
+def test_the_end_does_not_wait_for_kernels_that_are_being_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go, ended = threading.Event(), threading.Event(), list[str]()
+
+    def compiles(policy: str) -> None:
+        begun.set()
+        go.wait(PATIENCE_S)
+        ended.append("kernels")
+
+    def until_begun() -> None:
+        begun.wait(PATIENCE_S)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(serve, "warm", compiles)
+    with running(stub_with()) as stub:
+        config = configured(tmp_path, stub.url)
+        waiting = threading.Thread(target=until_begun)
+        waiting.start()
+        try:
+            assert serve.serve(config) == 0
+            assert ended == []
+        finally:
+            go.set()
+            waiting.join()
+
+
 def test_a_start_that_fails_is_told_at_once_and_ends_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     failed, stopped = threading.Event(), list[str]()
 
-    def fails() -> None:
+    def fails(policy: str) -> None:
         failed.set()
         raise OSError("no folder for compiled kernels")
 
@@ -44,11 +81,7 @@ def test_a_start_that_fails_is_told_at_once_and_ends_nothing_else(
     monkeypatch.setattr(serve, "warm", fails)
     monkeypatch.setattr(Watches, "stop", stop)
     with running(stub_with()) as stub:
-        with socket.create_server(("127.0.0.1", 0)) as listening:
-            port = listening.getsockname()[1]
-        config = tmp_path / "extender.toml"
-        path = kubeconfig(tmp_path, stub.url, {})
-        config.write_text(f"server.port = {port}\napi.kubeconfig = '{path}'\n")
+        config = configured(tmp_path, stub.url)
         said = list[str]()
 
         def until_told() -> None:

@@ -117,7 +117,7 @@ EXTENDER_BUGS = (
     Bug(
         "it says that it is ready while it stops",
         "extender/http/pages.py",
-        'reasons = ["it is stopping"] if self.stopping else self._verbs.not_ready()',
+        'reasons = ["it is stopping"] if self.stopping.is_set() else self._verbs.not_ready()',
         "reasons = self._verbs.not_ready()",
         (SERVER + "while_it_drains_it_answers_and_says_that_it_is_not_ready",),
     ),

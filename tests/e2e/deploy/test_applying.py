@@ -13,14 +13,19 @@ from .conftest import NAMESPACE, apply
 
 pytestmark = pytest.mark.controlplane
 
-OVERLAYS = ("base", "existing-scheduler", "evict", "repartition", "queues")
+OVERLAYS = ("base", "existing-scheduler", "grpc", "evict", "repartition", "queues")
+
+
+def things_of(overlay: str) -> list[Object]:
+    """Return the objects of an overlay; a component that changes the base comes with it."""
+    return render(DEPLOY / overlay, render(DEPLOY / "base") if overlay == "grpc" else ())
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_every_object_is_valid_to_the_last_field(
     overlay: str, client: Client, applied: list[Object]
 ) -> None:
-    for thing in render(DEPLOY / overlay):
+    for thing in things_of(overlay):
         taken = apply(client, thing, dryRun="All")
         assert taken["metadata"]["name"] == thing["metadata"]["name"]
 
@@ -34,13 +39,13 @@ def test_a_field_that_is_not_there_would_be_refused(client: Client, applied: lis
         apply(client, broken, dryRun="All")
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS[:2])
+@pytest.mark.parametrize("overlay", OVERLAYS[:3])
 def test_pods_satisfy_the_restricted_standard_that_the_namespace_enforces(
     overlay: str, client: Client, applied: list[Object]
 ) -> None:
     from kubernetes.client import ApiException
 
-    pod = _pod(_deployment(render(DEPLOY / overlay)))
+    pod = _pod(_deployment(things_of(overlay)))
     where, dry = f"api/v1/namespaces/{NAMESPACE}/pods", {"dryRun": "All"}
     assert client.call("POST", where, pod, query=dry)["spec"]["priority"] == 2_000_000_000
     looser = deepcopy(pod)

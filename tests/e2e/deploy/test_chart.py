@@ -14,10 +14,12 @@ import yaml
 from bayplan.extender.check.findings import Facts, Severity
 from bayplan.extender.check.scheduler import of_scheduler
 from bayplan.extender.permissions import needed, of_leases
+from bayplan.extender.stopping import CLOSING_S
 from charting import (
     CHART,
     CHECKSUM,
     EXISTING,
+    GRPC,
     OWN_TLS,
     SEED,
     SETS,
@@ -85,6 +87,60 @@ def test_rights_come_with_the_configuration(helm: Helm, component: str) -> None:
     assert added == theirs
 
 
+def test_grpc_is_the_base_with_its_component(helm: Helm) -> None:
+    theirs = plain(render(DEPLOY / "grpc", render(DEPLOY / "base")))
+    told = (DEPLOY / "grpc" / "kustomization.yaml").read_text(encoding="utf-8")
+    toml = told[told.index("#   [server]") : told.index("# The Secret")].replace("#   ", "")
+    said = configuration(toml.replace("#\n", "") + "[placement]\nat_filter = true\n")
+    theirs["ConfigMap", "bayplan-config"]["data"]["extender.toml"] = dict(said)
+    for kind in ("Service", "NetworkPolicy"):
+        theirs[kind, "bayplan-grpc"]["metadata"]["labels"] = LABELS
+    assert plain(helm.template(GRPC | {"namespace": {"create": True}})) == theirs
+
+
+def test_a_port_for_grpc_is_one_everywhere(helm: Helm) -> None:
+    things = helm.template(EXISTING | GRPC | {"config": {"grpc": {"port": 8444}}})
+    container = named(things, "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    ports = {each["name"]: each["containerPort"] for each in container["ports"]}
+    assert ports == {"https": 9443, "grpc": 8444}
+    (port,) = named(things, "Service", "bayplan-grpc")["spec"]["ports"]
+    assert (port["port"], port["targetPort"]) == (8444, 8444)
+    (rule,) = named(things, "NetworkPolicy", "bayplan-grpc")["spec"]["ingress"]
+    assert rule == {"ports": [{"port": 8444, "protocol": "TCP"}]}
+    (https,) = named(things, "Service")["spec"]["ports"]
+    assert https["name"] == "https"
+
+
+@pytest.mark.parametrize(
+    ("health", "port"),
+    [
+        ({"prometheus": "http://prometheus.monitoring:9090"}, 9090),
+        ({"prometheus": "https://prometheus.example/path"}, 443),
+        ({"prometheus": "http://prometheus.example"}, 80),
+        ({"prometheus": "http://[2001:db8::9]:9091/"}, 9091),
+        ({"exporter": "http://{node}:9400/metrics"}, 9400),
+    ],
+    ids=str,
+)
+def test_the_network_policy_lets_out_to_where_metrics_of_gpus_are(
+    helm: Helm, health: Object, port: int
+) -> None:
+    values = {"config": {"health": {"quarantine": True} | health}}
+    (rule,) = named(helm.template(values), "NetworkPolicy")["spec"]["egress"]
+    ports = [each["port"] for each in rule["ports"]]
+    assert ports == [53, 53, 443, 6443] + [port] * (port != 443)
+
+
+def test_more_rules_for_the_way_out_stand_beside_ours(helm: Helm) -> None:
+    more = {
+        "to": [{"namespaceSelector": {"matchLabels": {"name": "observability"}}}],
+        "ports": [{"port": 4318, "protocol": "TCP"}],
+    }
+    ours = named(helm.template(), "NetworkPolicy")["spec"]["egress"]
+    values = {"networkPolicy": {"extraEgress": [more]}}
+    assert named(helm.template(values), "NetworkPolicy")["spec"]["egress"] == [*ours, more]
+
+
 def test_queues_are_tables_of_the_configuration(helm: Helm) -> None:
     queues = {
         "research": {"guaranteed": {"gpu": 10000}, "limit": {"gpu": 13000}},
@@ -116,9 +172,10 @@ def test_rights_configuration_and_times_hold_together(helm: Helm, values: Object
     assert allowed == {(right.group, right.name, right.verb) for right in needed(config)}
     spec = named(things, "Deployment", name)["spec"]["template"]["spec"]
     wanted_s = float(config["server.grace_s"]) + float(config["server.drain_s"])
-    assert spec["terminationGracePeriodSeconds"] >= wanted_s + 10
+    assert spec["terminationGracePeriodSeconds"] > wanted_s + CLOSING_S
     mounted = {mount["mountPath"] for mount in spec["containers"][0]["volumeMounts"]}
-    for key in ("tls.certificate", "tls.key", "tls.client_ca"):
+    of_tls = ("tls.certificate", "tls.key", "tls.client_ca")
+    for key in (*of_tls, "grpc.certificate", "grpc.key", "grpc.client_ca"):
         assert not config[key] or str(Path(str(config[key])).parent) in mounted
 
 
@@ -160,6 +217,13 @@ def test_the_notes_name_what_there_is(helm: Helm, values: Object) -> None:
     assert ("schedulerName: bayplan" in notes) == (values != EXISTING)
     assert ("bayplan-tls" in notes) == (values != {})
     assert "WARNING" not in notes
+
+
+def test_the_notes_say_where_clients_of_grpc_reach_it_and_by_which_secret(helm: Helm) -> None:
+    notes = noted(helm, EXISTING | GRPC | {"config": {"grpc": {"port": 8444}}})
+    assert "reach it as bayplan-grpc.bayplan.svc:8444. The Pod waits for the Secret" in notes
+    assert "bayplan-grpc-tls" in notes
+    assert "bayplan-grpc" not in noted(helm, EXISTING)
 
 
 def test_the_notes_warn_of_a_kube_scheduler_that_is_newer_than_the_cluster(helm: Helm) -> None:
@@ -227,6 +291,11 @@ WRONG = [
     ({"tolerations": [{"keys": "a"}]}, "keys"),
     ({"serviceMonitor": {"enabled": True}}, "serviceMonitor.enabled: the extender is heard"),
     ({"resources": {}}, "resources"),
+    (GRPC | {"config": {"grpc": {"host": "127.0.0.1"}}}, "config.grpc.host: with grpc.enabled"),
+    (GRPC | {"config": {"grpc": {"key": "/x"}}}, "config.grpc.key: with grpc.enabled"),
+    (GRPC | {"config": {"grpc": {"port": 0}}}, "config.grpc.port: grpc.enabled needs"),
+    (GRPC | {"config": {"grpc": {"port": 9443}}}, "config.grpc.port: grpc.enabled needs"),
+    ({"networkPolicy": {"extraEgress": [{"port": 1}]}}, "/networkPolicy/extraEgress/0"),
 ]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from dra_things import whole_gpus
 from kustomizing import DEPLOY
 
 from ..controlplane.client import Client, Object
@@ -97,6 +98,26 @@ def test_a_broken_set_up_has_all_its_findings(plane: Plane, client: Client, tmp_
     assert code == 1
     missing = [each for each in FOUND if not any(re.match(each, line) for line in lines)]
     assert missing == [], "\n".join(lines)
+
+
+def test_gpus_that_slices_alone_publish_are_seen(
+    plane: Plane, client: Client, tmp_path: Path
+) -> None:
+    add_nodes(client, plain("a", count=0))
+    client.create_all(whole_gpus("a", 2))
+    off = tmp_path / "off.toml"
+    off.write_text("[devices]\ndra = false\n")
+    admin = ("--kubeconfig", str(plane.kubeconfig("admin")))
+    try:
+        _, seen = check(plane, *admin)
+        _, turned_away = check(plane, *admin, "--config", str(off))
+    finally:
+        client.delete_all("ResourceSlice")
+    assert not [line for line in seen if "none has GPUs" in line]
+    assert [line for line in turned_away if line.startswith("warning: nodes: ")] == [
+        "warning: nodes: their GPUs are published by gpu.nvidia.com alone, and devices.dra is off:"
+        " pods with claims are turned away; set devices.dra = true"
+    ]
 
 
 def test_somebody_without_rights_is_told_of_their_own(plane: Plane, client: Client) -> None:

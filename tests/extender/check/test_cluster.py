@@ -27,6 +27,7 @@ from bayplan.extender.permissions import (
     of_leases,
 )
 from bayplan.scheduler.queues import Queue, QueueTree
+from dra_things import partitionable, whole_gpus
 from e2e.controlplane.nodes import (
     gpushare,
     hami,
@@ -125,6 +126,26 @@ def test_what_is_wrong_with_a_node(
     found = list(of_nodes([node], VALUES | values))
     assert [each.severity for each in found] == [severity for severity, _ in said]
     assert all(text in each.line for each, (_, text) in zip(found, said, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("slices", "dra", "said"),
+    [
+        (whole_gpus("n", 2), True, []),
+        (partitionable("n"), True, []),
+        (whole_gpus("n", 2), False, ["published by gpu.nvidia.com alone, and devices.dra is off"]),
+        (whole_gpus("n", 0), True, ["none has GPUs"]),
+        ([], True, ["none has GPUs"]),
+        ([{"spec": {"driver": "dra.net", "devices": [{"name": "eth0"}]}}], True, ["none has GPUs"]),
+    ],
+)  # fmt: skip
+def test_gpus_that_slices_publish_count_as_some(
+    slices: list[dict[str, Any]], dra: bool, said: list[str]
+) -> None:
+    idle = labelled(plain("n", count=0), mig_capable="false")
+    found = list(of_nodes([idle], VALUES | {"devices.dra": dra}, slices))
+    assert [each.severity for each in found] == [W] * len(said)
+    assert all(text in each.line for each, text in zip(found, said, strict=True))
 
 
 def test_many_nodes_are_one_finding() -> None:

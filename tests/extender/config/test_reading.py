@@ -91,6 +91,7 @@ def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
         ("[grpc]\nkey = 'k'", "grpc has only one of certificate and key"),
         ("[grpc]\nclient_ca = 'c'", "grpc.client_ca without a certificate"),
         ("[grpc]\nclients = 'slurm'", "grpc.clients without client_ca"),
+        ("[grpc]\nadmins = 'slurm'", "grpc.admins without client_ca"),
         ("[grpc]\nhost = '0.0.0.0'\nport = 1", "grpc.host is '0.0.0.0', where anybody could take"),
         ("[preemption]\nevict = 'pods'", "preemption.evict is 'pods'; choose from none, gangs"),
         ("[preemption]\nevict = 'gangs'\nschedulers = ' ,'", "preemption.schedulers names nobody"),
@@ -207,12 +208,16 @@ certificate = "c"
 key = "k"
 client_ca = "ca"
 clients = "slurm.example, simulator,"
+admins = "operator"
+most_members = 8
 most_hold_s = 60
 """
     rpc = rpc_settings(read_config(written(tmp_path, text)))
     assert rpc is not None
     assert (rpc.host, rpc.port, rpc.most_hold_s, rpc.grace_s) == ("0.0.0.0", 9444, 60.0, 3.0)
     assert rpc.clients == {"slurm.example", "simulator"}
+    assert rpc.admins == {"operator"}
+    assert rpc.most_members == 8
     assert rpc.tls is not None
     assert (str(rpc.tls.certificate), str(rpc.tls.client_ca)) == ("c", "ca")
 

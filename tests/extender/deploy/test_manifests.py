@@ -16,6 +16,7 @@ import yaml
 from bayplan.extender.config.keys import DRA, KOORDINATOR
 from bayplan.extender.config.reading import read_config
 from bayplan.extender.permissions import EVICT, HEALTH, LIFT, NUDGE, REPARTITION, of_leases, rights
+from bayplan.extender.stopping import CLOSING_S
 from kustomizing import DEPLOY, render
 
 Object = dict[str, Any]
@@ -119,7 +120,8 @@ def test_the_configuration_in_the_config_map_can_be_read(overlay: str, tmp_path:
     grace_s = named(things, "Deployment")["spec"]["template"]["spec"][
         "terminationGracePeriodSeconds"
     ]
-    assert grace_s > float(values["server.grace_s"]) + float(values["server.drain_s"])
+    needed_s = float(values["server.drain_s"]) + float(values["server.grace_s"]) + CLOSING_S
+    assert grace_s > needed_s
     scheduler = yaml.safe_load(
         data["scheduler.yaml"]
         if overlay != "existing-scheduler"

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from bayplan.extender.health.calls import WriteFailed
+from bayplan.extender.api import ApiError
+from bayplan.extender.health.calls import ApiMarks, Outdated, WriteFailed
 from bayplan.extender.health.exposition import read_exposition
 from bayplan.extender.health.keeper import Keeper
 from bayplan.extender.health.numbers import HealthNumbers
@@ -39,6 +40,7 @@ class World:
         self.asked: list[tuple[list[str], list[str]]] = []
         self.told: list[tuple[str, str, str, bool]] = []
         self.refuses, self.closed, self.leads = "", False, True
+        self.late: dict[str, Object] = {}
         self.now_s = NOW_S
         self.start()
 
@@ -67,6 +69,9 @@ class World:
     ) -> None:
         if self.refuses:
             raise WriteFailed(self.refuses)
+        if node in self.late:
+            self.see(self.late.pop(node))  # after the write: the watch is late
+            raise Outdated
         assert version == self.nodes[node]["metadata"].get("resourceVersion", "")
         self.put(node, annotations)
 
@@ -219,6 +224,41 @@ def test_a_write_that_fails_closes_nothing_tells_nobody_and_is_tried_again(
     world.refuses = ""
     world.rounds()
     assert world.passed(8) == ["b"]
+
+
+def test_a_node_that_has_changed_meanwhile_is_the_next_rounds(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = World(node("a"), node("b"))
+    metadata = {**world.nodes["a"]["metadata"], "resourceVersion": "7"}
+    world.late["a"] = {**world.nodes["a"], "metadata": metadata}
+    world.show(gpu("a", 3, {XID: 79}))
+    world.rounds()
+    assert (world.on("a"), world.told) == ([], [])
+    world.rounds()
+    assert [each["gpu"] for each in world.on("a")] == [3]
+    assert world.metric("bayplan_health_writes_total", result="failed") is None
+    assert world.metric("bayplan_health_writes_total", result="ok") == 1
+    assert [each for each in caplog.records if each.levelname == "WARNING"] == []
+
+
+class Refusing:
+    """A client that is answered with one status."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+
+    async def call(self, *asked: Any, **more: Any) -> None:
+        raise ApiError("PATCH: no", self.status)
+
+
+@pytest.mark.parametrize(
+    ("status", "raised"), [(409, Outdated), (403, WriteFailed), (0, WriteFailed)]
+)
+def test_a_conflict_is_no_failure(status: int, raised: type[Exception]) -> None:
+    marks = ApiMarks(Refusing(status), None)  # type: ignore[arg-type]
+    with pytest.raises(raised):
+        asyncio.run(marks.annotate("a", {QUARANTINED: "[]"}, "1"))
 
 
 def test_gpus_of_nodes_that_nobody_knows_are_counted() -> None:

@@ -224,6 +224,22 @@ def test_sigterm_finishes_what_is_being_answered_and_exits_with_0() -> None:
     assert [line["message"] for line in lines] == ["listening", "stopping", "stopped"]
 
 
+def test_a_call_that_is_cut_off_is_a_line_in_the_log_and_an_answer() -> None:
+    with process(bind_s=60.0, grace_s=0) as served:
+        connection = connected(served)
+        connection.request("POST", BIND, encoded(BINDING))
+        time.sleep(0.3)
+        served.send_signal(signal.SIGTERM)
+        reply = connection.getresponse()
+        assert (reply.status, reply.read()) == (503, b'{"Error":"the extender is stopping"}')
+        assert served.wait(10) == 0
+        assert served.stderr is not None
+        lines = [json.loads(line) for line in served.stderr]
+    cut = [line for line in lines if line.get("verb") == "bind"]
+    assert [line["message"] for line in cut] == ["cut short: its time is over"]
+    assert [line for line in lines if "traceback" in line] == []
+
+
 def test_a_second_signal_stops_at_once_with_1() -> None:
     with process(bind_s=4.0, grace_s=60) as served:
         connection = connected(served)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
 
 from bayplan.extender.live.owner import Owner, Ready
-from bayplan.extender.live.recompute import differences, snapshot
 from bayplan.extender.live.settings import Live
-from extender_things import bound, hami_node, listed, node, pod
+from extender_owners import checked
+from extender_owners import owner_of as owner_with
+from extender_things import bound, hami_node, node, pod
 
 Object = dict[str, Any]
 GIVEN, REGISTER = "hami.io/vgpu-devices-allocated", "hami.io/node-nvidia-register"
@@ -27,16 +29,7 @@ APART = {
 }
 
 
-def owner_of(*nodes: Object, pods: tuple[Object, ...] = ()) -> Owner:
-    owner = Owner(Live(hami=True))
-    listed(owner, "Node", nodes, 0.0)
-    listed(owner, "Pod", pods, 0.0)
-    return owner
-
-
-def checked(owner: Owner) -> None:
-    owner.mirror.cluster.check()
-    assert differences(snapshot(owner.mirror), 0.0) == []
+owner_of = partial(owner_with, settings=Live(hami=True))
 
 
 def share(name: str, mib: int, given: str = "", **more: Any) -> Object:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from bayplan.extender.live.owner import Owner, Ready
-from bayplan.extender.live.recompute import differences, snapshot
 from bayplan.extender.live.settings import Live
 from bayplan.extender.live.writing import chosen
+from extender_owners import checked, owner_of
 from extender_things import bound, gang_pod, hami_node, listed, node, pod, pod_group
 
 Object = dict[str, Any]
@@ -15,13 +15,6 @@ KEPT_OFF = (
     "HAMi's device plugin gives GPUs there to pods whose GPUs are written for it:"
     " set devices.hami = true"
 )
-
-
-def owner_of(*nodes: Object, hami: bool) -> Owner:
-    owner = Owner(Live(hami=hami))
-    listed(owner, "Node", nodes, 0.0)
-    listed(owner, "Pod", [], 0.0)
-    return owner
 
 
 def told(owner: Owner, thing: Object, at: str) -> dict[str, str]:
@@ -41,7 +34,7 @@ def told(owner: Owner, thing: Object, at: str) -> dict[str, str]:
 
 
 def test_without_leave_to_write_for_hami_whole_gpus_are_kept_off_its_nodes() -> None:
-    owner = owner_of(hami_node("h"), node("a", 1), hami=False)
+    owner = owner_of(hami_node("h"), node("a", 1), settings=Live(hami=False))
     answer = owner.filter(pod("p"), ["h", "a"], 0.0, holds=True)
     assert (answer.passed, answer.unresolvable) == (["a"], {"h": KEPT_OFF})
     assert owner.filter(pod("cpu", 0, asks={"cpu": "1"}), ["h"], 0.0, holds=True).passed == ["h"]
@@ -53,7 +46,7 @@ def test_without_leave_to_write_for_hami_whole_gpus_are_kept_off_its_nodes() -> 
 
 
 def test_hami_is_told_which_whole_gpus_a_pod_has() -> None:
-    owner = owner_of(hami_node("h"), hami=True)
+    owner = owner_of(hami_node("h"), settings=Live(hami=True))
     one, both = pod("p", 1), pod("q", 2)
     for each in (one, both):
         owner.changed("Pod", each, 0.0)
@@ -66,12 +59,11 @@ def test_hami_is_told_which_whole_gpus_a_pod_has() -> None:
     share = pod("s", asks={"nvidia.com/gpu": "1", "nvidia.com/gpumem": "1000"})
     owner.changed("Pod", share, 0.0)
     assert told(owner, share, "h")["hami.io/vgpu-devices-to-allocate"].startswith("GPU-h-1,")
-    owner.mirror.cluster.check()
-    assert differences(snapshot(owner.mirror), 0.0) == []
+    checked(owner)
 
 
 def test_on_other_nodes_the_plugin_picks_and_nothing_is_written() -> None:
-    owner = owner_of(hami_node("h"), node("a"), hami=True)
+    owner = owner_of(hami_node("h"), node("a"), settings=Live(hami=True))
     thing = pod("p", 8)
     owner.changed("Pod", thing, 0.0)
     assert told(owner, thing, "a") == {}

@@ -8,8 +8,8 @@ import pytest
 
 from bayplan.extender.live.owner import Owner, Ready, Refused
 from bayplan.extender.live.plans import Plan
-from bayplan.extender.live.recompute import differences, snapshot
 from bayplan.extender.live.settings import Gangs, Live
+from extender_owners import checked, owner_of
 from extender_things import bound, gang_pod, hami_node, listed, node, pod, pod_group
 
 Object = dict[str, Any]
@@ -19,18 +19,6 @@ VOLCANO = {
         f"GPU-v-{k},10,81920,NVIDIA-NVIDIA A100,true,hami-core:" for k in range(2)
     )
 }
-
-
-def owner_of(*nodes: Object, pods: tuple[Object, ...] = (), settings: Live | None = None) -> Owner:
-    owner = Owner(settings or Live())
-    listed(owner, "Node", nodes, 0.0)
-    listed(owner, "Pod", pods, 0.0)
-    return owner
-
-
-def checked(owner: Owner) -> None:
-    owner.mirror.cluster.check()
-    assert differences(snapshot(owner.mirror), 0.0) == []
 
 
 def names(owner: Owner) -> list[str]:

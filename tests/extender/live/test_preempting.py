@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from bayplan.extender.live.owner import Owner, Ready
-from bayplan.extender.live.recompute import differences, snapshot
+from bayplan.extender.live.owner import Ready
 from bayplan.extender.live.settings import Live
-from extender_things import bound, gang_pod, hami_node, listed, node, pod, pod_group
+from extender_owners import checked
+from extender_owners import owner_of as owner_with
+from extender_things import bound, gang_pod, hami_node, node, pod, pod_group
 
 Object = dict[str, Any]
 HALF = {"nvidia.com/gpu": "1", "nvidia.com/gpumem": "40960"}
 MOST = {"nvidia.com/gpu": "1", "nvidia.com/gpumem": "61440"}
 
 
-def owner_of(*nodes: Object, pods: tuple[Object, ...] = (), hami: bool = False) -> Owner:
-    owner = Owner(Live(hami=hami))
-    listed(owner, "Node", nodes, 0.0)
-    listed(owner, "PodGroup.scheduling.x-k8s.io", [pod_group("g", 2)], 0.0)
-    listed(owner, "Pod", pods, 0.0)
-    return owner
+owner_of = partial(owner_with, groups=(pod_group("g", 2),))
 
 
 def ranked(thing: Object, priority: int) -> Object:
@@ -66,7 +63,7 @@ def test_nobody_of_equal_priority_leaves_and_an_unknown_node_is_none() -> None:
 def test_victims_are_found_where_kube_scheduler_has_none() -> None:
     """As from 1.38 on: by number a share would fit, by the memory of a GPU it does not."""
     halves = [pod(f"p{k}", asks=HALF) for k in range(4)]
-    owner = owner_of(hami_node("h"), pods=tuple(halves), hami=True)
+    owner = owner_of(hami_node("h"), pods=tuple(halves), settings=Live(hami=True))
     for each in halves:
         ready = owner.reserve(f"default/{each['metadata']['name']}", "h", 0.0)
         assert isinstance(ready, Ready)
@@ -94,8 +91,7 @@ def test_budgets_are_respected_as_they_are_by_then() -> None:
     owner.changed("PodDisruptionBudget", budget("web", 0, app="other"), 0.0)
     owner.deleted("PodDisruptionBudget", budget("web", 0, app="other"), 0.0)
     assert owner.preempt(wants, proposed(a=(kept,)), 0.0) == {"a": ((uid(kept),), 0)}
-    owner.mirror.cluster.check()
-    assert differences(snapshot(owner.mirror), 0.0) == []
+    checked(owner)
 
 
 def test_a_pod_keeps_its_room_on_a_node_that_shrank_when_a_budget_comes() -> None:
@@ -109,7 +105,7 @@ def test_a_pod_keeps_its_room_on_a_node_that_shrank_when_a_budget_comes() -> Non
     assert "default/p" in owner.mirror.cluster.pods
     view = owner.mirror.cluster.view
     assert int(view.idle_milli[: view.n_rows].sum()) == 4000
-    assert differences(snapshot(owner.mirror), 0.0) == []
+    checked(owner)
 
 
 def test_a_gang_that_would_be_in_part_is_spared() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,10 +11,11 @@ from bayplan.extender.health.entries import QUARANTINED
 from bayplan.extender.health.settings import CONDITIONS, Judging, parse_conditions
 from bayplan.extender.live.owner import Owner, Ready, Refused
 from bayplan.extender.live.plans import Plan
-from bayplan.extender.live.recompute import differences, snapshot
 from bayplan.extender.live.settings import Live
 from bayplan.extender.service.pages import facts, overview
-from extender_things import bound, gang_pod, hami_node, listed, node, pod_group, sick
+from extender_owners import checked
+from extender_owners import owner_of as owner_with
+from extender_things import bound, gang_pod, hami_node, node, pod_group, sick
 from extender_things import pod as new_pod
 
 Object = dict[str, Any]
@@ -23,6 +25,11 @@ JUDGING = Judging(
 )
 SHARE = {"nvidia.com/gpu": "1", "nvidia.com/gpumem": "40960"}
 UNHEALTHY = "enough GPUs, but too many of them are unhealthy and take no new pods"
+
+
+owner_of = partial(
+    owner_with, settings=Live(hami=True, health=JUDGING), groups=(pod_group("g", 2),)
+)
 
 
 def pod(name: str, gpus: int = 1, **more: Any) -> Object:
@@ -37,29 +44,14 @@ def withdrawn(thing: Object, n: int, key: str = "nvidia.com/gpu") -> Object:
     return {**thing, "status": {**status, "allocatable": left}}
 
 
-def owner_of(
-    *nodes: Object, pods: tuple[Object, ...] = (), health: Judging | None = JUDGING
-) -> Owner:
-    owner = Owner(Live(hami=True, health=health))
-    listed(owner, "PodGroup.scheduling.x-k8s.io", [pod_group("g", 2)], 0.0)
-    listed(owner, "Node", nodes, 0.0)
-    listed(owner, "Pod", pods, 0.0)
-    return owner
-
-
 def passed(owner: Owner, thing: Object, *names: str) -> list[str]:
     answer = owner.filter(thing, names or sorted(owner.mirror.cluster.nodes), 0.0, holds=True)
     assert not answer.error
     return list(answer.passed)
 
 
-def checked(owner: Owner) -> None:
-    owner.mirror.cluster.check()
-    assert differences(snapshot(owner.mirror), 0.0) == []
-
-
 def test_nobody_looks_at_annotations_while_that_is_off() -> None:
-    owner = owner_of(sick(node("a"), *range(8)), health=None)
+    owner = owner_of(sick(node("a"), *range(8)), settings=Live(hami=True))
     assert owner.mirror.reader.health is None
     assert passed(owner, pod("p", 8)) == ["a"]
     assert "sick_gpus" not in overview(owner)
@@ -115,7 +107,7 @@ def test_what_the_device_plugin_keeps_back_itself_is_not_taken_away_twice() -> N
 
 def test_it_may_be_counted_only() -> None:
     judging = Judging(closes_nodes=False)
-    owner = owner_of(sick(node("a"), 3, 5), health=judging)
+    owner = owner_of(sick(node("a"), 3, 5), settings=Live(hami=True, health=judging))
     assert passed(owner, pod("p", 6)) == ["a"]
     assert passed(owner, pod("q", 7)) == []
     owner.changed("Node", withdrawn(sick(node("a"), 3, 5), 1), 0.0)

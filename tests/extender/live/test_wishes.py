@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
 
 from bayplan.extender.live.owner import Owner, Ready
 from bayplan.extender.live.plans import Plan
-from bayplan.extender.live.recompute import differences, snapshot
 from bayplan.extender.live.settings import Gangs, Live
 from bayplan.extender.live.writing import chosen
+from extender_owners import checked
+from extender_owners import owner_of as owner_with
 from extender_things import bound, gang_pod, hami_node, listed, node, pod, pod_group
 
 Object = dict[str, Any]
@@ -18,17 +20,7 @@ USE, NOUSE = "nvidia.com/use-gpuuuid", "nvidia.com/nouse-gpuuuid"
 MODELS, MEMORY = "bayplan.io/gpu-models", "bayplan.io/gpu-memory"
 HALF = {"nvidia.com/gpu": "1", "nvidia.com/gpumem": "40960"}
 
-
-def owner_of(*nodes: Object, pods: tuple[Object, ...] = ()) -> Owner:
-    owner = Owner(Live(hami=True))
-    listed(owner, "Node", nodes, 0.0)
-    listed(owner, "Pod", pods, 0.0)
-    return owner
-
-
-def checked(owner: Owner) -> None:
-    owner.mirror.cluster.check()
-    assert differences(snapshot(owner.mirror), 0.0) == []
+owner_of = partial(owner_with, settings=Live(hami=True))
 
 
 def sharing(name: str, **annotations: str) -> Object:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
 
+from bayplan.extender import loop
 from bayplan.extender.api import ApiError
+from bayplan.extender.repartition import runner
 from bayplan.extender.repartition.mark import Mark, Step
 from bayplan.extender.repartition.numbers import RepartitionNumbers
 from bayplan.extender.repartition.observing import SeenNode, seen_node
@@ -113,6 +116,32 @@ def test_a_pod_that_came_after_the_cordon_undoes_it() -> None:
     scene.watch()
     scene.rounds(20)
     assert len(scene.api.patches) == 2
+
+
+def test_the_end_does_not_wait_for_a_plan_that_is_being_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun, go, made = threading.Event(), threading.Event(), list[object]()
+
+    def planning(*case: object) -> tuple[()]:
+        begun.set()
+        go.wait(20)
+        made.append(case)
+        return ()
+
+    monkeypatch.setattr(runner, "plan", planning)
+    scene = Scene()
+
+    async def main() -> None:
+        running = asyncio.create_task(scene.runner.run())
+        while not begun.is_set():
+            await asyncio.sleep(0.01)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    loop.run(main())
+    assert made == []
+    go.set()
 
 
 def test_a_pod_that_comes_while_a_plan_is_made_keeps_its_node() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,22 +11,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from bayplan.extender.live.owner import Owner
-from bayplan.extender.live.recompute import differences, snapshot
-from bayplan.extender.live.settings import Live
-from bayplan.extender.rpc.rooms import PREFIX, Ended, Room, Rooms, inside
+from bayplan.extender.rpc.rooms import PREFIX, Ended, Foreign, Room, Rooms, inside
 from bayplan.scheduler.constraints.types import Constraints, Toleration, TolerationOperator
 from bayplan.scheduler.errors import Conflict, Duplicate, InvalidRequest
 from bayplan.scheduler.types import Decision, DeviceRequest, GpuShare, Grant, Request, WholeGpus
-from extender_things import hami_node, listed, node, pod
+from extender_owners import checked
+from extender_owners import owner_of as owner_with
+from extender_things import hami_node, node, pod
 
 NOW_S = 100.0
 
-
-def owner_of(*nodes: Any, pods: tuple[Any, ...] = ()) -> Owner:
-    owner = Owner(Live())
-    listed(owner, "Node", nodes, NOW_S)
-    listed(owner, "Pod", pods, NOW_S)
-    return owner
+owner_of = partial(owner_with, now_s=NOW_S)
 
 
 def rooms_of(owner: Owner, most_hold_s: float = 0.0) -> Rooms:
@@ -60,10 +56,9 @@ def test_committed_room_is_taken_until_it_is_released() -> None:
     owner.tick(1e12)
     assert rooms.ended(1e12) == []
     assert not owner.filter(pod("p", 4), ["a"], NOW_S, holds=True).somewhere
-    released = rooms.release("job", NOW_S)
-    assert released is not None
+    (released,) = rooms.release(["job"], NOW_S, "slurm")
     assert released.node == "a"
-    assert rooms.release("job", NOW_S) is None
+    assert rooms.release(["job"], NOW_S, "slurm") == []
     assert (free(owner), len(rooms)) == (8000, 0)
 
 
@@ -127,6 +122,32 @@ def test_a_uid_has_one_room() -> None:
     assert free(owner) == 8000
 
 
+def test_room_is_its_own_clients_alone() -> None:
+    owner = owner_of(node("a"))
+    rooms = Rooms(owner.mirror, owner.engine, admins={"operator"})
+    one, other = decided(owner, asking("one")), decided(owner, asking("other"))
+    kept = rooms.commit([one], 10.0, NOW_S, client="slurm")
+    rooms.commit([other], 0.0, NOW_S)
+    said = "one is slurm's, which alone may commit it again or release it"
+    for stranger in ("simulator", ""):
+        with pytest.raises(Foreign, match=said):
+            rooms.commit([one], 0.0, NOW_S, client=stranger)
+    with pytest.raises(Foreign, match=said):
+        rooms.commit([other, one], 0.0, NOW_S)
+    with pytest.raises(Foreign, match=said):  # then nothing is released
+        rooms.release(["other", "one"], NOW_S)
+    with pytest.raises(Foreign, match="other is a client without a certificate's"):
+        rooms.release(["other"], NOW_S, "slurm")
+    with pytest.raises(Foreign):  # an admin cleans up, and no more
+        rooms.commit([one], 0.0, NOW_S, client="operator")
+    assert [rooms.get("one")] == kept
+    assert free(owner) == 6000
+    assert [each.uid for each in rooms.release(["one", "one"], NOW_S, "operator")] == ["one"]
+    rooms.commit([one], 0.0, NOW_S, client="simulator")  # it is nobody's by now
+    assert [each.uid for each in rooms.release(["other", "none"], NOW_S)] == ["other"]
+    assert free(owner) == 7000
+
+
 def test_on_a_changed_node_a_decision_holds_unless_all_must_be_as_it_was() -> None:
     owner = owner_of(node("a"))
     rooms = rooms_of(owner)
@@ -169,7 +190,7 @@ def test_room_is_lost_when_its_node_goes_or_a_pod_runs_there() -> None:
     owner.changed("Pod", pod("p", 3, at="b"), NOW_S)  # by another scheduler
     assert rooms.ended(NOW_S) == [Ended(one, expired=False), Ended(two, expired=False)]
     assert free(owner) == 5000
-    assert rooms.release("two", NOW_S) is None
+    assert rooms.release(["two"], NOW_S) == []
 
 
 def test_a_pod_of_the_same_name_has_nothing_to_do_with_a_client() -> None:
@@ -177,7 +198,7 @@ def test_a_pod_of_the_same_name_has_nothing_to_do_with_a_client() -> None:
     rooms = rooms_of(owner)
     rooms.commit([decided(owner, asking("default/job"))], 0.0, NOW_S)
     assert set(owner.mirror.cluster.pods) == {"default/job", f"{PREFIX}default/job"}
-    rooms.release("default/job", NOW_S)
+    rooms.release(["default/job"], NOW_S)
     assert set(owner.mirror.cluster.pods) == {"default/job"}
 
 
@@ -229,7 +250,7 @@ class Clients(RuleBasedStateMachine):
         self.now_s = NOW_S
         self.owner = owner_of(node("a", 4), node("b", 4), hami_node("h"))
         self.rooms = rooms_of(self.owner)
-        self.has: dict[str, tuple[Decision, float]] = {}
+        self.has: dict[str, tuple[Decision, float, str]] = {}
         self.decisions: list[Decision] = []
 
     def ask(self, uid: str, kind: int) -> Request:
@@ -244,24 +265,39 @@ class Clients(RuleBasedStateMachine):
             self.decisions.append(decision._replace(request=request))
 
     @precondition(lambda self: self.decisions)
-    @rule(data=st.data(), hold_s=st.sampled_from([0.0, 5.0]))
-    def commit(self, data: st.DataObject, hold_s: float) -> None:
+    @rule(data=st.data(), hold_s=st.sampled_from([0.0, 5.0]), client=st.sampled_from("ab"))
+    def commit(self, data: st.DataObject, hold_s: float, client: str) -> None:
         n = data.draw(st.integers(1, min(3, len(self.decisions))))
         picked = [data.draw(st.sampled_from(self.decisions)) for _ in range(n)]
         before = free(self.owner)
+        uids = [each.request.uid for each in picked]
+        foreign = len(set(uids)) == n and any(self.is_foreign(uid, client) for uid in uids)
+        if foreign:
+            with pytest.raises(Foreign):
+                self.rooms.commit(picked, hold_s, self.now_s, client=client)
+            assert free(self.owner) == before
+            return
         try:
-            self.rooms.commit(picked, hold_s, self.now_s)
+            self.rooms.commit(picked, hold_s, self.now_s, client=client)
         except (Conflict, Duplicate, InvalidRequest):
             assert free(self.owner) == before
             return
         for each in picked:
             until_s = self.now_s + hold_s if hold_s else math.inf
-            self.has[each.request.uid] = each, until_s
+            self.has[each.request.uid] = each, until_s, client
 
-    @rule(number=st.integers(0, 5))
-    def release(self, number: int) -> None:
-        room = self.rooms.release(f"u{number}", self.now_s)
-        assert (room is not None) == (self.has.pop(f"u{number}", None) is not None)
+    def is_foreign(self, uid: str, client: str) -> bool:
+        return uid in self.has and self.has[uid][2] != client
+
+    @rule(number=st.integers(0, 5), client=st.sampled_from("ab"))
+    def release(self, number: int, client: str) -> None:
+        uid = f"u{number}"
+        if self.is_foreign(uid, client):
+            with pytest.raises(Foreign):
+                self.rooms.release([uid], self.now_s, client)
+            return
+        rooms = self.rooms.release([uid], self.now_s, client)
+        assert bool(rooms) == (self.has.pop(uid, None) is not None)
 
     @rule(number=st.integers(0, 2), at=st.sampled_from(["a", "b"]), gpus=st.integers(1, 3))
     def pod_runs(self, number: int, at: str, gpus: int) -> None:
@@ -276,7 +312,7 @@ class Clients(RuleBasedStateMachine):
     def time_goes_on(self, seconds: float) -> None:
         self.now_s += seconds
         self.owner.tick(self.now_s)
-        over = {uid for uid, (_, until_s) in self.has.items() if until_s <= self.now_s}
+        over = {uid for uid, (_, until_s, _) in self.has.items() if until_s <= self.now_s}
         ended = self.rooms.ended(self.now_s)
         assert {each.room.uid for each in ended} == over
         assert all(each.expired for each in ended)
@@ -286,20 +322,19 @@ class Clients(RuleBasedStateMachine):
     def forget_lost(self) -> None:
         for each in self.rooms.ended(self.now_s):
             assert not each.expired
-            decision, _ = self.has.pop(each.room.uid)
+            decision, *_ = self.has.pop(each.room.uid)
             assert decision.placement is not None
             assert decision.placement.node in ("a", "b")
 
     @invariant()
     def the_state_is_what_clients_have_and_what_runs(self) -> None:
-        self.owner.mirror.cluster.check()
+        checked(self.owner, self.now_s)
         pods = self.owner.mirror.cluster.pods
         held = {uid.removeprefix(PREFIX): pod for uid, pod in pods.items() if PREFIX in uid}
         assert {uid: pod.placement for uid, pod in held.items()} == {
-            uid: decision.placement for uid, (decision, _) in self.has.items()
+            uid: decision.placement for uid, (decision, _, _) in self.has.items()
         }
         assert len(self.rooms) == len(self.has)
-        assert differences(snapshot(self.owner.mirror), self.now_s) == []
 
 
 TestClients = Clients.TestCase

@@ -25,6 +25,7 @@ from bayplan.extender.remote.pb import bayplan_v1_pb2 as pb
 from bayplan.extender.rpc.credentials import credentials_of
 from bayplan.extender.rpc.server import RpcServer
 from bayplan.extender.rpc.settings import RpcSettings
+from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.errors import Conflict, Duplicate, InputError, InvalidRequest, Unknown
 from bayplan.scheduler.gangs.types import Gang, Role
 from bayplan.scheduler.types import DeviceRequest, GpuShare, Reason, Request, Topology, WholeGpus
@@ -103,6 +104,43 @@ def test_a_gang_is_decided_and_committed_whole() -> None:
         assert (refused.decisions, refused.first_left) == ((), "h1")
         assert refused.why.startswith("1 of 2 members fit in the cluster; ")
         assert len(client.release("w0", "w1", "w2")) == 3
+
+
+def gang_of(n: int) -> Gang:
+    members = tuple(asking(f"w{k}", 0, gang="g")._replace(devices=()) for k in range(n))
+    return Gang("g", (Role("all", members),))
+
+
+def test_a_large_gang_is_decided_beside_the_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go, plans = threading.Event(), threading.Event(), list[Any]()
+    decide = Engine.decide_gang
+
+    def slowly(*what: Any, **more: Any) -> Any:
+        begun.set()
+        assert go.wait(20)
+        return decide(*what, **more)
+
+    monkeypatch.setattr(Engine, "decide_gang", slowly)
+    with serving(node("a")) as at, at.client() as one, at.client() as other:
+        asks = threading.Thread(target=lambda: plans.append(one.decide_gang(gang_of(17))))
+        asks.start()
+        assert begun.wait(20)
+        assert other.decide(asking("job")).placement is not None
+        assert plans == []
+        go.set()
+        asks.join(20)
+        assert len(plans[0].decisions) == 17
+        one.commit(*plans[0].decisions, unchanged=True)  # it rests on the live versions
+
+
+def test_a_gang_has_so_many_members_at_most() -> None:
+    with serving(node("a"), most_members=3) as at, at.client() as client:
+        assert len(client.decide_gang(gang_of(3)).decisions) == 3
+        said = r"gang g has 4 members; grpc\.most_members is 3"
+        with pytest.raises(InvalidRequest, match=said):
+            client.decide_gang(gang_of(4))
+        with pytest.raises(InvalidRequest, match=said):
+            client.preempt_gang(gang_of(4))
 
 
 def test_victims_are_named_and_nobody_is_evicted() -> None:
@@ -374,6 +412,31 @@ def test_without_names_any_client_of_the_ca_is_served_and_named(
         assert outcome(at, Tls(files.folder / "ca.pem")) == "Unreachable"
     (line,) = [each for each in caplog.records if each.message == "room committed"]
     assert (line.uid, line.client) == ("job", "slurm.example")  # type: ignore[attr-defined]
+
+
+def test_a_client_releases_what_it_has_committed_and_an_admin_cleans_up(files: Files) -> None:
+    for name in ("slurm", "simulator", "operator"):
+        files.certify(name, files.ca, f"{name}.example")
+    admins = frozenset({"operator.example"})
+    with (
+        serving(node("a"), tls=files.server(), admins=admins) as at,
+        at.client(tls=files.client("slurm")) as slurm,
+        at.client(tls=files.client("simulator")) as simulator,
+        at.client(tls=files.client("operator")) as operator,
+    ):
+        decision = slurm.decide(asking("job"))
+        slurm.commit(decision)
+        said = r"job is slurm\.example's, which alone may commit it again or release it"
+        with pytest.raises(NotAllowed, match=said):
+            simulator.release("job")
+        with pytest.raises(NotAllowed, match=said):
+            simulator.commit(decision)
+        assert slurm.release("job") == ("job",)
+        slurm.commit(decision)
+        assert operator.release("job") == ("job",)
+        for method in ("Release", "Commit"):
+            denied = {"method": method, "code": "PERMISSION_DENIED"}
+            assert at.metric("bayplan_rpc_calls_total", **denied) == 1
 
 
 def test_certificates_that_change_are_taken_and_broken_ones_are_not(

@@ -186,6 +186,26 @@ def test_who_waits_for_hami_to_give_devices_to_another_pod(monkeypatch: Any) -> 
     run(main())
 
 
+def test_a_node_to_add_to_a_gang_is_one_that_enforces_what_its_members_ask_for() -> None:
+    async def main() -> None:
+        # The smallest node has no plugin of HAMi's; the leader, whom any node suits, comes first.
+        whole = {"nvidia.com/gpu": "1", "nvidia.com/gpucores": "100"}
+        pods = (
+            pod("runs", 1, at="small"),
+            gang_pod("g-0", "g", 0),
+            *(gang_pod(f"g-{k}", "g", asks=whole) for k in (1, 2, 3)),
+        )
+        service, _, _ = service_of(
+            node("small", 1), hami_node("h"), pods=pods, live=Live(hami=True)
+        )
+        lines = await why(service, "g")
+        assert [line for line in lines if " like " in line] == [
+            "  1. add 1 node like h: 2 GPUs of NVIDIA A100, 96 CPU, 768 GiB"
+        ]
+
+    run(main())
+
+
 def test_who_waits_for_gpus_is_told_of_sick_ones() -> None:
     async def main() -> None:
         nodes = (sick(node("a"), 3, 5), sick(node("b"), 0))

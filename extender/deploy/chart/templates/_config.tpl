@@ -17,9 +17,11 @@
 {{- $_ := set $config "placement" (dict "at_filter" true) -}}
 {{- $_ := set $config "preemption" (dict "schedulers" .Values.kubeScheduler.schedulerName) -}}
 {{- else -}}
+{{- $_ := set $config "preemption" (dict "schedulers" "default-scheduler") -}}
+{{- end -}}
+{{- if or .Values.grpc.enabled (not (include "bayplan.own" .)) -}}
 {{- /* Until the Service has forgotten the Pod. */ -}}
 {{- $_ := set $server "drain_s" 5 -}}
-{{- $_ := set $config "preemption" (dict "schedulers" "default-scheduler") -}}
 {{- end -}}
 {{- if or (gt (int .Values.replicas) 1) .Values.config.leader -}}
 {{- $name := include "bayplan.name" . -}}
@@ -31,6 +33,11 @@
 {{- $folder := "/etc/bayplan-tls" -}}
 {{- $files := dict "certificate" (print $folder "/tls.crt") "key" (print $folder "/tls.key") "client_ca" (print $folder "/ca.crt") -}}
 {{- $_ := set $config "tls" $files -}}
+{{- end -}}
+{{- if .Values.grpc.enabled -}}
+{{- $folder := "/etc/bayplan-grpc-tls" -}}
+{{- $files := dict "certificate" (print $folder "/tls.crt") "key" (print $folder "/tls.key") "client_ca" (print $folder "/ca.crt") -}}
+{{- $_ := set $config "grpc" (merge $files (dict "host" "0.0.0.0" "port" 9444)) -}}
 {{- end -}}
 {{- mergeOverwrite $config (deepCopy .Values.config) | toYaml -}}
 {{- end -}}
@@ -120,4 +127,33 @@
 {{- if and .Values.config.tls (not (include "bayplan.tls" .)) -}}
 {{- fail "config.tls: set tls.enabled, and name a Secret in tls.secretName; leave config.tls out" -}}
 {{- end -}}
+{{- if .Values.grpc.enabled -}}
+{{- $told := .Values.config.grpc | default dict -}}
+{{- range $key := list "host" "certificate" "key" "client_ca" -}}
+{{- if hasKey $told $key -}}
+{{- fail (printf "config.grpc.%s: with grpc.enabled the service is on all addresses, with the certificates of grpc.secretName; leave it out" $key) -}}
+{{- end -}}
+{{- end -}}
+{{- $config := include "bayplan.config" . | fromYaml -}}
+{{- if or (not (int $config.grpc.port)) (eq (int $config.grpc.port) (int $config.server.port)) -}}
+{{- fail "config.grpc.port: grpc.enabled needs a port of its own; leave it out for 9444" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The ports that may be reached, as YAML: those of the API server, and where metrics of GPUs are read. */}}
+{{- define "bayplan.ports" -}}
+{{- $ports := list -}}
+{{- range .Values.networkPolicy.apiServerPorts -}}
+{{- $ports = append $ports (int .) -}}
+{{- end -}}
+{{- $health := .Values.config.health | default dict -}}
+{{- range $url := list $health.prometheus $health.exporter -}}
+{{- if $url -}}
+{{- $parts := urlParse (replace "{node}" "node" $url) -}}
+{{- $port := regexFind ":[0-9]+$" $parts.host | trimPrefix ":" | default (ternary "443" "80" (eq $parts.scheme "https")) -}}
+{{- $ports = append $ports (int $port) -}}
+{{- end -}}
+{{- end -}}
+{{- uniq $ports | toYaml -}}
 {{- end -}}
