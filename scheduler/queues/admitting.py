@@ -51,16 +51,29 @@ class Admission:
         return self._pods.usage
 
     def verdict(self, requests: Sequence[Request]) -> Verdict:
-        """Return whether the queue of some requests admits them together.
+        """Return whether the queues of some requests admit them together.
 
         Parameters
         ----------
         requests
-            A pod, or the members of a gang; the first one's queue counts.
+            A pod, or the members of a gang: queues that have a limit in common share it.
         """
-        return admits(
-            self.tree, self._pods.usage, total_of(requests), requests[0].queue, self.capacity
-        )
+        usage, verdict = self._pods.usage, Verdict(admitted=True)
+        added: list[tuple[str, Amounts]] = []
+        by_queue: dict[str, list[Request]] = {}
+        for request in requests:
+            by_queue.setdefault(request.queue, []).append(request)
+        for queue, own in by_queue.items():
+            amounts = total_of(own)
+            verdict = admits(self.tree, usage, amounts, queue, self.capacity)
+            if not verdict.admitted:
+                break
+            if len(by_queue) > 1:
+                usage.add(queue, amounts)
+                added.append((queue, amounts))
+        for queue, counted in added:
+            usage.remove(queue, counted)
+        return verdict
 
     def verdict_of(self, queue: str, amounts: Amounts) -> Verdict:
         """Return whether a queue admits amounts.

@@ -98,6 +98,19 @@ def test_a_gang_counts_whole_and_grows_one_by_one() -> None:
     assert "uses 4 of its limit of 5 GPUs; 2 asked, 1 left" in place(owner, extra)
 
 
+def test_members_of_a_gang_count_each_for_their_own_queue_whoever_is_asked_for_first() -> None:
+    pods = [gang_pod(f"g-{queue}", "g", 2, labels={"bayplan.io/queue": queue})
+            for queue in ("red", "blue")]  # fmt: skip
+    for first in pods:
+        owner = owner_of(tree(red={"limit": 2}, blue={}), *pods, groups={"g": 2})
+        assert owner.filter(first, ["a"], 0.0, holds=True).passed == ["a"]
+        common = tree(both={"limit": 3}, red={"parent": "both"}, blue={"parent": "both"})
+        owner = owner_of(common, *pods, groups={"g": 2})
+        assert not owner.filter(first, ["a"], 0.0, holds=True).somewhere
+        assert owner.quota is not None
+        assert owner.quota.admission.usage.used("both", "gpu") == 0
+
+
 def test_a_limit_by_model_is_one_for_who_grows_a_gang_as_well() -> None:
     other = node("b")
     other["metadata"]["labels"]["nvidia.com/gpu.product"] = "NVIDIA-H100-80GB-HBM3"
