@@ -19,13 +19,11 @@ from bayplan.extender.remote.pb import bayplan_v1_pb2 as pb
 from bayplan.extender.remote.requests import gang_of, request_of
 from bayplan.extender.rpc.rooms import PREFIX, Room, gang_inside, inside
 from bayplan.scheduler.arrays import BoolArray
-from bayplan.scheduler.constraints.masks import constraint_reasons
 from bayplan.scheduler.engine import Engine
 from bayplan.scheduler.errors import InvalidRequest, Unknown
 from bayplan.scheduler.explaining.pods import explain_pod
 from bayplan.scheduler.gangs.types import Gang, GangPlan
 from bayplan.scheduler.preemption.types import Guards
-from bayplan.scheduler.types import Request
 from bayplan.traces.kubernetes.objects import Object
 
 Versions = tuple[tuple[str, int], ...]
@@ -68,17 +66,13 @@ class Answers:
     def decide(self, asked: pb.DecideRequest) -> pb.Decision:
         """Return where a request would go now, or why nowhere."""
         nodes = self._mask(asked.nodes)
-        (request,) = self._unbound([inside(request_of(asked.request))], nodes)
+        request = inside(request_of(asked.request))
         decision = self._owner.engine.decide(request, self._clock(), nodes)
         return decision_message(decision, asked.request, self._since)
 
     async def decide_gang(self, asked: pb.DecideGangRequest) -> pb.GangPlan:
         """Return where a gang would go now, or why nowhere."""
         gang, nodes, now_s = self._gang(asked.gang), self._mask(asked.nodes), self._clock()
-        roles = tuple(
-            replace(role, members=self._unbound(role.members, nodes)) for role in gang.roles
-        )
-        gang = replace(gang, roles=roles)
         if sum(len(role.members) for role in gang.roles) > MOST_AT_ONCE:
             plan = await aside(_decided_on_copy, self._aside(), gang, now_s, nodes)
         else:
@@ -133,22 +127,6 @@ class Answers:
         request, engine = inside(request_of(asked.request)), self._aside()
         found = await aside(explain_pod, engine, request, now_s)
         return pb.Explanation(text=found.text.replace(PREFIX, ""))
-
-    def _unbound(self, requests: Sequence[Request], nodes: BoolArray | None) -> tuple[Request, ...]:
-        """Return requests without those constraints that keep them off no candidate.
-
-        They are then decided as those that have none: gangs of equals the quick way.
-        """
-        cluster = self._owner.mirror.cluster
-        idle: dict[object, bool] = {}
-        found = []
-        for each in requests:
-            key = id(each.constraints), each.node_labels
-            if key not in idle:
-                off = constraint_reasons(cluster, each) > 0
-                idle[key] = not (off if nodes is None else off & nodes).any()
-            found.append(each._replace(constraints=None) if idle[key] else each)
-        return tuple(found)
 
     def _gang(self, asked: pb.Gang) -> Gang:
         n = sum(len(role.members) for role in asked.roles)

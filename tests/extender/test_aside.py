@@ -58,14 +58,18 @@ def test_as_much_goes_on_at_once_as_there_are_threads_and_the_rest_waits() -> No
 
 def test_the_loop_ends_while_work_goes_on_and_work_that_waits_is_dropped() -> None:
     go, ended, dropped = threading.Event(), threading.Semaphore(0), list[int]()
+    begun: list[int] = []
 
     def work() -> None:
+        begun.append(1)
         go.wait(PATIENCE_S)
         ended.release()
 
     async def main() -> None:
         tasks = [asyncio.create_task(aside.aside(work)) for _ in range(aside.MOST_THREADS)]
-        await asyncio.sleep(0)
+        async with asyncio.timeout(PATIENCE_S):
+            while len(begun) < aside.MOST_THREADS:
+                await asyncio.sleep(0.001)
         tasks.append(asyncio.create_task(aside.aside(dropped.append, 1)))
         await asyncio.sleep(0)
         for task in tasks:

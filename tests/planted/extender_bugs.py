@@ -150,13 +150,6 @@ EXTENDER_BUGS = (
         (SERVICE + "members_that_were_refused_are_woken_when_their_gang_has_a_plan",),
     ),
     Bug(
-        "constraints that keep a client's gang off no node make it spread",
-        "extender/rpc/answers.py",
-        "if idle[key] else each",
-        "if False else each",
-        (DECIDER + "a_gang_of_equals_is_put_where_the_own_engine_puts_it",),
-    ),
-    Bug(
         "the room of a run ends while it goes on",
         "extender/remote/decider.py",
         "        if monotonic() < self._again_s:\n",
