@@ -261,11 +261,11 @@ class Machine:
         return f"{waits} within {self._settings.hold_s:.0f} s"
 
     def stop(self, now_s: float) -> None:
-        """Give up what is under way, without a word: another process goes on."""
+        """Give up what is under way, without a word: another process goes on, and knows better."""
         if self.help is not None:
             self.help.kept.release(now_s)
-            self._looking.notes.pop(self.help.name, None)
             self.help = None
+        self._looking.stop()
 
     def _see(self, now: Help, now_s: float) -> None:
         """Take note of who has left, told or by itself."""
