@@ -9,14 +9,15 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from bayplan.extender.http.server import FORCED, Server
+from bayplan.extender.leading.runner import RELEASE_S
 from bayplan.extender.tracing.starting import MOST_FLUSH_S
 from bayplan.extender.watch.watches import STOP_S
 
 if TYPE_CHECKING:
     from bayplan.extender.rpc.server import RpcServer
 
-CLOSING_S = STOP_S + MOST_FLUSH_S
-"""How long the rest takes at most: watches end, and then the last spans are sent."""
+CLOSING_S = RELEASE_S + STOP_S + MOST_FLUSH_S
+"""How long the rest takes at most: our Lease is given up, watches end, the last spans are sent."""
 
 
 async def run(server: Server, rpc: RpcServer | None) -> int:

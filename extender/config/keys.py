@@ -125,7 +125,7 @@ KEYS: tuple[Key, ...] = (
     Key("leader", "on", BOOL, False, "act unasked only where it has the Lease, and bind only beside"
         " the kube-scheduler that leads: for two Pods; needs leave to change the Lease"),
     Key("leader", "lease", TEXT, "bayplan-controllers", "name of the Lease of what acts unasked:"
-        " queues, quarantine, repartitioning, rollbacks"),
+        " queues, evictions for gangs, quarantine, repartitioning, rollbacks"),
     Key("leader", "namespace", TEXT, "", "namespace of the Leases; empty: that of the Pod"),
     Key("leader", "scheduler", TEXT, "bayplan", "name of kube-scheduler's Lease, its resourceName,"
         " which decides who binds and who takes the other; empty: nobody looks at it"),

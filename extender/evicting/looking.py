@@ -76,6 +76,12 @@ class Looking:
         schedulers = self._settings.schedulers
         return candidates.short_of(self._owner, name, schedulers, now_s, limits=limits)
 
+    def stop(self) -> None:
+        """Forget what was seen, but for how long gangs are left alone: nobody looks any longer."""
+        self.n_short, self.unsized = 0, []
+        self.notes.clear()
+        self._since_s.clear()
+
     def rest(self, name: str, until_s: float) -> None:
         """Let a gang not be looked at before a time."""
         self._next_s[name] = until_s

@@ -173,6 +173,7 @@ class Machine:
             now.over = "its room went to others"
         elif judged.verdict is Verdict.SPARED:
             del now.units[0]
+            self._unrefused(now)
             # It goes elsewhere than was thought: that is to be kept from now on.
             now.kept.release(now_s)
             now.kept.begin(judged.decisions, [*now.left, *now.told], now_s, now.until_s)
@@ -195,6 +196,7 @@ class Machine:
             if is_there(self._owner.mirror, victim) and may_leave(self._owner.mirror, victim.uid):
                 return victim
             self._let_go(now, victim)
+            self._unrefused(now)
         return None
 
     def evicted(self, victim: Victim, now_s: float) -> None:
@@ -203,7 +205,7 @@ class Machine:
         if now is not None and victim in now.begun:
             self._let_go(now, victim)
             now.n_evicted += 1
-            now.refused_s, now.why = None, ""
+            self._unrefused(now)
             self._stepped(now, now_s)
 
     def refused(self, victim: Victim, why: str, now_s: float) -> None:
@@ -219,6 +221,10 @@ class Machine:
         now.again_s = now_s + (RETRY_S if not now.over else 6 * RETRY_S)
         now.why = why
         now.refused_s = now_s if now.refused_s is None else now.refused_s
+
+    def _unrefused(self, now: Help) -> None:
+        """Forget a refusal: who was refused is evicted, or need not be any more."""
+        now.refused_s, now.why = None, ""
 
     # --- how it goes on -------------------------------------------------------------------
 
@@ -255,11 +261,11 @@ class Machine:
         return f"{waits} within {self._settings.hold_s:.0f} s"
 
     def stop(self, now_s: float) -> None:
-        """Give up what is under way, without a word: another process goes on."""
+        """Give up what is under way, without a word: another process goes on, and knows better."""
         if self.help is not None:
             self.help.kept.release(now_s)
-            self._looking.notes.pop(self.help.name, None)
             self.help = None
+        self._looking.stop()
 
     def _see(self, now: Help, now_s: float) -> None:
         """Take note of who has left, told or by itself."""
@@ -267,6 +273,8 @@ class Machine:
         n = len(now.told) + sum(map(len, now.units))
         now.told = {uid: v for uid, v in now.told.items() if is_there(mirror, v)}
         units = [tuple(v for v in unit if is_there(mirror, v)) for unit in now.units]
+        if units and not units[0] and not now.begun:
+            self._unrefused(now)
         now.units = [unit for unit in units if unit]
         if len(now.told) + sum(map(len, now.units)) < n:
             self._stepped(now, now_s)

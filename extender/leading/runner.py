@@ -27,6 +27,8 @@ AGAIN_S = 60.0
 """How long the log is silent after a failure like the one before."""
 LOOK_S = 0.05
 """How often a bind that waits looks whether it may pass."""
+RELEASE_S = 2.0
+"""So long the Lease is given up at most at the end: else others wait until its time is over."""
 JITTER = 0.2
 """Retries are so much later at most, by chance: contenders are not to come together for ever."""
 
@@ -148,7 +150,8 @@ class Runner:
             await asyncio.gather(self._often(self.look), self._often(self.contend))
         finally:
             self.election.until_s = -inf  # controllers are cancelled with us
-            await self._try(self._settings.lease, self._write(wanted=False))
+            timeout_s = min(RELEASE_S, self._timeout_s())
+            await self._try(self._settings.lease, self._write(timeout_s, wanted=False))
 
     async def look(self) -> None:
         """Look once who holds kube-scheduler's Lease."""
@@ -181,16 +184,16 @@ class Runner:
         self.election.see(record, self._clock())
         self._note()
         beside = not self._settings.scheduler or self.fence.is_ours(self._clock())
-        await self._write(wanted=beside)
+        await self._write(self._timeout_s(), wanted=beside)
 
-    async def _write(self, *, wanted: bool) -> None:
+    async def _write(self, timeout_s: float, *, wanted: bool) -> None:
         record = self.election.write(self._clock(), self._wall(), wanted=wanted)
         self._note()
         if record is None:
             return
         begun_s = self._clock()
         try:
-            there = await self._calls.write(self._settings.lease, record, self._timeout_s())
+            there = await self._calls.write(self._settings.lease, record, timeout_s)
         except LeaseFailed as failed:
             if failed.conflict:
                 return  # the next look shows who came first

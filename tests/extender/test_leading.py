@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from bayplan.extender.leading.calls import ApiLeases
 from bayplan.extender.leading.lead import lead_of
 from bayplan.extender.leading.lease import VERSION, Record, written_lease
 from bayplan.extender.leading.numbers import LeadingNumbers
-from bayplan.extender.leading.runner import Runner
+from bayplan.extender.leading.runner import RELEASE_S, LeaseFailed, Runner
 from bayplan.extender.leading.settings import Leading, Timing
 
 from .api_support import connected, until
@@ -253,6 +253,34 @@ def test_who_ends_lets_others_lead_at_once(stub: Stub, tmp_path: Path) -> None:
         assert b.runner.leads()
 
     told(stub, tmp_path, story)
+
+
+def test_an_api_server_that_is_away_holds_nobody_up_at_the_end() -> None:
+    """The Pod's grace knows of ``CLOSING_S`` alone, whatever ``renew_s`` is."""
+    waits_s: list[float] = []
+
+    class Calls:
+        async def read(self, name: str, timeout_s: float) -> Record:
+            return Record()
+
+        async def write(self, name: str, record: Record, timeout_s: float) -> Record:
+            waits_s.append(timeout_s)
+            if len(waits_s) > 1:
+                raise LeaseFailed("PUT: not done")
+            return replace(record, version="1")
+
+        def tell(self, name: str, uid: str, note: str) -> None: ...
+
+    async def run() -> None:
+        settings = Leading(SPACE, OURS, "", "pod-a", "pod-a_1", Timing(90, 60.0, 20.0))
+        runner = Runner(settings, Calls(), LeadingNumbers(CollectorRegistry()))
+        work = asyncio.create_task(runner.run())
+        await until(runner.leads)
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+
+    asyncio.run(run())
+    assert waits_s == [30.0, RELEASE_S]
 
 
 def test_nothing_is_sent_by_who_does_not_lead(stub: Stub, tmp_path: Path) -> None:

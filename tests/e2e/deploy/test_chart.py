@@ -291,6 +291,7 @@ WRONG = [
     ({"tolerations": [{"keys": "a"}]}, "keys"),
     ({"serviceMonitor": {"enabled": True}}, "serviceMonitor.enabled: the extender is heard"),
     ({"resources": {}}, "resources"),
+    (GRPC | {"replicas": 2}, "grpc.enabled: with two replicas"),
     (GRPC | {"config": {"grpc": {"host": "127.0.0.1"}}}, "config.grpc.host: with grpc.enabled"),
     (GRPC | {"config": {"grpc": {"key": "/x"}}}, "config.grpc.key: with grpc.enabled"),
     (GRPC | {"config": {"grpc": {"port": 0}}}, "config.grpc.port: grpc.enabled needs"),

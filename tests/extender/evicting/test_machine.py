@@ -239,6 +239,45 @@ def test_a_refusal_stops_all_and_for_long_ends_the_help_with_its_reason() -> Non
     assert said(scene.looked())[0] is BEGUN
 
 
+def test_who_leaves_after_a_refusal_by_itself_is_waited_for() -> None:
+    low = runs("low-0", 8, "a")
+    scene = Scene(low, *gang(2, 4), nodes=(node("a"),), refused_s=20.0)
+    scene.looked()
+    assert scene.judged() is Verdict.NEEDED
+    victim = scene.machine.next_victim(scene.now_s)
+    assert victim is not None
+    scene.machine.refused(victim, "HTTP 429", scene.now_s)
+    scene.show(leaving(low))
+    scene.after(RETRY_S)
+    assert scene.machine.next_victim(scene.now_s) is None
+    scene.after(60.0)
+    assert scene.machine.step(scene.now_s) is None
+    scene.gone("low-0")
+    assert made(scene).result is MADE
+
+
+@pytest.mark.parametrize("spared", [False, True])
+def test_a_refusal_is_over_when_who_was_refused_need_not_leave_any_more(*, spared: bool) -> None:
+    kept, slow = runs("kept", 8, "a", labels={"app": "db"}), leaving(runs("slow", 8, "b"))
+    scene = Scene(kept, slow, *gang(), refused_s=20.0)
+    scene.show(budget("db", 1, app="db"), kind="PodDisruptionBudget")
+    scene.looked()
+    scene.show(budget("db", 0, app="db"), kind="PodDisruptionBudget")
+    assert scene.judged() is Verdict.NEEDED
+    assert scene.machine.next_victim(scene.now_s) is None  # the budget lets nobody go by now
+    scene.after(RETRY_S)
+    if spared:
+        scene.show(node("c"), kind="Node")
+        assert scene.judged() is Verdict.SPARED
+    else:
+        scene.gone("kept")
+    assert scene.machine.step(scene.now_s) is None
+    scene.after(60.0)
+    assert scene.machine.step(scene.now_s) is None
+    scene.gone("slow")
+    assert made(scene).result is MADE
+
+
 def test_a_gang_half_of_which_was_evicted_is_brought_to_its_end() -> None:
     low = [member("l-0", "l", 8, 0, at="a"), member("l-1", "l", 8, 0, at="b")]
     scene = Scene(*low, *gang(), groups={"g": 2, "l": 2}, refused_s=10.0)

@@ -229,3 +229,14 @@ def test_a_round_that_fails_is_followed_by_others(
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(world.runner.run())
     assert [each.message for each in caplog.records] == ["a round of the evictor failed"]
+
+
+def test_who_leads_no_longer_tells_nothing_of_what_it_saw_then() -> None:
+    world = World(*crowd(), *gang(priority=0))
+    world.rounds()
+    assert world.metric("bayplan_gangs_without_room") == 1.0
+    assert world.machine.note("default/g") != ""
+    world.leads = False
+    world.rounds()
+    assert world.metric("bayplan_gangs_without_room") == 0.0
+    assert world.machine.note("default/g") == ""

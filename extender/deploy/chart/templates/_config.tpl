@@ -117,6 +117,9 @@
 {{- if not (include "bayplan.config" . | fromYaml).leader.on -}}
 {{- fail "config.leader.on: with two replicas the Leases say which of them acts; leave it out" -}}
 {{- end -}}
+{{- if .Values.grpc.enabled -}}
+{{- fail "grpc.enabled: with two replicas only one of the extenders would know of the room that clients have committed; write replicas: 1, or leave it out" -}}
+{{- end -}}
 {{- end -}}
 {{- if and .Values.serviceMonitor.enabled (not (include "bayplan.tls" .)) -}}
 {{- fail "serviceMonitor.enabled: the extender is heard on the loopback of its Pod only; set tls.enabled, and name a Secret in tls.secretName" -}}
