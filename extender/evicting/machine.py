@@ -32,6 +32,7 @@ from bayplan.extender.live.plans import NoPlan, Plan
 from bayplan.extender.live.reading import Seen
 from bayplan.extender.live.standing import may_leave
 from bayplan.scheduler.engine import Engine
+from bayplan.scheduler.errors import InvalidRequest
 from bayplan.traces.kubernetes.objects import Object
 
 RETRY_S = 5.0
@@ -290,7 +291,10 @@ class Machine:
         assert group is not None  # it finds no room
         now.kept.release(now_s)
         nodes = owner.mirror.giving(short.first)
-        made = owner.plans.make(short.first, group, now_s, nodes, holds=True)
+        try:
+            made = owner.plans.make(short.first, group, now_s, nodes, holds=True)
+        except InvalidRequest as error:  # its members have come to ask for something else
+            return self._end(now, Result.GIVEN_UP, str(error), now_s)
         if isinstance(made, NoPlan):
             return self._end(now, Result.GIVEN_UP, made.why, now_s)
         return self._end(now, Result.MADE, "its room is there", now_s, made)

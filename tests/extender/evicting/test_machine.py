@@ -10,7 +10,9 @@ from bayplan.extender.evicting.looking import AGAIN_S
 from bayplan.extender.evicting.machine import RETRY_S, SETTLE_S
 from bayplan.extender.evicting.news import News, Result
 from bayplan.extender.evicting.searching import Verdict
+from bayplan.extender.live.plans import Plans
 from bayplan.extender.live.recompute import differences, snapshot
+from bayplan.scheduler.errors import InvalidRequest
 from extender_evicting import Scene, budget, leaving, member, of_priority, runs
 from extender_queues import tree
 from extender_things import node, pod, pod_group
@@ -392,6 +394,27 @@ def test_queues_keep_their_limits() -> None:
     assert scene.victims() == ["low-0"]
     scene.gone("low-0")
     assert made(scene).result is MADE
+
+
+def test_a_gang_that_cannot_be_asked_for_any_more_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scene = Scene(runs("low-0", 8, "a"), runs("low-1", 8, "b"), *gang())
+    scene.looked()
+    assert scene.victims() == ["low-0", "low-1"]
+    scene.gone("low-0", "low-1")
+
+    def make(*_: Any, **__: Any) -> None:
+        raise InvalidRequest("gang default/g: nobody gives what g-0 asks for")
+
+    monkeypatch.setattr(Plans, "make", make)
+    assert said(made(scene)) == (
+        UP,
+        "nobody leaves for gang default/g any longer: gang default/g: nobody gives what g-0 asks"
+        " for",
+    )
+    assert scene.machine.help is None
+    assert scene.owner.mirror.holds == {}
 
 
 def test_who_stops_leaves_nothing_behind() -> None:
