@@ -80,7 +80,7 @@ def ask(namespace: str, address: str, files: Files) -> str:
         reply = connection.getresponse()
         text = reply.read().decode(errors="replace")
     except (OSError, http.client.HTTPException) as error:
-        fix = "name it by --address, or run kubectl port-forward -n bayplan deployment/bayplan 9443"
+        fix = "name it by --url, or run kubectl port-forward -n bayplan deployment/bayplan 9443"
         why = getattr(error, "strerror", None) or error
         raise InputError(f"no extender answers at {address} ({why})", fix=fix) from None
     finally:
@@ -101,7 +101,7 @@ def _connection(address: str, files: Files) -> http.client.HTTPConnection:
     except ValueError:
         host, port = None, None
     if not host or parts.scheme not in ("http", "https") or parts.path.strip("/"):
-        raise InputError(f"--address is {address!r}", fix=fix)
+        raise InputError(f"--url is {address!r}", fix=fix)
     if parts.scheme == "http":
         return http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
     ca, certificate, key = files

@@ -57,6 +57,8 @@ class Facts:
         Rights that the extender needs and has not.
     ready
         Status and text of the extender's ``/readyz``; None: nobody answers.
+    address
+        Where it was asked.
     """
 
     version: tuple[int, int]
@@ -67,6 +69,7 @@ class Facts:
     slices: Sequence[Object] = ()
     denied: Sequence[Right] = ()
     ready: tuple[int, str] | None = None
+    address: str = ""
 
 
 def error(about: str, text: str, fix: str = "") -> Finding:

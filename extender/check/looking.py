@@ -63,7 +63,7 @@ def look(connection: Connection, values: Values, account: str) -> Facts:
             slices = _list(connection, SLICES.path(served[RESOURCE_SLICES]))
         return Facts(
             version, _gates(connection), served, nodes, own, slices or (), denied,
-            ask_ready(values),
+            ask_ready(values), f"{values['server.host']}:{values['server.port']}",
         )  # fmt: skip
     except ApiError as error:
         raise InputError(str(error), fix="name the cluster's kubeconfig: --kubeconfig") from None

@@ -36,7 +36,10 @@ def of_running(facts: Facts) -> Iterator[Finding]:
         The cluster.
     """
     if facts.ready is None:
-        yield note("the extender", "does not answer from here; what it says was not looked at")
+        yield note(
+            "the extender",
+            f"does not answer from here, at {facts.address}; what it says was not looked at",
+        )
     elif facts.ready[0] != READY:
         said = " ".join(facts.ready[1].split())
         yield warning("the extender", f"is not ready: {said}", "its log says more")

@@ -52,6 +52,9 @@ def check(
     scheduler = None if scheduler_config is None else read_scheduler(scheduler_config)
     facts = look(connection_of(values, "name a kubeconfig: --kubeconfig"), values, account)
     found = [*of_version(facts), *of_apis(facts), *of_rights(facts), *of_running(facts)]
+    if config is None:
+        found.append(note("the configuration", "was not given; the defaults are taken",
+                          "name what the extender runs with: --config"))  # fmt: skip
     found += of_pods(facts, values)
     if facts.nodes is not None:
         found += of_nodes(facts.nodes, values, facts.slices)

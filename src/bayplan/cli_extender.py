@@ -124,7 +124,7 @@ def repartition(*, config: Path | None = None, kubeconfig: Path | None = None) -
 def quota(
     *,
     namespace: str = "",
-    address: str = "http://127.0.0.1:9443",
+    url: str = "http://127.0.0.1:9443",
     ca: Path | None = None,
     certificate: Path | None = None,
     key: Path | None = None,
@@ -139,7 +139,7 @@ def quota(
     ----------
     namespace
         Show the queues that pods of this namespace are in, and what they use; without it all.
-    address
+    url
         The extender.
     ca
         File of what its certificate is signed by, for an https address.
@@ -152,4 +152,4 @@ def quota(
     """
     from bayplan.extender.quota_command import show
 
-    return show(namespace, address, (ca, certificate, key), as_json=json)
+    return show(namespace, url, (ca, certificate, key), as_json=json)

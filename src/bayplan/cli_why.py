@@ -30,7 +30,7 @@ def why(
         tuple[Path, ...], Parameter(allow_leading_hyphen=True, show_default=False)
     ] = (),
     ca: Path | None = None,
-    cert: Path | None = None,
+    certificate: Path | None = None,
     key: Path | None = None,
     json: bool = False,
 ) -> None:
@@ -49,7 +49,7 @@ def why(
         be gzip, or - for stdin; give it again for more files of the same cluster.
     ca
         What has signed the extender's certificate (PEM), for https.
-    cert
+    certificate
         Certificate to show the extender (PEM), where it asks for one.
     key
         Private key of the certificate (PEM).
@@ -59,11 +59,11 @@ def why(
     name = name if "/" in name else f"default/{name}"
     if not all(name.partition("/")) or name.endswith("/"):
         raise InputError(f"{name!r} is no pod or gang", fix="write NAMESPACE/NAME")
-    if dump and (url != URL or ca or cert or key):
+    if dump and (url != URL or ca or certificate or key):
         raise InputError("--dump beside a running extender", fix="give one or the other")
-    if key is not None and cert is None:
-        raise InputError("--key without --cert", fix="name the certificate, too")
-    _show(_in_dump(dump, name) if dump else _at_url(name, url, ca, cert, key), json=json)
+    if key is not None and certificate is None:
+        raise InputError("--key without --certificate", fix="name the certificate, too")
+    _show(_in_dump(dump, name) if dump else _at_url(name, url, ca, certificate, key), json=json)
 
 
 def _at_url(name: str, url: str, ca: Path | None, cert: Path | None, key: Path | None) -> Brief:

@@ -104,7 +104,7 @@ def test_json_has_the_lines_and_what_they_are_made_of(cluster: None, bayplan: Ba
         (("/p", *DUMP), "'/p' is no pod or gang; write NAMESPACE/NAME"),
         (("a/", *DUMP), "'a/' is no pod or gang; write NAMESPACE/NAME"),
         (("p", *DUMP, "--url", "http://h"), "--dump beside a running extender; give one"),
-        (("p", "--key", "k"), "--key without --cert; name the certificate, too"),
+        (("p", "--key", "k"), "--key without --certificate; name the certificate, too"),
         (("p", "--url", "h:1"), "--url is 'h:1'; write http://HOST:PORT"),
         (("p", "--url", "http://127.0.0.1:1"), "no answer from http://127.0.0.1:1 (Connection"),
         ((), "argument"),

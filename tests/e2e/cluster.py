@@ -38,6 +38,7 @@ def main() -> int:
                 print(f"Kubernetes {modules.wanted()}: {plane.server}")
                 print("nodes: whole (8 GPUs), sliced (2 GPUs x 4), hami (8 GPUs)")
                 print(f"extender: {ours.address}/state, /explain/default/NAME, /metrics")
+                print(f"why does it wait: .venv/bin/bayplan why NAME --url {ours.address}")
                 print(f"export KUBECONFIG={os.path.relpath(KUBECONFIG)}")
                 print("Ctrl-C ends it.", flush=True)
                 signal.pause()

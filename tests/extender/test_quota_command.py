@@ -97,7 +97,7 @@ def test_an_answer_that_is_no_page_of_quotas_is_said_so(served: Running) -> None
 
 @pytest.mark.parametrize("address", ["localhost:9443", "ftp://a", "http://", "http://a/quota"])
 def test_what_is_no_address_is_said_so(address: str) -> None:
-    with pytest.raises(InputError, match=r"--address is .*; write it as http://HOST:PORT"):
+    with pytest.raises(InputError, match=r"--url is .*; write it as http://HOST:PORT"):
         show("", address, NO_FILES, as_json=False)
 
 

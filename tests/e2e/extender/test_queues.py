@@ -189,7 +189,7 @@ def test_a_gang_is_let_go_whole_also_after_a_restart(client: Client, running: Ex
 def test_a_user_without_rights_sees_what_is_free(client: Client, running: Extender) -> None:
     add_nodes(client, plain("a"))
     run(client, ours("there", 3, labels={GATE: "own"}))
-    command = [sys.executable, "-m", "bayplan", "quota", "--address", running.address]
+    command = [sys.executable, "-m", "bayplan", "quota", "--url", running.address]
     told = subprocess.run(
         [*command, "--namespace", "default"], capture_output=True, text=True, check=True
     ).stdout

@@ -213,6 +213,11 @@ def test_what_a_running_extender_says(ready: tuple[int, str] | None, said: list[
     assert [each.severity for each in of_running(Facts((1, 37), ready=ready))] == said
 
 
+def test_where_nobody_answers_is_said() -> None:
+    (found,) = of_running(Facts((1, 37), address="127.0.0.1:9443"))
+    assert "does not answer from here, at 127.0.0.1:9443;" in found.text
+
+
 def test_a_report_has_the_worst_first_and_a_total() -> None:
     found = [note("b", "is so"), warning("a", "is bad", "mend it")]
     assert report(found) == (
