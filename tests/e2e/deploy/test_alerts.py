@@ -40,6 +40,9 @@ class Case:
 
 CASES = {
     "BayplanAbsent": Case({"up": "0x20"}, 9, 10),
+    "BayplanNobodyLeads": Case(
+        {'bayplan_leading{instance="a"}': "1x5 0x40", 'bayplan_leading{instance="b"}': "0x45"},
+        10, 11),
     "BayplanWatchBroken": Case({'bayplan_watch_synced{kind="Pod"}': "1x5 0x20"}, 10, 11),
     "BayplanChangesLost": Case({"bayplan_watch_sink_errors_total": ONCE}, 5, 6),
     "BayplanStateDrift": Case({"bayplan_state_drift_nodes": "0x5 2x20"}, 5, 6),
@@ -84,6 +87,10 @@ QUIET = {
         'bayplan_watch_stale_seconds{kind="Node"}': "200x60",
         "bayplan_extender_certificate_expiry_seconds": f"{365 * DAY_S}x60",
         'bayplan_extender_certificate_reloads_total{result="ok"}': "0+1x60",
+    },
+    "two Pods of which one leads, and then the other": {
+        'bayplan_leading{instance="a"}': "1x20 0x40",
+        'bayplan_leading{instance="b"}': "0x21 1x39",
     },
     "calls of a usual speed": {
         f'bayplan_extender_call_seconds_bucket{{verb="filter", le="{le}"}}': f"0+{n}x60"
