@@ -6,6 +6,8 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable
 
+from bayplan.extender.live.owner import EARLY_S
+
 from ..controlplane.client import Client, Object, wait_for
 from ..controlplane.pods import node_of, phase
 from .asking import VOLCANO_DEVICES, asks_of, gpushare_of, hami_of, koordinator_of
@@ -109,7 +111,11 @@ def _state_follows_from_what_is_there(client: Client, extender: Extender) -> Non
         wanted = (len(client.list("Node")), len(pods), len(bound), 0)
         return "" if has == wanted else f"nodes, pods, bound, assumed: {has} and not {wanted}"
 
-    wait_for("a state as the API server has it", lambda: not differs() or None, 30.0)
+    try:
+        # A pod that a call has shown and that is gone by then counts for a while.
+        wait_for("a state as the API server has it", lambda: not differs() or None, 2 * EARLY_S)
+    except AssertionError as late:
+        raise AssertionError(f"{late}: {differs()}") from None
     n = extender.metric("bayplan_state_recomputes_total")
     wait_for(
         "two recomputes",
