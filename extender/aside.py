@@ -21,8 +21,12 @@ from typing import Any, ParamSpec, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 
-MOST_THREADS = min(32, (os.cpu_count() or 1) + 4)
-"""As many as ``asyncio.to_thread`` has (``concurrent.futures.ThreadPoolExecutor``)."""
+MOST_THREADS = 32
+"""As many as ``concurrent.futures.ThreadPoolExecutor`` has at most, on however few cores.
+
+Some wait for somebody else, and what nobody waits for any more has a thread until it is done: what
+is due now is not to wait for those.
+"""
 
 
 async def aside(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
