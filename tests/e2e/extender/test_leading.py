@@ -144,6 +144,10 @@ def test_a_leader_that_is_killed_between_hold_and_bind_of_a_gang_loses_nothing_t
     assert pair.lease(OURS)["leaseTransitions"] >= len(takeovers_s)
 
 
+def n_pods(extender: Extender) -> int:
+    return int(extender.page("/state")["pods"])
+
+
 def test_what_is_called_by_a_kube_scheduler_that_was_killed_is_not_bound_by_its_extender(
     client: Client, pair: Pair
 ) -> None:
@@ -159,6 +163,7 @@ def test_what_is_called_by_a_kube_scheduler_that_was_killed_is_not_bound_by_its_
     waits = client.create(pod("late", 1, scheduler="nobody"))
     asked = {"PodName": "late", "PodNamespace": "default", "Node": "a",
              "PodUID": waits["metadata"]["uid"]}  # fmt: skip
+    wait_for("both watches", lambda: {n_pods(leader), n_pods(other)} == {1})
     said = call(leader, "bind", asked)["Error"]
     assert said == f"the Lease {THEIRS} has {state['scheduler']}: another extender binds"
     assert leader.metric("bayplan_bindings_total") == before + 1

@@ -31,6 +31,8 @@ COLUMNS = "name,arrival_s,work_s,gpu_count,gpu_milli,pods,cpu_milli\n"
 
 @pytest.fixture(scope="module")
 def serving(plane: Plane) -> Iterator[tuple[Extender, str]]:
+    # On a machine that is new a command would say that it compiles.
+    subprocess.run([sys.executable, "-m", "bayplan.kernels.warm"], check=True)
     (port,) = free_ports(1)
     with extender(plane, "simulating", Setup(config={"grpc": {"port": port}})) as running:
         yield running, f"127.0.0.1:{port}"
