@@ -17,7 +17,7 @@ from bayplan.extender.live.owner import Owner
 from bayplan.extender.live.plans import Plan
 from bayplan.extender.service.calls import Calls, pod_of
 from bayplan.extender.service.evictions import Eviction, evict
-from bayplan.extender.service.owners import learned_size
+from bayplan.extender.service.owners import learn_sizes
 
 LOG = logging.getLogger("bayplan.extender.evicting")
 
@@ -130,10 +130,7 @@ class Runner:
     async def _look(self) -> None:
         self._next_look_s = self._clock() + LOOK_S
         case = self.machine.look(self._clock())
-        for seen in self.machine.unsized:
-            size = await learned_size(self._calls, pod_of(seen.uid, seen.api_uid))
-            if self._owner.mirror.pods.get(seen.uid, seen).api_uid == seen.api_uid:
-                self._owner.plans.learn(seen.group, size)
+        await learn_sizes(self._calls, self._owner, self.machine.unsized)
         if case is None:
             return
         begun_s = perf_counter()

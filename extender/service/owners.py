@@ -8,9 +8,11 @@ worker group, each of ``numOfHosts`` pods.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from bayplan.extender.service.calls import CallFailed, Calls, PodName
+from bayplan.extender.live.owner import Owner
+from bayplan.extender.live.reading import Seen
+from bayplan.extender.service.calls import CallFailed, Calls, PodName, pod_of
 from bayplan.traces.kubernetes.objects import Object, dict_of, metadata_of, objects_in
 
 LOG = logging.getLogger("bayplan.extender.owners")
@@ -65,14 +67,24 @@ async def size_of(calls: Calls, pod: Object) -> int | None:
     return found
 
 
-async def learned_size(calls: Calls, pod: PodName) -> int | None:
-    """Return as ``size_of`` for a pod that no call has shown; None as well where it cannot be read.
+async def learn_sizes(calls: Calls, owner: Owner, unsized: Iterable[Seen]) -> None:
+    """Learn how many members gangs have that no call has shown.
 
     Parameters
     ----------
-    calls, pod
-        The API server, and the pod.
+    calls, owner
+        The API server, and the state.
+    unsized
+        A pod of each gang.
     """
+    for seen in unsized:
+        size = await _size_of_named(calls, pod_of(seen.uid, seen.api_uid))
+        # Another pod may have come by its name while it was asked for.
+        if owner.mirror.pods.get(seen.uid, seen).api_uid == seen.api_uid:
+            owner.plans.learn(seen.group, size)
+
+
+async def _size_of_named(calls: Calls, pod: PodName) -> int | None:
     try:
         thing = await calls.read(f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}")
         return None if thing is None else await size_of(calls, thing)
@@ -129,4 +141,4 @@ _SIZES: dict[str, Callable[[Object], int]] = {
     "RayCluster": _of_ray,
 }
 
-__all__ = ["CallFailed", "learned_size", "size_of"]
+__all__ = ["CallFailed", "learn_sizes", "size_of"]

@@ -16,7 +16,7 @@ from bayplan.extender.live.rounds import Claim, Queueing, Reclaim, Round
 from bayplan.extender.live.turns import Turns
 from bayplan.extender.service.calls import CallFailed, Calls, PodName, pod_of
 from bayplan.extender.service.evictions import Eviction, evict
-from bayplan.extender.service.owners import learned_size
+from bayplan.extender.service.owners import learn_sizes
 from bayplan.extender.service.queue_numbers import QueueNumbers
 from bayplan.traces.kubernetes import keys
 
@@ -103,7 +103,7 @@ class Queues:
             self._numbers.look_at(self._quota, self.turns)
         if round_ is None:
             return
-        await self._learn_sizes()
+        await learn_sizes(self._calls, self._owner, self.turns.unsized)  # no call shows gated pods
         outcome = await aside(serve, round_)
         if not self._leads():
             return
@@ -184,13 +184,6 @@ class Queues:
         note = f"evicted for {claim.unit.name} of queue {claim.unit.queue}, which is guaranteed it"
         self._calls.tell(pod, RECLAIMED, note, warning=True)
         return True
-
-    async def _learn_sizes(self) -> None:
-        """Ask the owners of gated gangs for their sizes: no call shows such pods."""
-        for seen in self.turns.unsized:
-            size = await learned_size(self._calls, _name(seen))
-            if self._owner.mirror.pods.get(seen.uid, seen).api_uid == seen.api_uid:
-                self._owner.plans.learn(seen.group, size)
 
 
 def _name(seen: Seen) -> PodName:
