@@ -58,6 +58,7 @@ _PREEMPTION = Fields(
 )
 
 _NULL = Raw(b"null")
+_NAMES = b',"NodeNames":'
 
 _args = msgspec.json.Decoder(ExtenderArgs)
 _binding = msgspec.json.Decoder(BindingArgs)
@@ -80,6 +81,8 @@ def read_args(body: bytes) -> Candidates:
     Malformed
         It is something else.
     """
+    if (parted := _parted(body)) is not None:
+        return parted
     args = _read(_args, body, _ARGS)
     pod = cast("Object", args.pod)
     if args.node_names != _NULL:
@@ -139,6 +142,23 @@ def read_preemption(body: bytes) -> Preempting:
         for node, victims in (args.victims or {}).items()
     }
     return Preempting(pod, found)
+
+
+def _parted(body: bytes) -> Candidates | None:
+    """Return what a body asks that has its names last, as Go writes it; None: read it whole.
+
+    Names are most of a body, and each is looked at once: they are cut off before the rest is
+    decoded. What is left is an object only if they were cut off at its end and at its top.
+    """
+    at = body.find(_NAMES + b"[")
+    if at < 0 or not body.endswith(b"]}"):
+        return None
+    try:
+        args = _args.decode(body[:at] + _NAMES + b"null}")
+        names = NodeNames(memoryview(body)[at + len(_NAMES) : -1])
+    except (ValueError, RecursionError):
+        return None
+    return Candidates(cast("Object", args.pod), names, None)
 
 
 def _read(decoder: msgspec.json.Decoder[Body], body: bytes, shape: Shape) -> Body:

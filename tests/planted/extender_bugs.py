@@ -73,6 +73,13 @@ EXTENDER_BUGS = (
         (DECODING + "of_keys_that_differ_by_case_the_last_counts_as_in_go",),
     ),
     Bug(
+        "names are cut off wherever the body ends with an array",
+        "extender/wire/decoding.py",
+        'if at < 0 or not body.endswith(b"]}"):',
+        "if at < 0:",
+        (DECODING + "where_the_names_stand_makes_no_difference",),
+    ),
+    Bug(
         "text of nodes that is no UTF-8 is sent on",
         "extender/wire/decoding.py",
         "    if not body.isascii():\n",

@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from bayplan.extender.names import NodeNames
 from bayplan.extender.objects import decode
@@ -74,6 +76,35 @@ def test_nodes_are_kept_byte_for_byte_in_another_case_too() -> None:
 
 def test_of_keys_that_differ_by_case_the_last_counts_as_in_go() -> None:
     assert read_args(b'{"pod":{},"nodenames":["a"],"NodeNAMES":["b"]}').names == NodeNames.of(["b"])
+
+
+PIECES = [
+    b'{', b'}', b'[', b']', b'"', b",", b'"Pod":{}', b'"Pod":{"x":1', b'"Nodes":null', b'"x":',
+    b'"Nodes":{"items":[{"metadata":{"name":"n3"}}]}', b'"NodeNames":["n1"]', b'"NodeNames":null',
+    b'"NodeNames":["n2","n\\u0031"]', b'"NodeNames": ["n1"]', b'"nodenames":["n4"]', b'["\xff"]',
+]  # fmt: skip
+"""What bodies are put together of, right and wrong; some make whole ones by themselves."""
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=9).map(b"".join))
+@example(b'{"Pod":{"x":1,"NodeNames":["n1"]}')
+@example(b'{"Pod":{"x":1,"NodeNames":["n1"]},"Nodes":null,"NodeNames":["n2"]}')
+@example(b'{"Pod":{},"Nodes":null,"NodeNames":["n1"]]')
+@example(b'{"Pod":{},"NodeNames":["n1"],"NodeNames":["n2"]}')
+@example(b'{"Pod":{},"NodeNames":["n1"],"x":["n2"]}')
+@example(b'{"Pod":{},"Nodes":null,"NodeNames":["n1"],"nodenames":["n2"]}')
+@example(b'{"Pod":{},"Nodes":null,"NodeNames":["n1" , "n\\u0032"]}')
+def test_where_the_names_stand_makes_no_difference(body: bytes) -> None:
+    # With a blank behind it, a body does not end with its names and is decoded whole.
+    assert outcome(body) == outcome(body + b" ")
+
+
+def outcome(body: bytes) -> Any:
+    """Return what a body asks, or that it is malformed."""
+    try:
+        return read_args(body)
+    except Malformed:
+        return "malformed"
 
 
 @pytest.mark.parametrize(
