@@ -9,7 +9,8 @@ from bayplan.extender.evicting.candidates import Short
 from bayplan.extender.evicting.news import News, Result, listed
 from bayplan.extender.evicting.searching import Case, Found
 from bayplan.extender.evicting.settings import Evicting
-from bayplan.extender.live.owner import NOMINATED_S, Owner
+from bayplan.extender.live.nominating import NOMINATED_S
+from bayplan.extender.live.owner import Owner
 from bayplan.extender.live.reading import Seen
 from bayplan.extender.live.standing import leave_room, may_leave
 from bayplan.scheduler.engine import Engine

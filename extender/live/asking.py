@@ -20,6 +20,9 @@ from bayplan.scheduler.types import FIRST_SHORTAGE, Decision, Reason, Request
 BEST = 10
 """``MaxExtenderPriority`` of kube-scheduler's extender API."""
 
+_NO_ROW = -2
+"""Of a node that is not there; -1 is of a candidate that is not."""
+
 _KNOWN = max(reason.value for reason in Reason)
 _UNKNOWN, _OTHER, _UNENFORCED = _KNOWN + 1, _KNOWN + 2, _KNOWN + 3
 _TEXTS = {reason.value: reason.text for reason in Reason}
@@ -102,6 +105,25 @@ def mask(mirror: Mirror, seen: Seen | None, among: Candidates) -> BoolArray:
     found = found[:-1]
     giving = None if seen is None else mirror.giving(seen)
     return found if giving is None else found & giving
+
+
+def one(node: str) -> FilterAnswer:
+    """Return that a pod goes to one node; that others do not pass needs no words then."""
+    return FilterAnswer(NodeNames.of([node]), np.zeros(1, np.int64))
+
+
+def only(mirror: Mirror, node: str, among: Candidates, why: str) -> FilterAnswer:
+    """Return that a pod goes to one node if it is a candidate, and why not to the others."""
+    if is_at(mirror, node, among).any():
+        return one(node)
+    return FilterAnswer.nowhere(among.names, why)
+
+
+def is_at(mirror: Mirror, node: str, among: Candidates) -> BoolArray:
+    """Return which candidates are a node (len(names),)."""
+    cluster = mirror.cluster
+    found: BoolArray = among.rows == (cluster.row(node) if node in cluster.nodes else _NO_ROW)
+    return found
 
 
 @lru_cache(maxsize=16)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from bayplan.extender.live.owner import NOMINATED_S, Owner
+from bayplan.extender.live.nominating import NOMINATED_S
+from bayplan.extender.live.owner import Owner
 from bayplan.extender.live.pacing import Pace
 from bayplan.extender.live.plans import Plan
 from bayplan.extender.live.quota import Quota

@@ -77,6 +77,8 @@ class Plans:
         Surrounds each plan while the engine makes it.
     refusals
         The gangs that the engine found no room for.
+    n_stated
+        How often a PodGroup came, changed or left.
     """
 
     mirror: Mirror
@@ -89,6 +91,7 @@ class Plans:
     plans: dict[str, Plan] = field(default_factory=dict)
     timed: Callable[[], AbstractContextManager[Any]] = nullcontext
     refusals: Refusals = field(init=False)
+    n_stated: int = 0
     _newest_s: dict[str, tuple[int, float]] = field(default_factory=dict)
     _reader: GangReader = field(init=False)
 
@@ -100,6 +103,12 @@ class Plans:
         """Let a PodGroup be as it is shown; lists of the API's own do not say whose they are."""
         known = self.pod_groups.setdefault(kind, {})
         known[name_of(thing)] = {**thing, "apiVersion": f"{POD_GROUPS[kind]}/"}
+        self.n_stated += 1
+
+    def forget_pod_group(self, kind: str, name: str) -> None:
+        """Let a PodGroup be gone, if there is one of the name."""
+        self.pod_groups.get(kind, {}).pop(name, None)
+        self.n_stated += 1
 
     def group(self, name: str) -> Group | None:
         """Return a gang as its pods and its PodGroup say; None: one pod that waits for nobody."""
@@ -257,9 +266,13 @@ class Plans:
         """Whether members are bound already: the gang is in part until all others are."""
         return any(map(self.mirror.is_bound, self.mirror.groups.get(plan.name, ())))
 
+    def bound(self, group: Group) -> list[str]:
+        """Return the members that are bound."""
+        return [m.uid for m in group.members if self.mirror.is_bound(m.uid)]
+
     def has_started(self, group: Group) -> bool:
         """Whether as many members are bound as must start together."""
-        return sum(self.mirror.is_bound(m.uid) for m in group.members) >= self.least(group)
+        return len(self.bound(group)) >= self.least(group)
 
     def least_of_running(self) -> dict[str, int]:
         """Return how many members each gang must keep of which some are bound."""

@@ -9,7 +9,8 @@ from typing import Any
 
 from bayplan.extender.aside import aside
 from bayplan.extender.leading.runner import Runner as Leading
-from bayplan.extender.live.owner import NEEDED, POD, Owner
+from bayplan.extender.live.intake import NEEDED, POD
+from bayplan.extender.live.owner import Owner
 from bayplan.extender.live.plans import SIZED_BY_OWNER, Plan
 from bayplan.extender.live.recompute import differences, snapshot
 from bayplan.extender.live.settings import Rollback
