@@ -48,8 +48,8 @@ class Help:
         When it is given up without a step forward.
     again_s
         When the next eviction is tried, after one that was refused since ``refused_s``; ``why``.
-    over, is_told
-        Why nobody else is to leave; only ``begun`` is brought to its end then, when all is told.
+    over
+        Why nobody else is to leave; only ``begun`` is brought to its end then.
     n_evicted
         How many the API server has evicted.
     whole_s
@@ -69,7 +69,6 @@ class Help:
     why: str = ""
     again_s: float = 0.0
     over: str = ""
-    is_told: bool = False
     n_evicted: int = 0
     whole_s: float | None = None
 

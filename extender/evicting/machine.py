@@ -55,12 +55,16 @@ class Machine:
     ----------
     help
         The gang that others leave for; None: there is none.
+    rests
+        Helps that are over of which a gang was evicted in part: the others of it follow, however
+        long they are refused, while other gangs are helped.
     """
 
     def __init__(self, owner: Owner, settings: Evicting) -> None:
         self._owner, self._settings = owner, settings
         self._looking = Looking(owner, settings)
         self.help: Help | None = None
+        self.rests: list[Help] = []
         self._pace = Pace()
 
     # --- what others ask ------------------------------------------------------------------
@@ -75,15 +79,21 @@ class Machine:
 
     def page(self) -> Object:
         """Return what is under way."""
-        now = self.help
-        if now is None:
-            return {}
-        return {
-            "gang": now.name,
-            "to_evict": now.left,
-            "leaving": sorted(now.told),
-            "refused": now.why,
-        }
+        page: Object = {}
+        if (now := self.help) is not None:
+            page = {
+                "gang": now.name,
+                "to_evict": now.left,
+                "leaving": sorted(now.told),
+                "refused": now.why,
+            }
+        if self.rests:
+            page["in_part"] = [
+                {"gang": each.begun[0].gang, "to_evict": each.left, "refused": each.why}
+                for each in self.rests
+                if each.begun
+            ]
+        return page
 
     @property
     def n_short(self) -> int:
@@ -189,8 +199,35 @@ class Machine:
 
     def next_victim(self, now_s: float) -> Victim | None:
         """Return who is to be evicted now: that very pod is there, and is not leaving yet."""
-        now = self.help
-        if now is None or now_s < now.again_s:
+        found = (self._next_of(each, now_s) for each in self._under_way())
+        victim = next((each for each in found if each is not None), None)
+        self.rests = [each for each in self.rests if each.begun]
+        return victim
+
+    def helping(self, victim: Victim) -> Help | None:
+        """Return for whom a pod that is due is to leave; None: it is not due any more."""
+        return next((each for each in self._under_way() if victim in each.begun), None)
+
+    def evicted(self, victim: Victim, now_s: float) -> None:
+        """Note that the API server evicts a pod."""
+        now = self.helping(victim)
+        if now is not None:
+            self._let_go(now, victim)
+            now.n_evicted += 1
+            self._unrefused(now)
+            self._stepped(now, now_s)
+
+    def refused(self, victim: Victim, why: str, now_s: float) -> None:
+        """Note that the API server does not evict a pod, for some reason."""
+        now = self.helping(victim)
+        if now is not None:
+            self._refused(now, why, now_s)
+
+    def _under_way(self) -> list[Help]:
+        return self.rests if self.help is None else [*self.rests, self.help]
+
+    def _next_of(self, now: Help, now_s: float) -> Victim | None:
+        if now_s < now.again_s:
             return None
         while now.begun:
             victim = now.begun[0]
@@ -199,20 +236,6 @@ class Machine:
             self._let_go(now, victim)
             self._unrefused(now)
         return None
-
-    def evicted(self, victim: Victim, now_s: float) -> None:
-        """Note that the API server evicts a pod."""
-        now = self.help
-        if now is not None and victim in now.begun:
-            self._let_go(now, victim)
-            now.n_evicted += 1
-            self._unrefused(now)
-            self._stepped(now, now_s)
-
-    def refused(self, victim: Victim, why: str, now_s: float) -> None:
-        """Note that the API server does not evict a pod, for some reason."""
-        if self.help is not None and victim in self.help.begun:
-            self._refused(self.help, why, now_s)
 
     def _let_go(self, now: Help, victim: Victim) -> None:
         now.begun = tuple(each for each in now.begun if each != victim)
@@ -235,9 +258,6 @@ class Machine:
         if now is None:
             return None
         self._see(now, now_s)
-        if now.is_told:
-            self.help = now if now.begun else None
-            return None
         if now.over:
             return self._end(now, Result.GIVEN_UP, now.over, now_s)
         plan = self._owner.plans.plans.get(now.name)
@@ -266,6 +286,7 @@ class Machine:
         if self.help is not None:
             self.help.kept.release(now_s)
             self.help = None
+        self.rests.clear()
         self._looking.stop()
 
     def _see(self, now: Help, now_s: float) -> None:
@@ -302,12 +323,12 @@ class Machine:
     def _end(
         self, now: Help, result: Result, why: str, now_s: float, plan: Plan | None = None
     ) -> News:
-        """End a help, but for a unit that is in part: the rest of it follows."""
+        """End a help; of a unit that is in part the rest follows."""
         now.kept.release(now_s)
         now.units.clear()
-        now.over, now.is_told = why, True
-        if not now.in_part:
-            self.help = None
+        now.over, self.help = why, None
+        if now.in_part:
+            self.rests.append(now)
         was_hard = now.n_evicted or now.refused_s is not None
         self._looking.rest(now.name, now_s + (self._settings.cooldown_s if was_hard else AGAIN_S))
         note = f"gang {now.name}: {why}"

@@ -52,4 +52,5 @@ class EvictingNumbers:
         """Bring the gauges up to date."""
         now = machine.help
         self._short.set(machine.n_short)
-        self._leaving.set(0 if now is None else len(now.left) + len(now.told))
+        rests = sum(len(each.left) for each in machine.rests)
+        self._leaving.set(rests + (0 if now is None else len(now.left) + len(now.told)))

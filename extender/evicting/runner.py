@@ -111,8 +111,8 @@ class Runner:
         return True
 
     async def _evict(self, victim: Victim) -> bool:
-        helped = self.machine.help
-        assert helped is not None  # whose victim it is
+        helped = self.machine.helping(victim)
+        assert helped is not None  # it is due
         pod = pod_of(victim.uid, victim.api_uid)
         result, why = await evict(self._calls, pod)
         self._numbers.evicted(result)

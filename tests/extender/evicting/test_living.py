@@ -171,7 +171,7 @@ class Living(RuleBasedStateMachine):
             self.largest = max(self.largest, len(doubt.unit))
             needs = not self.fits(without=doubt.unit)
             machine.decided(doubt, judge(doubt), self.scene.now_s)
-            begun = machine.help is not None and machine.next_victim(self.scene.now_s) is not None
+            begun = machine.help is not None and machine.help.begun
             assert needs or not begun, "the gang fits while these stay"
 
     @rule()
@@ -186,7 +186,8 @@ class Living(RuleBasedStateMachine):
 
     @rule()
     def stop(self) -> None:
-        if self.scene.machine.help is not None and not self.scene.machine.help.in_part:
+        machine = self.scene.machine
+        if machine.help is not None and not (machine.help.in_part or machine.rests):
             self.scene.machine.stop(self.scene.now_s)
             assert not any(uid.startswith("room:") for uid in self.scene.owner.mirror.holds)
 
@@ -215,7 +216,7 @@ class Living(RuleBasedStateMachine):
     # --- the plain count --------------------------------------------------------------------
 
     def checked(self, victim: Victim) -> None:
-        helped = self.scene.machine.help
+        helped = self.scene.machine.helping(victim)
         assert helped is not None
         thing = self.things[victim.uid]
         assert thing["spec"]["priority"] < helped.priority
@@ -271,15 +272,16 @@ class Living(RuleBasedStateMachine):
 
     @invariant()
     def gangs_run_whole(self) -> None:
-        helped = self.scene.machine.help
+        machine = self.scene.machine
+        under_way = [*machine.rests, *filter(None, [machine.help])]
+        begun = {each.begun[0].gang for each in under_way if each.begun}
         for group, least in GROUPS.items():
             here = self.members(f"default/{group}")
             n = sum(
                 bool(t["spec"].get("nodeName")) and not t["metadata"].get("deletionTimestamp")
                 for t in here
             )
-            in_part = helped is not None and helped.begun and helped.begun[0].gang.endswith(group)
-            assert n == 0 or n >= least or in_part
+            assert n == 0 or n >= least or f"default/{group}" in begun
 
     @invariant()
     def no_more_leave_in_a_minute_than_may(self) -> None:
@@ -299,9 +301,10 @@ class Living(RuleBasedStateMachine):
         self.change_budget(100)
         for _ in range(5):
             self.wait(130.0)
+            self.leave()  # also who was told by an evictor that has stopped since
             self.look()
             for _ in range(4):
-                if self.scene.machine.help is not None:
+                if self.scene.machine.help is not None or self.scene.machine.rests:
                     self.evict(0, lost=False)
                     self.leave()
                     self.step()

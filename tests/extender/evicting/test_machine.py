@@ -295,10 +295,40 @@ def test_a_gang_half_of_which_was_evicted_is_brought_to_its_end() -> None:
     assert said(scene.machine.step(scene.now_s))[0] is UP
     assert scene.owner.mirror.holds == {}
     assert scene.machine.step(scene.now_s) is None
+    assert scene.machine.help is None
+    assert scene.machine.page()["in_part"] == [
+        {"gang": "default/l", "to_evict": [second.uid], "refused": "HTTP 429"}
+    ]
     assert scene.machine.next_victim(scene.now_s) == second
     scene.evict(second)
-    scene.machine.step(scene.now_s)
-    assert scene.machine.help is None
+    assert scene.machine.next_victim(scene.now_s) is None
+    assert scene.machine.page() == {}
+
+
+def test_who_is_refused_for_ever_keeps_no_other_gang_from_being_helped() -> None:
+    low = [member("l-0", "l", 8, 5, at="a"), member("l-1", "l", 8, 5, at="b")]
+    scene = Scene(*low, *gang(), groups={"g": 2, "h": 2, "l": 2}, refused_s=10.0)
+    scene.looked()
+    scene.judged()
+    first = scene.machine.next_victim(scene.now_s)
+    assert first is not None
+    scene.evict(first)
+    second = scene.machine.next_victim(scene.now_s)
+    assert second is not None
+    scene.machine.refused(second, "HTTP 429", scene.now_s)
+    scene.after(10.0)
+    assert said(scene.machine.step(scene.now_s))[0] is UP
+    scene.gone(first.uid.partition("/")[2])
+    scene.show(node("c"), kind="Node")
+    there = [runs("other", 8, first.node, 100), runs("single", 8, "c")]
+    scene.show(*there, *gang(2, 4, "h", priority=20))
+    news = scene.looked()
+    assert news is not None
+    assert (news.gang, news.result) == ("default/h", BEGUN)
+    assert scene.machine.page()["gang"] == "default/h"
+    assert scene.victims() == [second.uid.partition("/")[2], "single"]
+    scene.gone("single")
+    assert made(scene).result is MADE
 
 
 def test_as_many_are_evicted_in_a_minute_as_are_allowed() -> None:
