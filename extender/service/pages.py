@@ -11,6 +11,7 @@ from bayplan.scheduler.explaining.brief import as_data
 from bayplan.scheduler.explaining.lines import text_of
 from bayplan.scheduler.explaining.words import ask
 from bayplan.scheduler.types import GPU_MILLI, Request
+from bayplan.traces.kubernetes.gpus import in_parts
 from bayplan.traces.kubernetes.objects import Object
 
 MOST_LISTED = 100
@@ -58,7 +59,6 @@ def facts(owner: Owner, name: str) -> Object:
 def overview(owner: Owner) -> Object:
     """Return the state in short: sums, gangs under way, what is wrong."""
     mirror, cluster = owner.mirror, owner.mirror.cluster
-    view = cluster.view
     problems = [str(each) for group in mirror.reader.problems.values() for each in group]
     problems += [str(each) for group in owner.plans.problems.values() for each in group]
     problems += owner.steering.problems()
@@ -66,8 +66,7 @@ def overview(owner: Owner) -> Object:
     problems += [f"pod {uid}: {seen.problem}" for uid, seen in mirror.pods.items() if seen.problem]
     state: Object = {
         "nodes": len(cluster.nodes),
-        "gpus": sum(node.gpu_count for node in cluster.nodes.values()),
-        "idle_gpus": int(view.idle_milli[: view.n_rows].sum()) // GPU_MILLI,
+        **_gpus(owner),
         "pods": len(mirror.pods),
         "bound": len(cluster.pods) - len(mirror.holds),
         "held": len(mirror.holds),
@@ -84,6 +83,19 @@ def overview(owner: Owner) -> Object:
     if owner.helper is not None:
         state["making_room"] = owner.helper.page()
     return state
+
+
+def _gpus(owner: Owner) -> Object:
+    """Return how many GPUs there are; replicas and instances of MIG, if any, are counted apart."""
+    cluster = owner.mirror.cluster
+    idle_milli = cluster.view.idle_milli
+    found = {"gpus": 0, "idle_gpus": 0}
+    for name, node in cluster.nodes.items():
+        kind = "gpu_parts" if in_parts(node) else "gpus"
+        idle = int(idle_milli[cluster.row(name)]) // GPU_MILLI
+        found[kind] = found.get(kind, 0) + node.gpu_count
+        found[f"idle_{kind}"] = found.get(f"idle_{kind}", 0) + idle
+    return found
 
 
 def _wants_gpus(asks: Object) -> bool:

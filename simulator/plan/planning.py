@@ -15,9 +15,10 @@ from bayplan.scheduler.events import Bound, Gone
 from bayplan.scheduler.explaining.text import verdict_words
 from bayplan.scheduler.preemption.types import Guards
 from bayplan.scheduler.queues import Admission
-from bayplan.scheduler.types import Decision, Node, Reason, Request
+from bayplan.scheduler.types import Decision, Reason, Request
 from bayplan.simulator.plan.results import Cause, Evicted, Placed, Plan, Waiting
 from bayplan.simulator.plan.scene import Scene, Unit
+from bayplan.traces.kubernetes.gpus import in_parts
 
 NEVER = "never"
 FAIR_RECLAIM = "fair-reclaim"
@@ -73,7 +74,7 @@ def make_plan(
         bound,
         before,
         _free(engine),
-        sum(node.gpu_count for node in engine.cluster.nodes.values() if _in_parts(node)),
+        sum(node.gpu_count for node in engine.cluster.nodes.values() if in_parts(node)),
         sum(not node.schedulable for node in engine.cluster.nodes.values()),
         planner.budgets,
     )
@@ -82,11 +83,6 @@ def make_plan(
 def _free(engine: Engine) -> int:
     view = engine.cluster.view
     return int(view.idle_milli[: view.n_rows][view.schedulable[: view.n_rows]].sum())
-
-
-def _in_parts(node: Node) -> bool:
-    """Whether what the device plugin hands out is less than a GPU each."""
-    return node.anonymous_gpus and (bool(node.sharing) or "-MIG-" in node.gpu_model)
 
 
 class _Planner:

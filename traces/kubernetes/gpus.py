@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from bayplan.scheduler.hardware import find_product
 from bayplan.scheduler.sharing import MAX_CLIENTS, Hami, Mps, Sharing, TimeSlicing
-from bayplan.scheduler.types import GPU_MILLI
+from bayplan.scheduler.types import GPU_MILLI, Node
 from bayplan.traces.kubernetes import keys
 from bayplan.traces.kubernetes.objects import Object
 from bayplan.traces.kubernetes.quantity import MIB, NANO
@@ -87,6 +87,17 @@ def gpus_of(
         return gpus
     found.append(BadField("status.allocatable", f"{gpus.count} GPUs or replicas; {MAX_GPUS} count"))
     return Gpus(MAX_GPUS, gpus.model, gpus.memory_mib, gpus.anonymous, gpus.sharing, gpus.product)
+
+
+def in_parts(node: Node) -> bool:
+    """Whether what the device plugin hands out is less than a GPU each.
+
+    Parameters
+    ----------
+    node
+        A node: replicas of its GPUs, or instances of MIG, may pass for GPUs.
+    """
+    return node.anonymous_gpus and (bool(node.sharing) or "-MIG-" in node.gpu_model)
 
 
 def is_model(text: str, gpus: Gpus) -> bool:
