@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from bayplan.extender.evicting import candidates
 from bayplan.extender.evicting.candidates import Short
@@ -49,8 +49,11 @@ class Looking:
         self._next_s: dict[str, float] = {}
         self._leaving_s: dict[str, float] = {}
 
-    def look(self, now_s: float, *, busy: bool) -> Case | None:
-        """Return the gang whose turn it is; None: it is none's, or others leave for one already."""
+    def look(self, now_s: float, apart: Container[str], *, busy: bool) -> Case | None:
+        """Return the gang whose turn it is; None: it is none's, or others leave for one already.
+
+        Those in ``apart`` have no turn.
+        """
         if not self._owner.mirror.started:
             return None
         owner, schedulers = self._owner, self._settings.schedulers
@@ -64,7 +67,8 @@ class Looking:
         due = [
             each
             for each in short
-            if now_s - self._since_s[each.name] >= wait_s
+            if each.name not in apart
+            and now_s - self._since_s[each.name] >= wait_s
             and self._next_s.get(each.name, now_s) <= now_s
         ]
         if not due:

@@ -23,6 +23,7 @@ from bayplan.extender.evicting.help import (
 from bayplan.extender.evicting.keeping import Kept
 from bayplan.extender.evicting.looking import AGAIN_S, Looking
 from bayplan.extender.evicting.news import News, Result, listed
+from bayplan.extender.evicting.rests import Rests
 from bayplan.extender.evicting.searching import Case, Doubt, Found, Judged, Verdict
 from bayplan.extender.evicting.settings import Evicting
 from bayplan.extender.evicting.verifying import may_go, protected
@@ -56,15 +57,14 @@ class Machine:
     help
         The gang that others leave for; None: there is none.
     rests
-        Helps that are over of which a gang was evicted in part: the others of it follow, however
-        long they are refused, while other gangs are helped.
+        Gangs that were evicted in part before a help was over.
     """
 
     def __init__(self, owner: Owner, settings: Evicting) -> None:
         self._owner, self._settings = owner, settings
         self._looking = Looking(owner, settings)
         self.help: Help | None = None
-        self.rests: list[Help] = []
+        self.rests = Rests(owner)
         self._pace = Pace()
 
     # --- what others ask ------------------------------------------------------------------
@@ -88,11 +88,7 @@ class Machine:
                 "refused": now.why,
             }
         if self.rests:
-            page["in_part"] = [
-                {"gang": each.begun[0].gang, "to_evict": each.left, "refused": each.why}
-                for each in self.rests
-                if each.begun
-            ]
+            page["in_part"] = self.rests.page()
         return page
 
     @property
@@ -109,13 +105,13 @@ class Machine:
 
     def look(self, now_s: float) -> Case | None:
         """Return the gang whose turn it is to be looked at; None: it is none's."""
-        return self._looking.look(now_s, busy=self.help is not None)
+        return self._looking.look(now_s, self.rests.gangs, busy=self.help is not None)
 
     def begin(self, found: Found, now_s: float) -> News | None:
         """Begin what was found, if it still holds; return what is to be told, if anything."""
         name = found.gang.name
         short = self._short(name, now_s)
-        if self.help is not None or short is None:
+        if self.help is not None or short is None or name in self.rests.gangs:
             return None
         if not found.decisions:
             return self._looking.noted(short, f"evicting does not help: {found.why}")
@@ -194,15 +190,16 @@ class Machine:
             now.over = "who was to leave is not what it was"
         else:
             del now.units[0]
-            now.begun = now.unit = unit
+            now.begun, now.unit = unit, (*unit, *self.rests.take_over(unit))
             self._pace.spend(len(unit), now_s)
 
     def next_victim(self, now_s: float) -> Victim | None:
         """Return who is to be evicted now: that very pod is there, and is not leaving yet."""
-        found = (self._next_of(each, now_s) for each in self._under_way())
-        victim = next((each for each in found if each is not None), None)
-        self.rests = [each for each in self.rests if each.begun]
-        return victim
+        self.rests.settle()
+        for each in self._under_way():
+            if (victim := self._next_of(each, now_s)) is not None:
+                return victim
+        return None
 
     def helping(self, victim: Victim) -> Help | None:
         """Return for whom a pod that is due is to leave; None: it is not due any more."""
@@ -211,11 +208,15 @@ class Machine:
     def evicted(self, victim: Victim, now_s: float) -> None:
         """Note that the API server evicts a pod."""
         now = self.helping(victim)
-        if now is not None:
-            self._let_go(now, victim)
-            now.n_evicted += 1
-            self._unrefused(now)
-            self._stepped(now, now_s)
+        if now is None:
+            return
+        self._let_go(now, victim)
+        now.n_evicted += 1
+        self._unrefused(now)
+        self._stepped(now, now_s)
+        if now.over:
+            self._pace.spend(1, now_s)
+            self._need_not_tell(victim)
 
     def refused(self, victim: Victim, why: str, now_s: float) -> None:
         """Note that the API server does not evict a pod, for some reason."""
@@ -224,10 +225,20 @@ class Machine:
             self._refused(now, why, now_s)
 
     def _under_way(self) -> list[Help]:
-        return self.rests if self.help is None else [*self.rests, self.help]
+        return [*self.rests, *filter(None, [self.help])]
+
+    def _need_not_tell(self, victim: Victim) -> None:
+        """Note that somebody is evicted already who is to leave for the gang that is helped."""
+        now = self.help
+        if now is not None and any(victim in unit for unit in now.units):
+            now.units = [tuple(v for v in unit if v != victim) for unit in now.units]
+            now.units = [unit for unit in now.units if unit]
+            now.told[victim.uid] = victim
 
     def _next_of(self, now: Help, now_s: float) -> Victim | None:
         if now_s < now.again_s:
+            return None
+        if now.over and not self._pace.allows(1, self._settings.evictions_a_minute, now_s):
             return None
         while now.begun:
             victim = now.begun[0]
@@ -282,7 +293,10 @@ class Machine:
         return f"{waits} within {self._settings.hold_s:.0f} s"
 
     def stop(self, now_s: float) -> None:
-        """Give up what is under way, without a word: another process goes on, and knows better."""
+        """Give up what is under way, without a word: another process goes on, and knows better.
+
+        Gangs in part it finds as such: see ``gangs.rollback``.
+        """
         if self.help is not None:
             self.help.kept.release(now_s)
             self.help = None
@@ -328,7 +342,7 @@ class Machine:
         now.units.clear()
         now.over, self.help = why, None
         if now.in_part:
-            self.rests.append(now)
+            self.rests.add(now)
         was_hard = now.n_evicted or now.refused_s is not None
         self._looking.rest(now.name, now_s + (self._settings.cooldown_s if was_hard else AGAIN_S))
         note = f"gang {now.name}: {why}"

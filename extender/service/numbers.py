@@ -52,8 +52,12 @@ class Numbers:
         self._in_part = Counter(
             "bayplan_gangs_in_part", "Gangs that stayed bound in part.", registry=registry
         )
-        self._gpus = Gauge("bayplan_gpus", "GPUs of the nodes, by state.", ["state"],
-                           registry=registry)  # fmt: skip
+        self._gpus = Gauge(
+            "bayplan_gpus",
+            "GPUs of the nodes, and parts of GPUs that pass for them, by state.",
+            ["state"],
+            registry=registry,
+        )
         self._stranded = Gauge(
             "bayplan_stranded_gpus",
             "Idle GPU compute on GPUs that somebody has a share of: whole GPUs cannot use it.",

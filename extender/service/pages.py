@@ -89,13 +89,12 @@ def _gpus(owner: Owner) -> Object:
     """Return how many GPUs there are; replicas and instances of MIG, if any, are counted apart."""
     cluster = owner.mirror.cluster
     idle_milli = cluster.view.idle_milli
-    found = {"gpus": 0, "idle_gpus": 0}
+    count, idle = {"gpus": 0}, {"gpus": 0}
     for name, node in cluster.nodes.items():
         kind = "gpu_parts" if in_parts(node) else "gpus"
-        idle = int(idle_milli[cluster.row(name)]) // GPU_MILLI
-        found[kind] = found.get(kind, 0) + node.gpu_count
-        found[f"idle_{kind}"] = found.get(f"idle_{kind}", 0) + idle
-    return found
+        count[kind] = count.get(kind, 0) + node.gpu_count
+        idle[kind] = idle.get(kind, 0) + int(idle_milli[cluster.row(name)])
+    return count | {f"idle_{kind}": milli // GPU_MILLI for kind, milli in idle.items()}
 
 
 def _wants_gpus(asks: Object) -> bool:

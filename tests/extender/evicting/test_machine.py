@@ -305,9 +305,10 @@ def test_a_gang_half_of_which_was_evicted_is_brought_to_its_end() -> None:
     assert scene.machine.page() == {}
 
 
-def test_who_is_refused_for_ever_keeps_no_other_gang_from_being_helped() -> None:
+def half_evicted(**settings: Any) -> tuple[Scene, str, str]:
+    """Return a gang of which one was evicted and the other refused until that was given up."""
     low = [member("l-0", "l", 8, 5, at="a"), member("l-1", "l", 8, 5, at="b")]
-    scene = Scene(*low, *gang(), groups={"g": 2, "h": 2, "l": 2}, refused_s=10.0)
+    scene = Scene(*low, *gang(), groups={"g": 2, "h": 2, "l": 2}, refused_s=10.0, **settings)
     scene.looked()
     scene.judged()
     first = scene.machine.next_victim(scene.now_s)
@@ -318,17 +319,89 @@ def test_who_is_refused_for_ever_keeps_no_other_gang_from_being_helped() -> None
     scene.machine.refused(second, "HTTP 429", scene.now_s)
     scene.after(10.0)
     assert said(scene.machine.step(scene.now_s))[0] is UP
-    scene.gone(first.uid.partition("/")[2])
+    names = [victim.uid.partition("/")[2] for victim in (first, second)]
+    scene.gone(names[0])
+    scene.show(runs("other", 8, first.node, 100))
+    return scene, names[0], names[1]
+
+
+def test_who_is_refused_for_ever_keeps_no_other_gang_from_being_helped() -> None:
+    scene, _, second = half_evicted()
     scene.show(node("c"), kind="Node")
-    there = [runs("other", 8, first.node, 100), runs("single", 8, "c")]
-    scene.show(*there, *gang(2, 4, "h", priority=20))
+    scene.show(runs("single", 8, "c"), *gang(2, 4, "h", priority=20))
     news = scene.looked()
     assert news is not None
     assert (news.gang, news.result) == ("default/h", BEGUN)
     assert scene.machine.page()["gang"] == "default/h"
-    assert scene.victims() == [second.uid.partition("/")[2], "single"]
+    assert scene.victims() == [second, "single"]
     scene.gone("single")
     assert made(scene).result is MADE
+
+
+def test_who_is_left_of_a_gang_in_part_may_leave_for_another_and_stays_in_part() -> None:
+    scene, _, second = half_evicted()
+    scene.show(*gang(2, 4, "h", priority=20))
+    assert said(scene.looked())[0] is BEGUN
+    assert scene.judged() is Verdict.NEEDED
+    assert not scene.machine.rests
+    victim = scene.machine.next_victim(scene.now_s)
+    assert victim is not None
+    assert victim.uid == f"default/{second}"
+    scene.machine.refused(victim, "HTTP 503", scene.now_s)
+    assert scene.machine.next_victim(scene.now_s) is None
+    assert scene.machine.page()["refused"] == "HTTP 503"
+    scene.after(10.0)
+    assert said(scene.machine.step(scene.now_s))[0] is UP
+    assert scene.machine.page() == {
+        "in_part": [{"gang": "default/l", "to_evict": [victim.uid], "refused": "HTTP 503"}]
+    }
+
+
+def test_who_is_evicted_as_the_rest_of_a_gang_is_not_evicted_again_for_another() -> None:
+    scene, _, second = half_evicted()
+    scene.after(60.0)
+    scene.show(*gang(2, 4, "h", priority=20))
+    assert said(scene.looked())[0] is BEGUN
+    victim = scene.machine.next_victim(scene.now_s)
+    assert victim is not None
+    scene.machine.evicted(victim, scene.now_s)  # which the watch has not shown yet
+    assert scene.machine.page() == {
+        "gang": "default/h", "to_evict": [], "leaving": [f"default/{second}"], "refused": "",
+    }  # fmt: skip
+    assert (scene.judged(), scene.machine.next_victim(scene.now_s)) == (None, None)
+    scene.gone(second)
+    assert made(scene).result is MADE
+
+
+def test_a_gang_in_part_gets_no_help_and_stays_once_it_is_whole() -> None:
+    scene, first, second = half_evicted()
+    scene.show(node("c"), kind="Node")
+    scene.show(runs("single", 8, "c"), member(first, "l", 8, 5))
+    scene.after(60.0)
+    assert scene.machine.look(scene.now_s) is None
+    assert scene.machine.next_victim(scene.now_s) is not None
+    scene.show(member(first, "l", 8, 5, at="c"))
+    assert scene.machine.next_victim(scene.now_s) is None
+    assert scene.machine.page() == {}
+    assert second in [name.partition("/")[2] for name in scene.things]
+
+
+def test_the_rest_of_a_gang_leaves_at_the_pace_of_all() -> None:
+    scene, _, second = half_evicted(evictions_a_minute=2)
+    scene.show(node("c"), kind="Node")
+    scene.show(runs("s-0", 4, "c"), runs("s-1", 4, "c"), *gang(2, 4, "h", priority=20))
+    assert said(scene.looked())[0] is BEGUN
+    assert scene.victims() == []
+    scene.after(60.0)
+    assert scene.victims() == [second, "s-0"]
+    scene.after(60.0)
+    assert scene.victims() == ["s-1"]
+
+
+def test_who_stops_leaves_gangs_in_part_to_whom_it_concerns() -> None:
+    scene, _, _ = half_evicted()
+    scene.machine.stop(scene.now_s)
+    assert scene.machine.page() == {}
 
 
 def test_as_many_are_evicted_in_a_minute_as_are_allowed() -> None:

@@ -30,3 +30,12 @@ def test_replicas_and_instances_that_pass_for_gpus_are_counted_apart() -> None:
     owner.changed("Pod", pod("q", 2, at="sliced"), 0.0)
     expected = {"gpus": 10, "idle_gpus": 7, "gpu_parts": 15, "idle_gpu_parts": 13}
     assert counted(owner) == expected
+
+
+def test_what_is_idle_of_shared_gpus_is_summed_over_nodes() -> None:
+    owner = Owner(Live(hami=True))
+    listed(owner, "Node", [hami_node(name, 1) for name in "abcd"], 0.0)
+    asks = {"nvidia.com/gpu": "1", "nvidia.com/gpucores": "40", "nvidia.com/gpumem": "1000"}
+    pods = [pod(f"p-{name}", asks=asks, at=name) for name in "abcd"]
+    listed(owner, "Pod", pods, 0.0)
+    assert counted(owner) == {"gpus": 4, "idle_gpus": 2}
