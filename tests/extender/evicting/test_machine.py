@@ -280,9 +280,10 @@ def test_a_refusal_is_over_when_who_was_refused_need_not_leave_any_more(*, spare
     assert made(scene).result is MADE
 
 
-def test_a_gang_half_of_which_was_evicted_is_brought_to_its_end() -> None:
-    low = [member("l-0", "l", 8, 0, at="a"), member("l-1", "l", 8, 0, at="b")]
-    scene = Scene(*low, *gang(), groups={"g": 2, "l": 2}, refused_s=10.0)
+def half_evicted(**settings: Any) -> tuple[Scene, str, str]:
+    """Return a gang of which one was evicted and the other refused until that was given up."""
+    low = [member("l-0", "l", 8, 5, at="a"), member("l-1", "l", 8, 5, at="b")]
+    scene = Scene(*low, *gang(), groups={"g": 2, "h": 2, "l": 2}, refused_s=10.0, **settings)
     scene.looked()
     assert scene.judged() is Verdict.NEEDED
     first = scene.machine.next_victim(scene.now_s)
@@ -294,35 +295,21 @@ def test_a_gang_half_of_which_was_evicted_is_brought_to_its_end() -> None:
     scene.after(10.0)
     assert said(scene.machine.step(scene.now_s))[0] is UP
     assert scene.owner.mirror.holds == {}
-    assert scene.machine.step(scene.now_s) is None
-    assert scene.machine.help is None
-    assert scene.machine.page()["in_part"] == [
-        {"gang": "default/l", "to_evict": [second.uid], "refused": "HTTP 429"}
-    ]
-    assert scene.machine.next_victim(scene.now_s) == second
-    scene.evict(second)
-    assert scene.machine.next_victim(scene.now_s) is None
-    assert scene.machine.page() == {}
-
-
-def half_evicted(**settings: Any) -> tuple[Scene, str, str]:
-    """Return a gang of which one was evicted and the other refused until that was given up."""
-    low = [member("l-0", "l", 8, 5, at="a"), member("l-1", "l", 8, 5, at="b")]
-    scene = Scene(*low, *gang(), groups={"g": 2, "h": 2, "l": 2}, refused_s=10.0, **settings)
-    scene.looked()
-    scene.judged()
-    first = scene.machine.next_victim(scene.now_s)
-    assert first is not None
-    scene.evict(first)
-    second = scene.machine.next_victim(scene.now_s)
-    assert second is not None
-    scene.machine.refused(second, "HTTP 429", scene.now_s)
-    scene.after(10.0)
-    assert said(scene.machine.step(scene.now_s))[0] is UP
     names = [victim.uid.partition("/")[2] for victim in (first, second)]
     scene.gone(names[0])
     scene.show(runs("other", 8, first.node, 100))
     return scene, names[0], names[1]
+
+
+def test_a_gang_half_of_which_was_evicted_is_brought_to_its_end() -> None:
+    scene, _, second = half_evicted()
+    assert scene.machine.step(scene.now_s) is None
+    assert scene.machine.help is None
+    assert scene.machine.page()["in_part"] == [
+        {"gang": "default/l", "to_evict": [f"default/{second}"], "refused": "HTTP 429"}
+    ]
+    assert scene.victims() == [second]
+    assert scene.machine.page() == {}
 
 
 def test_who_is_refused_for_ever_keeps_no_other_gang_from_being_helped() -> None:
